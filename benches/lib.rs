@@ -1,0 +1,1 @@
+//! Benches of mptcpsim; see the files beside this one.

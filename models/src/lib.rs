@@ -1,0 +1,6 @@
+//! TCP and Multipath TCP as value machines, and what surrounds them.
+
+pub mod options;
+pub mod payload;
+pub mod segment;
+pub mod seq;

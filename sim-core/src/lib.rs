@@ -1,0 +1,4 @@
+//! The engine under mptcpsim: virtual time, quantities, links and the event loop.
+
+pub mod time;
+pub mod units;
