@@ -4,7 +4,68 @@
 //! MPTCP option is padded to four bytes by itself, timestamps take 12 bytes
 //! outside SYNs, SACK blocks 4 + 8n.
 
-use crate::segment::{AddAddr, MpCapable, MpJoin, MpPrio, Rare, RemoveAddr, Segment};
+use crate::segment::{
+    AddAddr, Dss, MAX_OPTIONS, MpCapable, MpJoin, MpPrio, Rare, RemoveAddr, Segment,
+};
+
+/// One place in the options of a TCP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// A byte of padding before or between options.
+    Nop,
+    /// A byte of padding behind the last option.
+    End,
+    /// Maximum segment size.
+    Mss,
+    /// SACK permitted.
+    SackPermitted,
+    /// Timestamps.
+    Timestamps,
+    /// Window scale.
+    WindowScale,
+    /// SACK blocks.
+    Sack,
+    /// MP_CAPABLE.
+    MpCapable,
+    /// MP_JOIN.
+    MpJoin,
+    /// The data sequence signal.
+    Dss,
+    /// ADD_ADDR.
+    AddAddr,
+    /// REMOVE_ADDR.
+    RemoveAddr,
+    /// MP_PRIO.
+    MpPrio,
+    /// MP_FAIL.
+    MpFail,
+    /// MP_FASTCLOSE.
+    MpFastclose,
+    /// MP_TCPRST.
+    MpTcpRst,
+    /// The next of the options that have no meaning here.
+    Unknown,
+}
+
+impl Slot {
+    /// The options that a segment can have once.
+    const ONCE: [Self; 14] = [
+        Self::Mss,
+        Self::SackPermitted,
+        Self::Timestamps,
+        Self::WindowScale,
+        Self::Sack,
+        Self::MpCapable,
+        Self::MpJoin,
+        Self::Dss,
+        Self::AddAddr,
+        Self::RemoveAddr,
+        Self::MpPrio,
+        Self::MpFail,
+        Self::MpFastclose,
+        Self::MpTcpRst,
+    ];
+}
 
 /// `len` rounded up to a multiple of four, as options are padded with NOPs.
 pub const fn padded(len: u8) -> u8 {
@@ -83,8 +144,61 @@ impl Rare {
 }
 
 impl Segment {
+    /// Bytes of the option without padding, or `None` if the segment does not have it.
+    pub(crate) fn option_len(&self, slot: Slot) -> Option<u8> {
+        let rare = self.rare();
+        match slot {
+            Slot::Timestamps => self.timestamps.map(|_| 10),
+            Slot::Dss => self.dss.as_ref().map(Dss::wire_len),
+            Slot::Sack => {
+                let fourth = rare.is_some_and(|rare| rare.fourth_sack.is_some());
+                let blocks = self.sack.as_slice().len() + usize::from(fourth);
+                (blocks > 0).then_some(2 + 8 * blocks as u8)
+            }
+            Slot::Mss => rare?.mss.map(|_| 4),
+            Slot::SackPermitted => rare?.sack_permitted.then_some(2),
+            Slot::WindowScale => rare?.window_scale.map(|_| 3),
+            Slot::MpCapable => rare?.mp_capable.as_ref().map(MpCapable::wire_len),
+            Slot::MpJoin => rare?.mp_join.as_ref().map(MpJoin::wire_len),
+            Slot::AddAddr => rare?.add_addr.as_ref().map(AddAddr::wire_len),
+            Slot::RemoveAddr => rare?.remove_addr.as_ref().map(RemoveAddr::wire_len),
+            Slot::MpPrio => rare?.mp_prio.as_ref().map(MpPrio::wire_len),
+            Slot::MpFail => rare?.mp_fail.map(|_| 12),
+            Slot::MpFastclose => rare?.mp_fastclose.map(|_| 12),
+            Slot::MpTcpRst => rare?.mp_tcprst.map(|_| 4),
+            Slot::Nop | Slot::End | Slot::Unknown => None,
+        }
+    }
+
+    /// Bytes of the options in the order of `layout`, if it names exactly those that are there
+    /// and they fill a header.
+    pub(crate) fn layout_len(&self, layout: &[Slot]) -> Option<u8> {
+        let known = Slot::ONCE.iter().filter(|slot| self.option_len(**slot).is_some()).count();
+        let mut unknown = self.rare().map_or(&[][..], |rare| &rare.unknown).iter();
+        let options = known + unknown.len();
+        let (mut named, mut len) = (0, 0);
+        for slot in layout {
+            len += match slot {
+                Slot::Nop | Slot::End => 1,
+                Slot::Unknown => unknown.next()?.data.len() + 2,
+                slot => usize::from(self.option_len(*slot)?),
+            };
+            named += usize::from(!matches!(slot, Slot::Nop | Slot::End));
+        }
+        (named == options && len % 4 == 0 && len <= usize::from(MAX_OPTIONS)).then_some(len as u8)
+    }
+
+    /// The order in which the options came, if it still describes them.
+    pub(crate) fn layout(&self) -> Option<&[Slot]> {
+        let layout = self.rare()?.layout.as_slice();
+        (!layout.is_empty() && self.layout_len(layout).is_some()).then_some(layout)
+    }
+
     /// Bytes of all options, a multiple of four.
     pub fn options_len(&self) -> u8 {
+        if let Some(len) = self.layout().and_then(|layout| self.layout_len(layout)) {
+            return len;
+        }
         let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
         let dss = self.dss.as_ref().map_or(0, |dss| padded(dss.wire_len()));
         let mut len = timestamps + dss;

@@ -17,6 +17,13 @@ pub const fn pattern_byte(offset: u64) -> u8 {
     (mixed >> (8 * (3 - (offset & 3) as u32))) as u8 ^ (offset as u8)
 }
 
+/// Bytes `4 * index` to `4 * index + 3` of every application stream, the first one highest.
+pub const fn pattern_word(index: u64) -> u32 {
+    let mixed = (index as u32).wrapping_mul(0x9e37_79b1);
+    let offsets = ((index as u8) << 2) as u32 * 0x0101_0101 + 0x0001_0203;
+    mixed ^ offsets
+}
+
 /// A run of bytes: a piece of the pattern stream, or literal bytes.
 #[derive(Clone, Default)]
 pub struct Payload {
@@ -56,6 +63,13 @@ impl Payload {
         self.data.is_none().then_some(self.start)
     }
 
+    /// The bytes, if they are stored and not a piece of the pattern stream.
+    pub fn as_slice(&self) -> Option<&[u8]> {
+        let data = self.data.as_ref()?;
+        let start = self.start as usize;
+        data.get(start..start + self.len as usize)
+    }
+
     /// Byte `index` of the run.
     pub fn byte(&self, index: u32) -> u8 {
         let at = self.start + u64::from(index);
@@ -68,6 +82,25 @@ impl Payload {
     /// All bytes in order.
     pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
         (0..self.len).map(|index| self.byte(index))
+    }
+
+    /// Appends the first `limit` bytes to `out`.
+    pub fn write_to(&self, limit: usize, out: &mut Vec<u8>) {
+        let len = limit.min(self.len as usize);
+        if let Some(bytes) = self.as_slice() {
+            out.extend_from_slice(&bytes[..len]);
+            return;
+        }
+        let from = out.len();
+        out.resize(from + len, 0);
+        let unaligned = (self.start.wrapping_neg() & 3) as usize;
+        let (head, words) = out[from..].split_at_mut(unaligned.min(len));
+        for (byte, offset) in head.iter_mut().zip(self.start..) {
+            *byte = pattern_byte(offset);
+        }
+        for (chunk, index) in words.chunks_mut(4).zip(self.start.div_ceil(4)..) {
+            chunk.copy_from_slice(&pattern_word(index).to_be_bytes()[..chunk.len()]);
+        }
     }
 
     /// The bytes `from..from + len` of this run; what lies behind its end is cut.
@@ -115,8 +148,7 @@ impl Payload {
 /// Equal if the bytes are.
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
-        let same_pattern =
-            self.data.is_none() && other.data.is_none() && self.start == other.start;
+        let same_pattern = self.data.is_none() && other.data.is_none() && self.start == other.start;
         self.len == other.len && (same_pattern || self.iter().eq(other.iter()))
     }
 }
@@ -141,6 +173,28 @@ mod tests {
         assert_eq!(piece, literal);
         assert!(piece.matches_pattern(1_010) && literal.matches_pattern(1_010));
         assert!(!literal.matches_pattern(1_011));
+    }
+
+    #[test]
+    fn words_are_four_bytes_of_the_pattern() {
+        for index in (0..300).chain([u64::from(u32::MAX) - 1, 1 << 40]) {
+            let bytes = [0, 1, 2, 3].map(|k| pattern_byte(4 * index + k));
+            assert_eq!(pattern_word(index).to_be_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn written_bytes_are_those_of_the_run() {
+        for (start, len, limit) in [(0, 9, 100), (5, 1, 9), (6, 23, 9), (7, 3, 2), (8, 0, 4)] {
+            let piece = Payload::pattern(start, len);
+            let literal = Payload::bytes(piece.iter().collect());
+            let expected: Vec<u8> = piece.iter().take(limit).collect();
+            for payload in [piece, literal] {
+                let mut out = vec![0xaa];
+                payload.write_to(limit, &mut out);
+                assert_eq!(out[1..], expected);
+            }
+        }
     }
 
     #[test]

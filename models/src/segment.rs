@@ -9,6 +9,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::BitOr;
 
+use crate::options::Slot;
 use crate::payload::Payload;
 use crate::seq::{Seq, SeqRange};
 
@@ -268,15 +269,17 @@ pub struct AddAddr {
     pub hmac: Option<u64>,
 }
 
-/// REMOVE_ADDR: up to eight address ids (RFC 8684 section 3.4.2).
+/// REMOVE_ADDR: address ids (RFC 8684 section 3.4.2).
+///
+/// Version 0 of the out-of-tree kernel names at most sixteen (a 16-bit map), upstream at most eight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemoveAddr {
-    ids: [u8; 8],
+    ids: [u8; 16],
     count: u8,
 }
 
 impl RemoveAddr {
-    /// The option that withdraws `ids`; those behind the eighth are cut.
+    /// The option that withdraws `ids`; those behind the sixteenth are cut.
     pub fn new(ids: &[u8]) -> Self {
         let mut option = Self::default();
         for (slot, id) in option.ids.iter_mut().zip(ids) {
@@ -369,6 +372,9 @@ pub struct Rare {
     pub mp_tcprst: Option<MpTcpRst>,
     /// Anything else.
     pub unknown: Vec<UnknownOption>,
+    /// Order and padding of the options, if they came in another than Linux writes them in. It
+    /// counts for as long as it names exactly the options that are there.
+    pub layout: Vec<Slot>,
 }
 
 /// One TCP segment.
