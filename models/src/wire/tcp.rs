@@ -59,9 +59,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<TcpPacket<'_>, WireError> {
         HeaderSliceError::Len(_) => WireError::Truncated,
         HeaderSliceError::Content(_) => WireError::TcpHeader,
     })?;
-    let header = slice.header_slice();
-    // By offsets: the accessors give the options for the borrow of the slice only.
-    let (header_bytes, payload) = bytes.split_at(header.len());
+    // The accessor of the options borrows the slice and not the bytes.
+    let (header, payload) = bytes.split_at(slice.header_len());
     Ok(TcpPacket {
         ports: (slice.source_port(), slice.destination_port()),
         segment: Segment {
@@ -71,7 +70,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<TcpPacket<'_>, WireError> {
             window: slice.window_size(),
             ..Segment::default()
         },
-        options: header_bytes.get(TcpHeader::MIN_LEN..).unwrap_or_default(),
+        options: header.get(TcpHeader::MIN_LEN..).unwrap_or_default(),
         payload,
         checksum: slice.checksum(),
     })
