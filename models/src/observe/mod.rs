@@ -1,0 +1,4 @@
+//! What a host lets one see: counters, events, socket state.
+
+pub mod event;
+pub mod mib;

@@ -1,0 +1,88 @@
+//! What differs between the two kernel lines, as data.
+//!
+//! Code asks a field of [`Rules`]; it never asks which line it is. Each field
+//! names the kernel function that decides it.
+
+use mptcpsim_core::time::Span;
+use serde::{Deserialize, Serialize};
+
+use crate::sysctl::Sysctl;
+
+/// The two lines of MPTCP in Linux.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stack {
+    /// MPTCP v1 (RFC 8684) as in Linux since 5.6; the model follows 6.18.
+    #[default]
+    Upstream,
+    /// MPTCP v0 (RFC 6824) of the mptcp.org kernels 0.94 to 0.96.
+    OutOfTree,
+}
+
+impl Stack {
+    /// The name used in scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::OutOfTree => "out-of-tree",
+        }
+    }
+
+    /// What this line does.
+    pub const fn rules(self) -> &'static Rules {
+        match self {
+            Self::Upstream => &UPSTREAM,
+            Self::OutOfTree => &OUT_OF_TREE,
+        }
+    }
+}
+
+/// How the receive buffer becomes a window (`tcp_win_from_space`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowFromSpace {
+    /// By the measured ratio of payload to memory (since 6.7, `scaling_ratio`).
+    MeasuredRatio,
+    /// All but 1/2^`tcp_adv_win_scale`.
+    AdvWinScale,
+}
+
+/// The differences.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The line.
+    pub stack: Stack,
+    /// Length of a timer tick: 1 s / `CONFIG_HZ` of the kernels the rules were measured on.
+    pub tick: Span,
+    /// `tcp_syn_linear_timeouts` exists (6.5); before, SYN timeouts double at once.
+    pub syn_linear_timeouts: u8,
+    /// See [`WindowFromSpace`].
+    pub window_from_space: WindowFromSpace,
+}
+
+impl Rules {
+    /// The knobs of this line before anybody touches them.
+    pub fn sysctl_defaults(&self) -> Sysctl {
+        Sysctl { tcp_syn_linear_timeouts: self.syn_linear_timeouts, ..Sysctl::default() }
+    }
+
+    /// Timer ticks per second.
+    pub const fn hz(&self) -> u32 {
+        (1_000_000_000_000 / self.tick.as_ps()) as u32
+    }
+}
+
+/// Linux 6.18.
+pub const UPSTREAM: Rules = Rules {
+    stack: Stack::Upstream,
+    tick: Span::from_ms(4),
+    syn_linear_timeouts: 4,
+    window_from_space: WindowFromSpace::MeasuredRatio,
+};
+
+/// mptcp.org v0.94 on Linux 4.14.
+pub const OUT_OF_TREE: Rules = Rules {
+    stack: Stack::OutOfTree,
+    tick: Span::from_ms(1),
+    syn_linear_timeouts: 0,
+    window_from_space: WindowFromSpace::AdvWinScale,
+};

@@ -1,0 +1,115 @@
+//! Closing (RFC 9293 section 3.6; Linux `tcp_fin`, `tcp_close_state`, `tcp_time_wait`).
+
+use mptcpsim_core::time::Span;
+
+use super::receive::Step;
+use super::timers::TIME_WAIT;
+use super::{Cx, Error, State, Subflow};
+use crate::observe::mib::Counter;
+use crate::segment::{Flags, Segment};
+
+impl Subflow {
+    /// Sends a FIN behind everything queued (`tcp_shutdown`).
+    pub fn shutdown(&mut self, cx: &mut Cx<'_>) {
+        match self.state {
+            State::Established => self.queue_fin(cx, State::FinWait1),
+            State::CloseWait => self.queue_fin(cx, State::LastAck),
+            State::SynSent | State::SynReceived => {
+                self.fail(cx, Error::Aborted);
+                self.error = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn queue_fin(&mut self, cx: &mut Cx<'_>, next: State) {
+        self.fin_queued = true;
+        self.tx.write_seq += 1;
+        self.set_state(cx, next);
+        self.wants.push = true;
+    }
+
+    /// Nobody will read any more: a peer that does not close is not waited for
+    /// (`tcp_fin_timeout`).
+    pub fn orphan(&mut self, cx: &mut Cx<'_>) {
+        if self.state == State::FinWait2 {
+            let patience = Span::from_secs(u64::from(cx.sysctl().tcp_fin_timeout));
+            self.timers.life.set(cx.now, patience);
+        }
+    }
+
+    /// Resets the connection: one RST will follow (`tcp_send_active_reset`).
+    pub fn abort(&mut self, cx: &mut Cx<'_>) {
+        let speaks = !matches!(self.state, State::Closed | State::TimeWait | State::SynSent);
+        self.fail(cx, Error::Aborted);
+        self.tx.clear();
+        if speaks {
+            self.wants.reset = true;
+        }
+    }
+
+    /// The RST of a subflow that ends.
+    pub(super) fn reset_segment(&self, cx: &mut Cx<'_>) -> Segment {
+        cx.mib.inc(Counter::OutRsts);
+        let mut segment = self.header(cx, self.send_seq(cx), Flags::RST);
+        segment.flags = Flags::RST | Flags::ACK;
+        segment
+    }
+
+    /// The peer's FIN is in order (`tcp_fin`).
+    pub(super) fn fin_received(&mut self, cx: &mut Cx<'_>) {
+        self.rx.fin = Some(self.rx.rcv_nxt);
+        self.acks.scheduled = true;
+        match self.state {
+            State::SynReceived | State::Established => {
+                self.set_state(cx, State::CloseWait);
+                self.enter_pingpong();
+            }
+            State::FinWait1 => {
+                self.acks.now = true;
+                self.set_state(cx, State::Closing);
+            }
+            State::FinWait2 => {
+                self.acks.now = true;
+                self.time_wait(cx);
+            }
+            _ => {}
+        }
+    }
+
+    /// The peer acknowledged this side's FIN.
+    pub(super) fn after_fin_acked(&mut self, cx: &mut Cx<'_>) {
+        if !self.all_acked(cx) {
+            return;
+        }
+        match self.state {
+            State::FinWait1 => self.set_state(cx, State::FinWait2),
+            State::Closing => self.time_wait(cx),
+            State::LastAck => {
+                self.timers = super::timers::Timers::default();
+                self.set_state(cx, State::Closed);
+            }
+            _ => {}
+        }
+    }
+
+    fn time_wait(&mut self, cx: &mut Cx<'_>) {
+        self.timers.stop_retransmit();
+        self.set_state(cx, State::TimeWait);
+        self.timers.life.set(cx.now, TIME_WAIT);
+    }
+
+    /// A stray segment: a repeated FIN is acknowledged again (RFC 9293 section 3.10.7.4).
+    pub(super) fn on_segment_time_wait(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
+        if segment.flags.has(Flags::RST) {
+            if segment.seq == self.rx.rcv_nxt {
+                self.set_state(cx, State::Closed);
+            }
+        } else if segment.seq_len() > 0 {
+            self.timers.life.set(cx.now, TIME_WAIT);
+            self.acks.scheduled = true;
+            self.wants.ack = true;
+        }
+        Step::Drop
+    }
+}

@@ -1,0 +1,472 @@
+//! TCP as Linux speaks it: one subflow as a value machine.
+//!
+//! A [`Subflow`] reads no clock and owns no socket. Whoever drives it hands it
+//! segments, timer expiries and bytes to send together with a [`Cx`], and then
+//! asks it for segments until there are none ([`Subflow::poll`]). It knows of
+//! MPTCP only that queued bytes may carry a mapping and that received segments
+//! may carry options that somebody else reads; a plain TCP connection is the
+//! same machine with nobody else.
+//!
+//! ```text
+//!             on_segment                          push / shutdown
+//!                 │                                     │
+//!   validate ─► ack ─► (options: caller) ─► data     write queue
+//!    receive.rs  ack.rs, sack.rs,          receive.rs   │ output.rs
+//!                recovery.rs, rack.rs         │       poll: retransmission, new data,
+//!                     │                       │             pure ACK (acking.rs)
+//!                  timers.rs               in order: next_arrived
+//! ```
+//!
+//! Read `net/ipv4/tcp_input.c` and `tcp_output.c` beside it; each function here
+//! names the one it follows. RFC 9293 (TCP), 7323 (timestamps, window scale),
+//! 2018 and 2883 (SACK, DSACK), 8985 (RACK-TLP), 6937 (PRR), 5682 (F-RTO),
+//! 6298 (RTO), 3168 (ECN).
+
+mod ack;
+mod acking;
+mod close;
+mod open;
+mod output;
+mod rack;
+mod rate;
+mod receive;
+mod recovery;
+mod reorder;
+mod rtt;
+mod sack;
+pub(crate) mod scoreboard;
+mod timers;
+mod window;
+
+use mptcpsim_core::time::{Span, Time};
+
+pub use self::open::Offer;
+pub use self::output::Outgoing;
+pub use self::receive::{Arrived, Step};
+pub use self::rate::RateSample;
+pub use self::scoreboard::Chunk;
+pub use self::timers::TimerKind;
+pub use self::window::Space;
+
+use crate::congestion::{
+    AckSample, CaEvent, CaState, Clock, Congestion, CongestionControl, Flow, Window,
+};
+use crate::observe::event::{Event, EventLog};
+use crate::observe::mib::{Counter, Mib};
+use crate::rules::Rules;
+use crate::segment::Flags;
+use crate::seq::Seq;
+use crate::sysctl::Sysctl;
+
+/// The connection states of RFC 9293 section 3.3.2 that a subflow can be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Over.
+    Closed,
+    /// SYN sent.
+    SynSent,
+    /// SYN received, SYN/ACK sent.
+    SynReceived,
+    /// Open both ways.
+    Established,
+    /// FIN sent.
+    FinWait1,
+    /// FIN acknowledged.
+    FinWait2,
+    /// The peer's FIN received.
+    CloseWait,
+    /// Both FINs sent at once.
+    Closing,
+    /// FIN sent after the peer's.
+    LastAck,
+    /// Over, waiting for stray segments.
+    TimeWait,
+}
+
+impl State {
+    /// Data may be sent: ESTABLISHED or CLOSE_WAIT.
+    pub const fn can_send(self) -> bool {
+        matches!(self, Self::Established | Self::CloseWait)
+    }
+
+    /// The handshake is behind, the end is not reached.
+    pub const fn synchronised(self) -> bool {
+        !matches!(self, Self::Closed | Self::SynSent | Self::SynReceived | Self::TimeWait)
+    }
+
+    /// The peer may still send data.
+    pub const fn can_receive(self) -> bool {
+        matches!(self, Self::Established | Self::FinWait1 | Self::FinWait2)
+    }
+
+    /// The name Linux' `ss` prints.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "CLOSE",
+            Self::SynSent => "SYN-SENT",
+            Self::SynReceived => "SYN-RECV",
+            Self::Established => "ESTAB",
+            Self::FinWait1 => "FIN-WAIT-1",
+            Self::FinWait2 => "FIN-WAIT-2",
+            Self::CloseWait => "CLOSE-WAIT",
+            Self::Closing => "CLOSING",
+            Self::LastAck => "LAST-ACK",
+            Self::TimeWait => "TIME-WAIT",
+        }
+    }
+}
+
+/// What of the host a subflow looks at.
+#[derive(Clone, Debug)]
+pub struct TcpConfig {
+    /// The knobs.
+    pub sysctl: Sysctl,
+    /// The kernel line.
+    pub rules: &'static Rules,
+    /// Largest IP packet in bytes.
+    pub mtu: u16,
+    /// Initial window in packets (route attribute `initcwnd`).
+    pub initial_cwnd: u32,
+    /// Acknowledge every segment at once (route attribute `quickack`).
+    pub quickack: bool,
+    /// Form bursts as segmentation offload does (`tcp_tso_should_defer`).
+    pub tso: bool,
+}
+
+/// What a subflow may use of its surroundings during one call.
+pub struct Cx<'a> {
+    /// Now.
+    pub now: Time,
+    /// The host's settings.
+    pub config: &'a TcpConfig,
+    /// The host's counters.
+    pub mib: &'a mut Mib,
+    /// Where events go.
+    pub log: &'a mut EventLog,
+    /// The congestion control of the connection.
+    pub congestion: &'a mut Congestion,
+    /// The windows of all subflows of the connection.
+    pub windows: &'a mut [Window],
+    /// Which of them is this subflow's.
+    pub me: usize,
+    /// The receive buffer that limits the advertised window.
+    pub space: Space,
+}
+
+impl Cx<'_> {
+    /// The subflow's window.
+    fn window(&self) -> &Window {
+        &self.windows[self.me]
+    }
+
+    fn w(&mut self) -> &mut Window {
+        &mut self.windows[self.me]
+    }
+
+    fn sysctl(&self) -> &Sysctl {
+        &self.config.sysctl
+    }
+
+    fn clock(&self) -> Clock {
+        Clock { us: self.now.as_us(), hz: self.config.rules.hz() }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.log.push(self.now, self.me, event);
+    }
+
+    fn ca_ssthresh(&mut self) -> u32 {
+        let clock = self.clock();
+        self.congestion.ssthresh(&mut Flow { windows: self.windows, me: self.me, clock })
+    }
+
+    fn ca_event(&mut self, event: CaEvent) {
+        let clock = self.clock();
+        self.congestion.cwnd_event(&mut Flow { windows: self.windows, me: self.me, clock }, event);
+    }
+
+    fn ca_set_state(&mut self, new: CaState) {
+        let clock = self.clock();
+        self.congestion.set_state(&mut Flow { windows: self.windows, me: self.me, clock }, new);
+        self.w().ca_state = new;
+    }
+
+    fn ca_cong_avoid(&mut self, acked: u32) {
+        let clock = self.clock();
+        self.congestion.cong_avoid(&mut Flow { windows: self.windows, me: self.me, clock }, acked);
+    }
+
+    fn ca_pkts_acked(&mut self, sample: AckSample) {
+        let clock = self.clock();
+        self.congestion
+            .pkts_acked(&mut Flow { windows: self.windows, me: self.me, clock }, sample);
+    }
+
+    fn ca_undo_cwnd(&mut self) -> u32 {
+        let clock = self.clock();
+        self.congestion.undo_cwnd(&mut Flow { windows: self.windows, me: self.me, clock })
+    }
+
+    fn ca_init(&mut self) {
+        let clock = self.clock();
+        self.congestion.init(&mut Flow { windows: self.windows, me: self.me, clock });
+    }
+}
+
+/// What both ends agreed on in the handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Timestamps in every segment.
+    pub timestamps: bool,
+    /// Selective acknowledgements.
+    pub sack: bool,
+    /// Window scaling.
+    pub window_scaling: bool,
+    /// Explicit congestion notification.
+    pub ecn: bool,
+    /// Shift of the windows the peer sends.
+    pub snd_wscale: u8,
+    /// Shift of the windows sent to the peer.
+    pub rcv_wscale: u8,
+}
+
+/// What a subflow wants to send, apart from what its queues say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Wants {
+    /// (Re)send the SYN or SYN/ACK.
+    syn: bool,
+    /// An ACK right now.
+    ack: bool,
+    /// Walk the retransmission queue.
+    retransmit: bool,
+    /// Look for new data to send.
+    push: bool,
+    /// Send one segment whatever the window says: a tail loss probe.
+    probe: bool,
+    /// Retransmit the head at once: a timeout.
+    head: bool,
+    /// A zero-window probe.
+    window_probe: bool,
+    /// A reset, then nothing more.
+    reset: bool,
+    /// A repeated ACK for a segment that cannot be accepted.
+    challenge: bool,
+}
+
+/// Totals over the life of a subflow, as `tcp_info` has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Segments sent.
+    pub segs_out: u64,
+    /// Segments received.
+    pub segs_in: u64,
+    /// Segments with data sent.
+    pub data_segs_out: u64,
+    /// Segments with data received.
+    pub data_segs_in: u64,
+    /// Payload bytes sent, retransmissions included.
+    pub bytes_sent: u64,
+    /// Payload bytes acknowledged.
+    pub bytes_acked: u64,
+    /// Payload bytes received in order.
+    pub bytes_received: u64,
+    /// Segments sent again.
+    pub retransmissions: u64,
+    /// Payload bytes sent again.
+    pub bytes_retransmitted: u64,
+    /// Packets taken for lost.
+    pub lost: u64,
+    /// Retransmission timeouts.
+    pub timeouts: u64,
+    /// Duplicate segments the peer reported.
+    pub dsack_dups: u64,
+    /// Retransmissions that proved unnecessary.
+    pub spurious_recoveries: u64,
+}
+
+/// One TCP connection between two addresses: the whole of a plain TCP connection, or one of the
+/// subflows of an MPTCP connection.
+///
+/// Contract: after any call that takes a [`Cx`], call [`Subflow::poll`] until it returns `None`,
+/// then [`Subflow::due`] says when [`Subflow::on_timer`] wants to be called next.
+#[derive(Clone, Debug)]
+pub struct Subflow {
+    state: State,
+    iss: Seq,
+    irs: Seq,
+    negotiated: Negotiated,
+    /// The peer's last window in bytes, and the segment that brought it.
+    snd_wnd: u32,
+    snd_wl1: Seq,
+    max_window: u32,
+    /// Segment size the peer announced, and the one in use without options.
+    peer_mss: u16,
+    mss_cache: u16,
+    /// Bytes that MPTCP options take in each data segment.
+    option_reserve: u8,
+    ip_header: u8,
+    tx: scoreboard::TxQueue,
+    /// The FIN is queued behind all data.
+    fin_queued: bool,
+    fin_sent: bool,
+    /// The application sends small segments at once.
+    nodelay: bool,
+    rtt: rtt::Rtt,
+    rate: rate::Rate,
+    recovery: recovery::Recovery,
+    rack: rack::Rack,
+    sack: sack::SackCache,
+    rx: receive::Receiver,
+    acks: acking::Acks,
+    timers: timers::Timers,
+    wants: Wants,
+    burst: output::Burst,
+    ecn: output::EcnState,
+    last_sent: Time,
+    opened_at: Time,
+    totals: Totals,
+    /// Why it ended, once `state` is [`State::Closed`].
+    error: Option<Error>,
+}
+
+/// Why a subflow ended against its will (the errno an application would see).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// `ECONNREFUSED`: the SYN was answered by a reset.
+    Refused,
+    /// `ECONNRESET`: a reset arrived.
+    Reset,
+    /// `ETIMEDOUT`: retransmissions went unanswered.
+    TimedOut,
+    /// `ECONNABORTED`: this side reset it.
+    Aborted,
+}
+
+impl Error {
+    /// The errno's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "ECONNREFUSED",
+            Self::Reset => "ECONNRESET",
+            Self::TimedOut => "ETIMEDOUT",
+            Self::Aborted => "ECONNABORTED",
+        }
+    }
+}
+
+impl Subflow {
+    /// Its state.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Its initial send sequence number.
+    pub const fn iss(&self) -> Seq {
+        self.iss
+    }
+
+    /// Its initial receive sequence number.
+    pub const fn irs(&self) -> Seq {
+        self.irs
+    }
+
+    /// What was agreed on in the handshake.
+    pub const fn negotiated(&self) -> Negotiated {
+        self.negotiated
+    }
+
+    /// Totals so far.
+    pub const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Why it ended, if not by FINs.
+    pub const fn error(&self) -> Option<Error> {
+        self.error
+    }
+
+    /// When it was opened.
+    pub const fn opened_at(&self) -> Time {
+        self.opened_at
+    }
+
+    /// The next number expected from the peer.
+    pub const fn rcv_nxt(&self) -> Seq {
+        self.rx.rcv_nxt
+    }
+
+    /// The peer's window in bytes.
+    pub const fn snd_wnd(&self) -> u32 {
+        self.snd_wnd
+    }
+
+    /// The number behind the last byte queued.
+    pub const fn write_seq(&self) -> Seq {
+        self.tx.write_seq
+    }
+
+    /// The retransmission timeout.
+    pub const fn rto(&self) -> Span {
+        self.rtt.rto
+    }
+
+    /// Mean deviation of the round-trip time in microseconds times 4 (`rttvar_us`).
+    pub const fn rttvar_us(&self) -> u32 {
+        self.rtt.rttvar_us
+    }
+
+    /// Consecutive timeouts without progress.
+    pub const fn retransmits(&self) -> u8 {
+        self.timers.retransmits
+    }
+
+    /// When the peer was last heard (`rcv_tstamp`).
+    pub const fn last_heard(&self) -> Time {
+        self.rx.last_heard
+    }
+
+    /// True if nothing is sent and unacknowledged nor waiting to be sent.
+    pub fn is_idle(&self, snd_una: Seq) -> bool {
+        self.tx.bytes(snd_una) == 0
+    }
+
+    /// Bytes queued or sent and not acknowledged.
+    pub fn queued_bytes(&self, snd_una: Seq) -> u32 {
+        self.tx.bytes(snd_una)
+    }
+
+    /// Payload bytes that fit into one segment now (`tcp_current_mss`).
+    pub fn current_mss(&self) -> u32 {
+        let timestamps = if self.negotiated.timestamps { 12 } else { 0 };
+        u32::from(self.mss_cache).saturating_sub(timestamps + u32::from(self.option_reserve))
+    }
+
+    /// Sets the bytes that MPTCP options take in each data segment.
+    pub fn reserve_options(&mut self, cx: &mut Cx<'_>, bytes: u8) {
+        if self.option_reserve != bytes {
+            self.option_reserve = bytes;
+        }
+        cx.w().mss = self.current_mss();
+    }
+
+    /// Send every segment at once however small (TCP_NODELAY).
+    pub fn set_nodelay(&mut self, nodelay: bool) {
+        self.nodelay = nodelay;
+    }
+
+    fn header_flags(&self) -> Flags {
+        if self.ecn.echo { Flags::ACK | Flags::ECE } else { Flags::ACK }
+    }
+
+    fn set_state(&mut self, cx: &mut Cx<'_>, state: State) {
+        if self.state == state {
+            return;
+        }
+        if self.state == State::Established && state == State::Closed {
+            cx.mib.inc(Counter::EstabResets);
+        }
+        self.state = state;
+        cx.w().can_send = state.can_send();
+        cx.event(Event::State(state));
+    }
+}

@@ -1,0 +1,621 @@
+//! Building segments (Linux `tcp_write_xmit`, `tcp_xmit_retransmit_queue`, `__tcp_transmit_skb`).
+//!
+//! Where the kernel loops over a queue and transmits, [`Subflow::poll`] returns
+//! one segment per call and remembers where the loop stands.
+
+use mptcpsim_core::time::{Span, Time};
+
+use super::scoreboard::{Chunk, Marks};
+use super::timers::TimerKind;
+use super::{Cx, State, Subflow};
+use crate::congestion::{CaEvent, CaState};
+use crate::observe::mib::Counter;
+use crate::segment::{Ecn, Flags, MAX_OPTIONS, Segment};
+use crate::seq::{Seq, SeqRange};
+
+/// Largest burst handed to the network card at once (`GSO_MAX_SIZE` less headers).
+const MAX_BURST: u32 = 65_536 - 1 - 320;
+
+/// A segment that is about to leave. The owner adds MPTCP options to it and calls
+/// [`Subflow::complete`].
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Header and payload; window, SACK blocks and header length are still missing.
+    pub segment: Segment,
+    /// The chunk the payload is from: its mapping, if it is mapped.
+    pub chunk: Option<Chunk>,
+    /// It was sent before.
+    pub retransmission: bool,
+}
+
+/// ECN of one subflow (RFC 3168).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EcnState {
+    /// Congestion was experienced: echo it until the peer has reduced its window.
+    pub(super) echo: bool,
+    /// Tell the peer with the next new data that the window was reduced.
+    cwr: bool,
+}
+
+impl EcnState {
+    pub(super) fn queue_cwr(&mut self, negotiated: bool) {
+        self.cwr |= negotiated;
+    }
+    pub(super) fn withdraw_cwr(&mut self) {
+        self.cwr = false;
+    }
+    pub(super) fn cwr_received(&mut self) {
+        self.echo = false;
+    }
+    /// True if this is news.
+    pub(super) fn ce_received(&mut self) -> bool {
+        !std::mem::replace(&mut self.echo, true)
+    }
+}
+
+/// Where the loop over new data stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Burst {
+    /// Segments sent since the loop began.
+    sent: u32,
+    /// Segments of the current burst still to be sent without asking again.
+    quota: u32,
+    /// The window, not the data, ended the loop.
+    cwnd_limited: bool,
+    /// The loop runs to tell a spurious timeout from a real one.
+    pub(super) frto_probe: bool,
+    /// When data was last sent: bursts form only behind other data.
+    last_at: Time,
+    /// Highest `cwnd` use since the last validation (`snd_cwnd_used`), and when.
+    used: u32,
+    validated_at: Time,
+    usage_seq: Seq,
+}
+
+impl Subflow {
+    /// The next segment to send, if there is one now.
+    pub fn poll(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if self.wants.reset {
+            self.wants = super::Wants::default();
+            return Some(self.bare(self.reset_segment(cx)));
+        }
+        if std::mem::take(&mut self.wants.syn) {
+            let segment = self.syn_segment(cx);
+            return Some(self.bare(segment));
+        }
+        if self.state.synchronised()
+            && let Some(data) = self.poll_data(cx)
+        {
+            return Some(data);
+        }
+        if !std::mem::take(&mut self.wants.ack) {
+            return None;
+        }
+        if matches!(self.state, State::Closed | State::SynSent | State::SynReceived) {
+            return None;
+        }
+        let segment = self.header(cx, self.send_seq(cx), Flags::NONE);
+        Some(self.bare(segment))
+    }
+
+    fn poll_data(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if std::mem::take(&mut self.wants.head) && !self.tx.is_empty() {
+            return Some(self.retransmit(cx, 0, true));
+        }
+        if self.wants.retransmit {
+            if let Some(out) = self.next_retransmission(cx) {
+                return Some(out);
+            }
+            self.wants.retransmit = false;
+        }
+        if std::mem::take(&mut self.wants.probe)
+            && let Some(out) = self.loss_probe(cx)
+        {
+            return Some(out);
+        }
+        if self.wants.push {
+            if let Some(out) = self.next_new(cx) {
+                return Some(out);
+            }
+            self.wants.push = false;
+            self.end_push(cx);
+        }
+        if std::mem::take(&mut self.wants.window_probe) {
+            return Some(self.window_probe(cx));
+        }
+        None
+    }
+
+    fn bare(&self, segment: Segment) -> Outgoing {
+        Outgoing { segment, chunk: None, retransmission: false }
+    }
+
+    /// The number of a segment without data (`tcp_acceptable_seq`): within the peer's window.
+    pub(super) fn send_seq(&self, cx: &Cx<'_>) -> Seq {
+        let end = self.window_end(cx);
+        let nxt = cx.window().snd_nxt;
+        let shift = self.negotiated.snd_wscale;
+        if nxt.at_or_before(end) || nxt - end < 1 << shift { nxt } else { end }
+    }
+
+    pub(super) fn header(&self, cx: &Cx<'_>, seq: Seq, flags: Flags) -> Segment {
+        Segment {
+            seq,
+            ack: self.rx.rcv_nxt,
+            flags: self.header_flags() | flags,
+            timestamps: self.timestamps(cx.now),
+            ..Segment::default()
+        }
+    }
+
+    /// Fills in what depends on the options: SACK blocks, window, header length. Call it when
+    /// the MPTCP options are in; the segment must then be sent.
+    pub fn complete(&mut self, cx: &mut Cx<'_>, segment: &mut Segment) {
+        let syn = segment.flags.has(Flags::SYN);
+        if segment.flags.has(Flags::ACK) && !syn && !segment.flags.has(Flags::RST) {
+            self.add_sack_blocks(segment);
+            let before = self.rx.rcv_wnd;
+            segment.window = self.select_window(cx);
+            self.count_zero_window(cx, before);
+            self.ack_sent();
+        }
+        segment.seal(self.ip_header);
+        self.totals.segs_out += 1;
+        cx.mib.inc(Counter::OutSegs);
+    }
+
+    fn count_zero_window(&self, cx: &mut Cx<'_>, before: u32) {
+        match (before, self.rx.rcv_wnd) {
+            (0, 1..) => cx.mib.inc(Counter::FromZeroWindowAdv),
+            (1.., 0) => cx.mib.inc(Counter::ToZeroWindowAdv),
+            _ => {}
+        }
+    }
+
+    /// As many blocks as fit behind the other options (`tcp_established_options`).
+    fn add_sack_blocks(&mut self, segment: &mut Segment) {
+        if !self.negotiated.sack {
+            return;
+        }
+        let dsack = self.rx.reorder.dsack;
+        if dsack.is_none() && self.rx.reorder.is_empty() {
+            return;
+        }
+        let room = MAX_OPTIONS.saturating_sub(segment.options_len());
+        let fits = usize::from(room.saturating_sub(4) / 8);
+        let reordered = self.rx.reorder.blocks().iter().copied();
+        let blocks = dsack.into_iter().chain(reordered).take(fits);
+        let mut fourth: Option<SeqRange> = None;
+        for block in blocks {
+            if !segment.sack.push(block) {
+                fourth = Some(block);
+            }
+        }
+        if let Some(block) = fourth {
+            segment.rare_mut().fourth_sack = Some(block);
+        }
+        if fits > 0 {
+            self.rx.reorder.dsack = None;
+        }
+    }
+
+    // ---- new data ------------------------------------------------------------------------
+
+    /// Queues `len` bytes of the stream from `stream` on for sending. Mapped bytes form chunks of
+    /// at most `limit` bytes, one mapping each.
+    pub fn push(&mut self, cx: &mut Cx<'_>, stream: u64, len: u32, mapped: bool, limit: u32) {
+        self.restart_after_idle(cx);
+        let nxt = cx.w().snd_nxt;
+        self.tx.push(stream, len, mapped, limit, nxt);
+        self.wants.push = true;
+    }
+
+    /// Bytes that a chunk may grow to: whole segments, as many as one burst holds
+    /// (`tcp_xmit_size_goal`).
+    pub fn size_goal(&self) -> u32 {
+        let mss = self.current_mss().max(1);
+        (MAX_BURST / mss).max(1) * mss
+    }
+
+    /// Bytes queued and not yet sent.
+    pub fn unsent_bytes(&self, snd_nxt: Seq) -> u32 {
+        (self.tx.write_seq - snd_nxt).saturating_sub(u32::from(self.fin_queued && !self.fin_sent))
+    }
+
+    /// The chunk at the end of the queue, if nothing of it has been sent.
+    pub fn open_chunk(&self, snd_nxt: Seq) -> Option<&Chunk> {
+        self.tx.open_chunk(snd_nxt)
+    }
+
+    /// The window decays over idle times longer than the timeout
+    /// (RFC 2861; `tcp_slow_start_after_idle_check`, `tcp_cwnd_restart`).
+    fn restart_after_idle(&mut self, cx: &mut Cx<'_>) {
+        if !cx.sysctl().tcp_slow_start_after_idle || cx.w().packets_out > 0 {
+            return;
+        }
+        let mut idle = cx.now - self.last_sent;
+        let rto = self.rtt.rto;
+        if self.last_sent == Time::ZERO || idle <= rto {
+            return;
+        }
+        cx.ca_event(CaEvent::CwndRestart);
+        let initial = cx.config.initial_cwnd;
+        let w = cx.w();
+        w.ssthresh = w.current_ssthresh();
+        let floor = initial.min(w.cwnd);
+        while idle > rto && w.cwnd > floor {
+            idle = idle - rto;
+            w.cwnd >>= 1;
+        }
+        w.cwnd = w.cwnd.max(floor);
+        self.burst.used = 0;
+        self.burst.validated_at = cx.now;
+        self.last_sent = cx.now;
+    }
+
+    /// One segment of new data, if window and congestion window let it leave.
+    fn next_new(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        let nxt = cx.w().snd_nxt;
+        let Some((&chunk, left)) = self.tx.unsent(nxt) else {
+            return self.lone_fin(cx);
+        };
+        if !self.may_send_data() {
+            return None;
+        }
+        let mss = self.current_mss().max(1);
+        let w = cx.w();
+        if w.in_flight() >= w.cwnd {
+            self.burst.cwnd_limited = true;
+            return None;
+        }
+        let len = left.min(mss);
+        if (nxt + len).after(self.window_end(cx)) {
+            return None;
+        }
+        let last = left == len && self.tx.sends_last_chunk();
+        if len < mss && last && !self.nodelay && cx.w().packets_out > 0 && !self.fin_queued {
+            return None;
+        }
+        if self.burst.quota == 0 && !self.start_burst(cx, left, mss) {
+            return None;
+        }
+        self.burst.quota = self.burst.quota.saturating_sub(1);
+        Some(self.send_new(cx, chunk, len, last, left == len))
+    }
+
+    /// Decides how much may leave in one burst; false to wait for more room
+    /// (`tcp_tso_autosize`, `tcp_tso_should_defer`).
+    fn start_burst(&mut self, cx: &mut Cx<'_>, left: u32, mss: u32) -> bool {
+        if !cx.config.tso || left <= mss {
+            self.burst.quota = 1;
+            return true;
+        }
+        let rate_segs = (cx.w().pacing_rate >> 10) / u64::from(mss);
+        let floor = u64::from(cx.sysctl().tcp_min_tso_segs);
+        let max_segs = rate_segs.max(floor).min(u64::from(MAX_BURST / mss)) as u32;
+        if self.defers(cx, left, mss, max_segs) {
+            return false;
+        }
+        self.burst.quota = max_segs.min(left / mss).max(1);
+        true
+    }
+
+    fn defers(&mut self, cx: &mut Cx<'_>, left: u32, mss: u32, max_segs: u32) -> bool {
+        if cx.w().ca_state >= CaState::Recovery
+            || cx.now - self.burst.last_at > Span::from_ms(1)
+        {
+            return false;
+        }
+        let wnd_end = self.window_end(cx);
+        let divisor = u32::from(cx.sysctl().tcp_tso_win_divisor);
+        let w = cx.w();
+        let send_win = wnd_end - w.snd_nxt;
+        let cong_win = (w.cwnd - w.in_flight()) * mss;
+        let limit = send_win.min(cong_win);
+        if limit >= max_segs * mss || (!self.tx.sends_last_chunk() && limit >= left) {
+            return false;
+        }
+        if let Some(chunk) = self.snd_wnd.min(w.cwnd * mss).checked_div(divisor)
+            && limit >= chunk
+        {
+            return false;
+        }
+        let half_srtt = Span::from_us(u64::from(w.srtt_us >> 4));
+        let Some(head) = self.tx.front() else { return false };
+        if cx.now - head.sent_at < half_srtt {
+            return false;
+        }
+        if cong_win < send_win && cong_win <= left {
+            self.burst.cwnd_limited = true;
+            return true;
+        }
+        if send_win <= cong_win && send_win <= left {
+            return true;
+        }
+        !self.fin_queued
+    }
+
+    fn send_new(
+        &mut self,
+        cx: &mut Cx<'_>,
+        chunk: Chunk,
+        len: u32,
+        last: bool,
+        chunk_ends: bool,
+    ) -> Outgoing {
+        let seq = cx.w().snd_nxt;
+        let fin = last && self.fin_queued && !self.fin_sent;
+        let mut flags = Flags::NONE;
+        if chunk_ends && (last || chunk.mapped) {
+            flags = flags | Flags::PSH;
+        }
+        if fin {
+            flags = flags | Flags::FIN;
+        }
+        if std::mem::take(&mut self.ecn.cwr) {
+            flags = flags | Flags::CWR;
+        }
+        let mut segment = self.header(cx, seq, flags);
+        if self.negotiated.ecn {
+            segment.ecn = Ecn::Capable0;
+        }
+        let offset = u64::from(seq - chunk.seq);
+        segment.payload = crate::payload::Payload::pattern(chunk.stream + offset, len);
+        self.note_sent(cx, seq, len, fin);
+        self.totals.data_segs_out += 1;
+        self.totals.bytes_sent += u64::from(len);
+        self.data_sent(cx);
+        Outgoing { segment, chunk: Some(chunk), retransmission: false }
+    }
+
+    /// A FIN without data.
+    fn lone_fin(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        if !self.fin_queued || self.fin_sent || !self.may_send_data() {
+            return None;
+        }
+        let seq = cx.w().snd_nxt;
+        let segment = self.header(cx, seq, Flags::FIN);
+        self.note_sent(cx, seq, 0, true);
+        Some(self.bare(segment))
+    }
+
+    /// A segment leaves for the first time (`tcp_event_new_data_sent`).
+    fn note_sent(&mut self, cx: &mut Cx<'_>, seq: Seq, len: u32, fin: bool) {
+        let now = cx.now;
+        if cx.w().in_flight() == 0 {
+            cx.ca_event(CaEvent::TxStart);
+        }
+        let packets_out = cx.w().packets_out;
+        let stamp = self.rate.stamp(now, packets_out);
+        self.tx.sent(seq, len, fin, now, stamp);
+        self.fin_sent |= fin;
+        let w = cx.w();
+        w.snd_nxt = seq + len + u32::from(fin);
+        w.packets_out += 1;
+        w.last_sent_us = now.as_us();
+        self.last_sent = now;
+        self.burst.last_at = now;
+        self.burst.sent += 1;
+        if packets_out == 0 || self.timers.kind() == TimerKind::LossProbe {
+            self.rearm_rto(cx);
+        }
+    }
+
+    /// The loop over new data is over (the end of `tcp_write_xmit`).
+    fn end_push(&mut self, cx: &mut Cx<'_>) {
+        let sent = std::mem::take(&mut self.burst.sent);
+        self.burst.quota = 0;
+        let w = cx.w();
+        let limited =
+            std::mem::take(&mut self.burst.cwnd_limited) || w.in_flight() >= w.cwnd;
+        if sent > 0 || limited {
+            self.validate_cwnd(cx, limited);
+        }
+        if std::mem::take(&mut self.burst.frto_probe) {
+            self.frto_gave_nothing(cx);
+        }
+        if sent > 0 {
+            if matches!(cx.w().ca_state, CaState::Cwr | CaState::Recovery) {
+                self.recovery.prr_out += sent;
+            }
+            self.schedule_loss_probe(cx, false);
+            return;
+        }
+        let nxt = cx.w().snd_nxt;
+        let stuck = cx.w().packets_out == 0 && self.tx.unsent(nxt).is_some();
+        if stuck && self.timers.kind() == TimerKind::None {
+            self.arm_window_probe(cx);
+        }
+    }
+
+    /// Notes whether the window was used, and shrinks one that is not (RFC 2861;
+    /// `tcp_cwnd_validate`).
+    fn validate_cwnd(&mut self, cx: &mut Cx<'_>, limited: bool) {
+        let decays = cx.sysctl().tcp_slow_start_after_idle;
+        let initial = cx.config.initial_cwnd;
+        let now = cx.now;
+        let rto = self.rtt.rto;
+        let w = cx.w();
+        if w.snd_una.at_or_after(self.burst.usage_seq)
+            || limited
+            || (!w.is_cwnd_limited && w.packets_out > w.max_packets_out)
+        {
+            w.is_cwnd_limited = limited;
+            w.max_packets_out = w.packets_out;
+            self.burst.usage_seq = w.snd_nxt;
+        }
+        if w.cwnd_limited() {
+            self.burst.used = 0;
+            self.burst.validated_at = now;
+            return;
+        }
+        self.burst.used = self.burst.used.max(w.packets_out);
+        if decays && now - self.burst.validated_at >= rto {
+            if w.ca_state == CaState::Open {
+                let used = self.burst.used.max(initial);
+                if used < w.cwnd {
+                    w.ssthresh = w.current_ssthresh();
+                    w.cwnd = (w.cwnd + used) >> 1;
+                }
+                self.burst.used = 0;
+            }
+            self.burst.validated_at = now;
+        }
+        if self.tx.unsent(w.snd_nxt).is_none() {
+            let in_flight = w.in_flight();
+            self.rate.app_limited(in_flight);
+        }
+    }
+
+    // ---- repetition ----------------------------------------------------------------------
+
+    /// Starts the walk over what was lost.
+    pub(super) fn start_retransmit(&mut self, cx: &mut Cx<'_>) {
+        if cx.w().packets_out > 0 {
+            self.wants.retransmit = true;
+        }
+    }
+
+    /// The next lost segment that the window lets out (`tcp_xmit_retransmit_queue`).
+    fn next_retransmission(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        let mut index = self.recovery.hint.and_then(|hint| self.tx.index(hint)).unwrap_or(0);
+        let mut hole = false;
+        loop {
+            let record = *self.tx.get(index)?;
+            if !hole {
+                self.recovery.hint = Some(self.tx.number(index));
+            }
+            let w = cx.w();
+            if w.in_flight() >= w.cwnd || w.retrans_out >= w.lost_out {
+                return None;
+            }
+            if !record.marks.has(Marks::LOST) {
+                hole |= !record.marks.has(Marks::RETRANS.with(Marks::SACKED));
+            } else if !record.marks.has(Marks::RETRANS.with(Marks::SACKED)) {
+                if record.seq.at_or_after(self.window_end(cx)) && index > 0 {
+                    return None;
+                }
+                let in_loss = cx.w().ca_state == CaState::Loss;
+                cx.mib.inc(if in_loss {
+                    Counter::SlowStartRetrans
+                } else {
+                    Counter::FastRetrans
+                });
+                if matches!(cx.w().ca_state, CaState::Cwr | CaState::Recovery) {
+                    self.recovery.prr_out += 1;
+                }
+                let out = self.retransmit(cx, index, true);
+                if index == 0 && self.timers.kind() != TimerKind::Reordering {
+                    let rto = self.backed_off_rto();
+                    self.timers.set(cx, TimerKind::Rto, rto);
+                }
+                return Some(out);
+            }
+            index += 1;
+        }
+    }
+
+    /// Sends the record at `index` again. A counted one is in flight twice
+    /// (`tcp_retransmit_skb`), a probe is not (`__tcp_retransmit_skb`).
+    fn retransmit(&mut self, cx: &mut Cx<'_>, index: usize, counted: bool) -> Outgoing {
+        let mss = self.current_mss().max(1);
+        if self.tx.get(index).is_some_and(|record| record.len > mss) {
+            self.split_record(cx, index, mss);
+        }
+        let now = cx.now;
+        let packets_out = cx.w().packets_out;
+        let stamp = self.rate.stamp(now, packets_out);
+        let Some(record) = self.tx.get_mut(index) else {
+            let segment = self.header(cx, self.send_seq(cx), Flags::NONE);
+            return self.bare(segment);
+        };
+        record.sent_at = now;
+        record.delivered = stamp.delivered;
+        record.delivered_at = stamp.delivered_at;
+        record.first_sent_at = stamp.first_sent_at;
+        record.marks.set(Marks::EVER_RETRANS);
+        if counted && !record.marks.has(Marks::RETRANS) {
+            record.marks.set(Marks::RETRANS);
+            cx.w().retrans_out += 1;
+        }
+        let record = *record;
+        self.tx.list_move_to_end(index);
+        if counted {
+            self.recovery.retrans_stamp = self.recovery.retrans_stamp.or(Some(now));
+        }
+        self.recovery.undo_retrans = self.recovery.undo_retrans.max(0) + 1;
+        self.totals.retransmissions += 1;
+        self.totals.bytes_retransmitted += u64::from(record.len);
+        self.totals.bytes_sent += u64::from(record.len);
+        cx.mib.inc(Counter::RetransSegs);
+        self.rebuild(cx, &record)
+    }
+
+    /// The segment of a record.
+    fn rebuild(&self, cx: &Cx<'_>, record: &super::scoreboard::Record) -> Outgoing {
+        let chunk = self.tx.chunk_of(record).copied().filter(|_| record.len > 0);
+        let mut flags = Flags::NONE;
+        if record.marks.has(Marks::FIN) {
+            flags = flags | Flags::FIN;
+        }
+        let mut segment = self.header(cx, record.seq, flags);
+        if let Some(chunk) = chunk {
+            let offset = u64::from(record.seq - chunk.seq);
+            segment.payload = crate::payload::Payload::pattern(chunk.stream + offset, record.len);
+            if record.seq + record.len == chunk.seq + chunk.len {
+                segment.flags = segment.flags | Flags::PSH;
+            }
+        }
+        Outgoing { segment, chunk, retransmission: true }
+    }
+
+    /// A record longer than the segment size of today becomes two (`tcp_fragment`).
+    fn split_record(&mut self, cx: &mut Cx<'_>, index: usize, len: u32) {
+        let Some(marks) = self.tx.get(index).map(|record| record.marks) else { return };
+        self.tx.split(index, len);
+        let w = cx.w();
+        w.packets_out += 1;
+        w.sacked_out += u32::from(marks.has(Marks::SACKED));
+        w.lost_out += u32::from(marks.has(Marks::LOST));
+        w.retrans_out += u32::from(marks.has(Marks::RETRANS));
+        self.recovery.hint = None;
+    }
+
+    /// Tail loss probe: new data if the window allows, else the last segment (RFC 8985 section 7).
+    fn loss_probe(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        let nxt = cx.w().snd_nxt;
+        let mss = self.current_mss().max(1);
+        if let Some((&chunk, left)) = self.tx.unsent(nxt) {
+            let len = left.min(mss);
+            if (nxt + len).at_or_before(self.window_end(cx)) {
+                let last = left == len && self.tx.sends_last_chunk();
+                let out = self.send_new(cx, chunk, len, last, left == len);
+                self.burst.sent = 0;
+                self.loss_probe_sent(cx, false);
+                return Some(out);
+            }
+        }
+        let index = self.tx.len().checked_sub(1)?;
+        let out = self.retransmit(cx, index, false);
+        self.loss_probe_sent(cx, true);
+        Some(out)
+    }
+
+    /// Into a closed window: what fits, else an old number that demands an answer
+    /// (`tcp_write_wakeup`).
+    fn window_probe(&mut self, cx: &mut Cx<'_>) -> Outgoing {
+        cx.mib.inc(Counter::WinProbeTcp);
+        let nxt = cx.w().snd_nxt;
+        let room = self.window_end(cx).offset_from(nxt).max(0) as u32;
+        if let Some((&chunk, left)) = self.tx.unsent(nxt)
+            && room > 0
+        {
+            let len = left.min(self.current_mss()).min(room).max(1);
+            let out = self.send_new(cx, chunk, len, false, false);
+            self.burst.sent = 0;
+            return out;
+        }
+        let segment = self.header(cx, cx.window().snd_una - 1, Flags::NONE);
+        self.bare(segment)
+    }
+}

@@ -1,0 +1,627 @@
+//! Receiving a segment (Linux `tcp_rcv_established`, `tcp_validate_incoming`, `tcp_data_queue`;
+//! RFC 9293 section 3.10.7, RFC 5961, RFC 7323 section 5).
+//!
+//! A segment is taken in three steps, so that the owner can read its MPTCP
+//! options between the acknowledgement and the data, where Linux does:
+//! [`Subflow::on_segment`], [`Subflow::receive_data`], [`Subflow::segment_done`].
+
+use std::collections::VecDeque;
+
+use mptcpsim_core::time::Time;
+
+use super::ack::AckVerdict;
+use super::acking::MAX_QUICKACKS;
+use super::reorder::{Inserted, Reorder};
+use super::window::Space;
+use super::{Cx, Error, State, Subflow};
+use crate::observe::mib::Counter;
+use crate::payload::Payload;
+use crate::segment::{Dss, Ecn, Flags, Segment, Timestamps};
+use crate::seq::{Seq, SeqRange};
+
+/// Memory of a socket buffer beside its data: `sk_buff` and `skb_shared_info`.
+const SKB_OVERHEAD: u32 = 576;
+/// Room in front of the packet (`NET_SKB_PAD`, `NET_IP_ALIGN`).
+const SKB_HEADROOM: u32 = 66;
+/// Smallest segment size ever assumed (`TCP_MIN_MSS`, `TCP_MSS_DEFAULT`).
+const MIN_MSS: u16 = 88;
+const DEFAULT_MSS: u16 = 536;
+
+/// Data that has arrived.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// Sequence number of the first byte.
+    pub seq: Seq,
+    /// The bytes.
+    pub payload: Payload,
+    /// The mapping that came with them.
+    pub dss: Option<Dss>,
+    /// A FIN follows the bytes.
+    pub fin: bool,
+    /// Bytes of memory they take.
+    pub truesize: u32,
+}
+
+impl Arrived {
+    /// The number behind the last byte or FIN.
+    pub fn end(&self) -> Seq {
+        self.seq + self.payload.len() + u32::from(self.fin)
+    }
+
+    /// Drops what lies before `seq`.
+    pub(super) fn cut_front(&mut self, seq: Seq) {
+        let cut = seq - self.seq;
+        self.payload.advance(cut);
+        self.seq = seq;
+    }
+
+    /// Drops what lies at or behind `seq`.
+    pub(super) fn cut_back(&mut self, seq: Seq) {
+        self.payload.truncate(seq - self.seq);
+        self.fin = false;
+    }
+}
+
+/// What the owner of the subflow has to do with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing: it was not acceptable.
+    Drop,
+    /// The header is processed: read the options, then call [`Subflow::receive_data`].
+    Accepted,
+    /// As `Accepted`, and the handshake is complete with this segment.
+    Established,
+    /// The peer reset the subflow: read the options of the reset.
+    Reset,
+}
+
+/// The receiving half.
+#[derive(Clone, Debug)]
+pub(super) struct Receiver {
+    pub(super) rcv_nxt: Seq,
+    /// What the owner has taken.
+    pub(super) copied: Seq,
+    /// `rcv_nxt` and window when a window was last advertised.
+    pub(super) rcv_wup: Seq,
+    pub(super) rcv_wnd: u32,
+    pub(super) rcv_ssthresh: u32,
+    pub(super) window_clamp: u32,
+    /// Estimated segment size of the peer, and the one announced to it.
+    pub(super) rcv_mss: u16,
+    pub(super) advmss: u16,
+    pub(super) ratio: u16,
+    /// Memory in use here and its limit.
+    pub(super) rmem: u32,
+    pub(super) rcvbuf: u32,
+    queue: VecDeque<Arrived>,
+    pub(super) reorder: Reorder,
+    pub(super) timestamps: TimestampState,
+    pub(super) rtt: ReceiverRtt,
+    pub(super) last_heard: Time,
+    /// Where the peer's FIN is.
+    pub(super) fin: Option<Seq>,
+}
+
+/// What is known of the peer's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TimestampState {
+    /// The value to echo, and when it was taken.
+    pub(super) recent: u32,
+    recent_at: Time,
+    /// The echo in the segment being processed.
+    echo: Option<u32>,
+}
+
+/// The receiver's own estimate of the round-trip time (`rcv_rtt_est`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ReceiverRtt {
+    /// In microseconds; 0 if unknown.
+    pub(super) rtt_us: u32,
+    scaled: u32,
+    seq: Seq,
+    at: Time,
+    last_echo: u32,
+}
+
+impl Receiver {
+    pub(super) fn new(irs_next: Seq, rcvbuf: u32, ratio: u16, advmss: u16) -> Self {
+        let window_clamp = Space::window_from(ratio, rcvbuf);
+        Self {
+            rcv_nxt: irs_next,
+            copied: irs_next,
+            rcv_wup: irs_next,
+            rcv_wnd: 0,
+            rcv_ssthresh: window_clamp,
+            window_clamp,
+            rcv_mss: DEFAULT_MSS,
+            advmss,
+            ratio,
+            rmem: 0,
+            rcvbuf,
+            queue: VecDeque::new(),
+            reorder: Reorder::default(),
+            timestamps: TimestampState::default(),
+            rtt: ReceiverRtt::default(),
+            last_heard: Time::ZERO,
+            fin: None,
+        }
+    }
+
+    /// The first number the peer's data has.
+    pub(super) fn start_at(&mut self, next: Seq) {
+        self.rcv_nxt = next;
+        self.copied = next;
+        self.rcv_wup = next;
+        self.rtt.seq = next;
+    }
+
+    /// First guess of the peer's segment size (`tcp_initialize_rcv_mss`).
+    pub(super) fn initialize_rcv_mss(&mut self, mss_cache: u16) {
+        let hint = self.advmss.min(mss_cache);
+        let half = (self.rcv_wnd / 2).min(u32::from(u16::MAX)) as u16;
+        self.rcv_mss = hint.min(half).clamp(MIN_MSS, DEFAULT_MSS);
+    }
+
+    /// Learns the peer's segment size and the share of payload in memory
+    /// (`tcp_measure_rcv_mss`). Returns whether the segment was a full one.
+    fn measure_mss(&mut self, len: u16, truesize: u32, measured: bool) -> bool {
+        if len < self.rcv_mss {
+            return false;
+        }
+        if len != self.rcv_mss && measured {
+            let ratio = (u32::from(len) << 8) / truesize.max(1);
+            if ratio as u16 != self.ratio {
+                self.ratio = (ratio as u16).max(1);
+                self.window_clamp = Space::window_from(self.ratio, self.rcvbuf);
+            }
+        }
+        self.rcv_mss = len.min(self.advmss);
+        true
+    }
+}
+
+/// The memory that a received packet of `wire_len` bytes takes.
+pub(super) const fn truesize(wire_len: u32) -> u32 {
+    (wire_len + SKB_HEADROOM).div_ceil(64) * 64 + SKB_OVERHEAD
+}
+
+impl Subflow {
+    /// Takes the header of a segment: validity, acknowledgement, window.
+    pub fn on_segment(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
+        self.totals.segs_in += 1;
+        cx.mib.inc(Counter::InSegs);
+        match self.state {
+            State::Closed => Step::Drop,
+            State::SynSent => self.on_segment_syn_sent(cx, segment),
+            State::SynReceived => self.on_segment_syn_received(cx, segment),
+            State::TimeWait => self.on_segment_time_wait(cx, segment),
+            _ => self.on_segment_synchronised(cx, segment),
+        }
+    }
+
+    fn on_segment_synchronised(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
+        if let Some(step) = self.refuse(cx, segment) {
+            return step;
+        }
+        self.rx.last_heard = cx.now;
+        self.note_timestamps(cx.now, segment);
+        if self.ack(cx, segment) == AckVerdict::Invalid {
+            return Step::Drop;
+        }
+        self.wants.push = true;
+        self.measure_rtt_by_echo(cx, segment);
+        self.after_fin_acked(cx);
+        if self.state == State::Closed { Step::Drop } else { Step::Accepted }
+    }
+
+    /// Refuses what is not acceptable (`tcp_validate_incoming`).
+    pub(super) fn refuse(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Option<Step> {
+        let reset = segment.flags.has(Flags::RST);
+        if self.too_old_timestamp(cx, segment) && !reset {
+            cx.mib.inc(Counter::PawsEstab);
+            self.duplicate_ack(cx, segment);
+            return Some(Step::Drop);
+        }
+        if !self.in_window(segment) {
+            if !reset {
+                if segment.flags.has(Flags::SYN) {
+                    self.challenge_syn(cx);
+                } else {
+                    self.duplicate_ack(cx, segment);
+                }
+            }
+            return Some(Step::Drop);
+        }
+        if reset {
+            // RFC 5961 section 3.2: only the exact number resets, others are challenged.
+            if segment.seq == self.rx.rcv_nxt {
+                return Some(self.reset_received(cx));
+            }
+            cx.mib.inc(Counter::ChallengeAck);
+            self.challenge(cx, true);
+            return Some(Step::Drop);
+        }
+        if segment.flags.has(Flags::SYN) {
+            self.challenge_syn(cx);
+            return Some(Step::Drop);
+        }
+        (!segment.flags.has(Flags::ACK)).then_some(Step::Drop)
+    }
+
+    fn reset_received(&mut self, cx: &mut Cx<'_>) -> Step {
+        self.fail(cx, Error::Reset);
+        Step::Reset
+    }
+
+    fn challenge_syn(&mut self, cx: &mut Cx<'_>) {
+        cx.mib.inc(Counter::SynChallenge);
+        cx.mib.inc(Counter::ChallengeAck);
+        self.challenge(cx, true);
+    }
+
+    /// RFC 9293 section 3.10.7.4; Linux counts from the last advertisement (`tcp_sequence`).
+    fn in_window(&self, segment: &Segment) -> bool {
+        let edge = self.rx.rcv_nxt + self.rx.remaining_window();
+        segment.end_seq().at_or_after(self.rx.rcv_wup) && segment.seq.at_or_before(edge)
+    }
+
+    /// PAWS (RFC 7323 section 5), with the exception for reordered pure acknowledgements
+    /// (`tcp_paws_discard`, `tcp_disordered_ack`).
+    fn too_old_timestamp(&self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
+        let Some(stamp) = segment.timestamps.filter(|_| self.negotiated.timestamps) else {
+            return false;
+        };
+        let behind = self.rx.timestamps.recent.wrapping_sub(stamp.val) as i32;
+        if behind <= 0 {
+            return false;
+        }
+        let pure_ack = segment.seq_len() == 0
+            && segment.seq == self.rx.rcv_nxt
+            && segment.ack == cx.w().snd_una
+            && u32::from(segment.window) << self.negotiated.snd_wscale == self.snd_wnd;
+        let tolerance = self.rtt.rto.as_ms() * 12 / 10;
+        !(pure_ack && u64::from(behind as u32) <= tolerance)
+    }
+
+    /// Answers a segment outside the window or with old data (`tcp_send_dupack`).
+    fn duplicate_ack(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
+        let rx = &mut self.rx;
+        if segment.seq_len() > 0 && segment.seq.before(rx.rcv_nxt) {
+            cx.mib.inc(Counter::DelayedAckLost);
+            let range =
+                SeqRange::new(segment.seq, segment.end_seq().earliest(rx.rcv_nxt));
+            self.report_duplicate(cx, range);
+            self.enter_quickack_mode(MAX_QUICKACKS);
+        }
+        self.challenge(cx, segment.payload.is_empty());
+    }
+
+    fn report_duplicate(&mut self, cx: &mut Cx<'_>, range: SeqRange) {
+        if !self.negotiated.sack || !cx.sysctl().tcp_dsack {
+            return;
+        }
+        cx.mib.inc(if range.start.before(self.rx.rcv_nxt) {
+            Counter::DsackOldSent
+        } else {
+            Counter::DsackOfoSent
+        });
+        self.rx.reorder.dsack = Some(range);
+    }
+
+    // ---- timestamps ----------------------------------------------------------------------
+
+    /// The value of this host's timestamp clock, in milliseconds.
+    pub(super) const fn timestamp_clock(&self, now: Time) -> u32 {
+        (now.as_ms() as u32).wrapping_add(self.iss.0)
+    }
+
+    /// The timestamps of a segment sent now.
+    pub(super) fn timestamps(&self, now: Time) -> Option<Timestamps> {
+        self.negotiated.timestamps.then(|| Timestamps {
+            val: self.timestamp_clock(now),
+            ecr: self.rx.timestamps.recent,
+        })
+    }
+
+    pub(super) fn note_timestamps(&mut self, now: Time, segment: &Segment) {
+        let Some(stamp) = segment.timestamps.filter(|_| self.negotiated.timestamps) else {
+            self.rx.timestamps.echo = None;
+            return;
+        };
+        self.rx.timestamps.echo = Some(stamp.ecr);
+        // Only a segment at or before the last acknowledgement sent may set the echo (RFC 7323
+        // section 4.3).
+        if segment.seq.at_or_before(self.rx.rcv_wup) {
+            self.rx.timestamps.recent = stamp.val;
+            self.rx.timestamps.recent_at = now;
+        }
+    }
+
+    /// The round trip by the echoed timestamp, in microseconds.
+    pub(super) fn timestamp_rtt_us(&self, now: Time) -> Option<u32> {
+        let echo = self.rx.timestamps.echo?;
+        let elapsed = self.timestamp_clock(now).wrapping_sub(echo);
+        (elapsed < i32::MAX as u32 / 1_000).then(|| elapsed.max(1) * 1_000)
+    }
+
+    /// The segment being processed echoes a time before `moment`.
+    pub(super) fn echoes_before(&self, moment: Time) -> bool {
+        self.rx.timestamps.echo.is_some_and(|echo| {
+            (echo.wrapping_sub(self.timestamp_clock(moment)) as i32) < 0
+        })
+    }
+
+    // ---- the receiver's round-trip time ----------------------------------------------------
+
+    /// By timestamps: once per new echo, on full segments (`tcp_rcv_rtt_measure_ts`).
+    fn measure_rtt_by_echo(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
+        let Some(echo) = self.rx.timestamps.echo else { return };
+        if echo == self.rx.rtt.last_echo {
+            return;
+        }
+        self.rx.rtt.last_echo = echo;
+        if segment.payload.len() >= u32::from(self.rx.rcv_mss)
+            && let Some(rtt_us) = self.timestamp_rtt_us(cx.now)
+        {
+            self.rx.rtt.update(rtt_us, false);
+        }
+    }
+
+    /// Without timestamps: the time to receive a window (`tcp_rcv_rtt_measure`).
+    fn measure_rtt_by_window(&mut self, now: Time) {
+        let rx = &mut self.rx;
+        if rx.rtt.at != Time::ZERO {
+            if rx.rcv_nxt.before(rx.rtt.seq) {
+                return;
+            }
+            let elapsed = (now - rx.rtt.at).as_us().clamp(1, u64::from(u32::MAX >> 4)) as u32;
+            rx.rtt.update(elapsed, true);
+        }
+        rx.rtt.seq = rx.rcv_nxt + rx.rcv_wnd;
+        rx.rtt.at = now;
+    }
+
+    // ---- data ----------------------------------------------------------------------------
+
+    /// Takes the data of a segment whose header was accepted. `dss` is the mapping that belongs
+    /// to it. In-order data then waits in [`Subflow::next_arrived`].
+    pub fn receive_data(&mut self, cx: &mut Cx<'_>, segment: &Segment, dss: Option<Dss>) {
+        if segment.flags.has(Flags::CWR) {
+            self.ecn.cwr_received();
+        }
+        if segment.payload.is_empty() && !segment.flags.has(Flags::FIN) {
+            return;
+        }
+        let mut new = Arrived {
+            seq: segment.seq,
+            payload: segment.payload.clone(),
+            dss,
+            fin: segment.flags.has(Flags::FIN),
+            truesize: truesize(segment.wire_len()),
+        };
+        if segment.flags.has(Flags::SYN) {
+            new.seq += 1;
+        }
+        if !new.payload.is_empty() {
+            self.totals.data_segs_in += 1;
+        }
+        let rcv_nxt = self.rx.rcv_nxt;
+        if !new.end().after(rcv_nxt) {
+            self.old_data(cx, &new);
+        } else if !new.seq.before(rcv_nxt + self.rx.remaining_window()) {
+            self.beyond_window(cx);
+        } else if new.seq.after(rcv_nxt) {
+            self.data_out_of_order(cx, segment, new);
+        } else {
+            if new.seq.before(rcv_nxt) {
+                self.report_duplicate(cx, SeqRange::new(new.seq, rcv_nxt));
+                new.cut_front(rcv_nxt);
+            }
+            self.data_in_order(cx, segment, new);
+        }
+    }
+
+    fn old_data(&mut self, cx: &mut Cx<'_>, old: &Arrived) {
+        cx.mib.inc(Counter::DelayedAckLost);
+        self.report_duplicate(cx, SeqRange::new(old.seq, old.end()));
+        self.enter_quickack_mode(MAX_QUICKACKS);
+        self.acks.scheduled = true;
+    }
+
+    fn beyond_window(&mut self, cx: &mut Cx<'_>) {
+        if self.rx.remaining_window() == 0 {
+            cx.mib.inc(Counter::ZeroWindowDrop);
+        }
+        self.enter_quickack_mode(MAX_QUICKACKS);
+        self.acks.scheduled = true;
+    }
+
+    fn data_in_order(&mut self, cx: &mut Cx<'_>, segment: &Segment, new: Arrived) {
+        if self.rx.remaining_window() == 0 {
+            self.beyond_window(cx);
+            return;
+        }
+        if !self.make_room(cx) {
+            cx.mib.inc(Counter::RcvQDrop);
+            self.acks.scheduled = true;
+            self.acks.now = true;
+            return;
+        }
+        self.event_data_recv(cx, segment);
+        self.append(cx, new);
+        if !self.rx.reorder.is_empty() {
+            while let Some(mut next) = self.rx.reorder.take_next(self.rx.rcv_nxt) {
+                self.rx.rmem -= next.truesize;
+                if next.end().after(self.rx.rcv_nxt) {
+                    next.cut_front(self.rx.rcv_nxt);
+                    self.append(cx, next);
+                }
+            }
+            let rcv_nxt = self.rx.rcv_nxt;
+            self.rx.reorder.advance(rcv_nxt);
+            // RFC 5681 section 4.2: acknowledge at once when a gap is filled.
+            self.acks.now |= self.rx.reorder.is_empty();
+        }
+    }
+
+    /// Appends data that continues what was received.
+    fn append(&mut self, cx: &mut Cx<'_>, new: Arrived) {
+        self.rx.rcv_nxt = new.end();
+        self.totals.bytes_received += u64::from(new.payload.len());
+        self.rx.rmem += new.truesize;
+        let fin = new.fin;
+        self.rx.queue.push_back(new);
+        if fin {
+            self.fin_received(cx);
+        }
+    }
+
+    fn data_out_of_order(&mut self, cx: &mut Cx<'_>, segment: &Segment, new: Arrived) {
+        self.check_ce(segment);
+        if !self.make_room(cx) {
+            cx.mib.inc(Counter::OfoDrop);
+            return;
+        }
+        self.acks.scheduled = true;
+        cx.mib.inc(Counter::OfoQueueTcp);
+        let size = new.truesize;
+        let len = new.payload.len();
+        let mut freed = 0;
+        let before = self.rx.reorder.dsack.take();
+        let inserted = self.rx.reorder.insert(new, |size| freed += size);
+        if let Some(range) = self.rx.reorder.dsack.take() {
+            cx.mib.inc(Counter::OfoMergeTcp);
+            self.report_duplicate(cx, range);
+        }
+        self.rx.reorder.dsack = self.rx.reorder.dsack.or(before);
+        self.rx.rmem -= freed;
+        if inserted == Inserted::New {
+            self.rx.rmem += size;
+            let rmem_max = cx.sysctl().tcp_rmem.max;
+            self.rx.grow_window(len, size, rmem_max);
+        }
+    }
+
+    /// Bookkeeping of arriving data (`tcp_event_data_recv`).
+    fn event_data_recv(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
+        let len = segment.payload.len();
+        let size = truesize(segment.wire_len());
+        let measured = matches!(
+            cx.config.rules.window_from_space,
+            crate::rules::WindowFromSpace::MeasuredRatio
+        );
+        if len > 0 {
+            let len16 = len.min(u32::from(u16::MAX)) as u16;
+            let full = self.rx.measure_mss(len16, size, measured);
+            if !full && len16 >= MIN_MSS && self.acks.repeats_size(len16) {
+                self.rx.rcv_mss = len16;
+            } else {
+                self.acks.note_push(full, segment.flags.has(Flags::PSH));
+            }
+        }
+        if !self.negotiated.timestamps {
+            self.measure_rtt_by_window(cx.now);
+        }
+        self.data_received(cx);
+        self.check_ce(segment);
+        if len >= 128 {
+            let rmem_max = cx.sysctl().tcp_rmem.max;
+            self.rx.grow_window(len, size, rmem_max);
+        }
+    }
+
+    /// A router marked the packet (RFC 3168 section 6.1.3; `tcp_ecn_check_ce`).
+    fn check_ce(&mut self, segment: &Segment) {
+        if self.negotiated.ecn
+            && segment.ecn == Ecn::Experienced
+            && self.ecn.ce_received()
+        {
+            self.enter_quickack_mode(2);
+        }
+    }
+
+    /// Makes room for a segment, dropping what is farthest ahead if need be
+    /// (`tcp_try_rmem_schedule`, `tcp_prune_queue`). False if the segment must be dropped.
+    fn make_room(&mut self, cx: &mut Cx<'_>) -> bool {
+        if self.rx.rmem <= self.rx.rcvbuf {
+            return true;
+        }
+        cx.mib.inc(Counter::RcvPruned);
+        self.clamp_window(cx);
+        if self.rx.rmem <= self.rx.rcvbuf {
+            return true;
+        }
+        let goal = self.rx.rcvbuf / 8;
+        let mut freed = 0;
+        while self.rx.rmem > self.rx.rcvbuf || freed < goal {
+            let Some(dropped) = self.rx.reorder.drop_last() else { break };
+            self.rx.rmem -= dropped.truesize;
+            freed += dropped.truesize;
+        }
+        self.rx.rmem <= self.rx.rcvbuf
+    }
+
+    /// The sender overran the buffer: enlarge it if allowed, else hold the window down
+    /// (`tcp_clamp_window`).
+    fn clamp_window(&mut self, cx: &mut Cx<'_>) {
+        let max = cx.sysctl().tcp_rmem.max;
+        let rx = &mut self.rx;
+        if rx.rcvbuf < max {
+            rx.rcvbuf = rx.rmem.min(max);
+        }
+        if rx.rmem > rx.rcvbuf {
+            rx.rcv_ssthresh = rx.window_clamp.min(2 * u32::from(rx.advmss));
+        }
+    }
+
+    /// The next run of bytes in order, with its mapping.
+    pub fn next_arrived(&mut self) -> Option<Arrived> {
+        let arrived = self.rx.queue.pop_front()?;
+        self.rx.rmem -= arrived.truesize;
+        self.rx.copied = arrived.end();
+        Some(arrived)
+    }
+
+    /// The run that [`Subflow::next_arrived`] would return.
+    pub fn peek_arrived(&self) -> Option<&Arrived> {
+        self.rx.queue.front()
+    }
+
+    /// All runs in order that nobody has taken.
+    pub fn arrived(&self) -> impl Iterator<Item = &Arrived> {
+        self.rx.queue.iter()
+    }
+
+    /// Memory of segments held here in bytes.
+    pub const fn receive_memory(&self) -> u32 {
+        self.rx.rmem
+    }
+
+    /// True once the peer's FIN is in order.
+    pub const fn fin_arrived(&self) -> bool {
+        self.rx.fin.is_some()
+    }
+
+    /// Ends the processing of a segment: new data may leave, an ACK may be due
+    /// (`tcp_data_snd_check`, `tcp_ack_snd_check`).
+    pub fn segment_done(&mut self, cx: &mut Cx<'_>) {
+        self.ack_snd_check(cx, true);
+    }
+}
+
+impl ReceiverRtt {
+    /// `tcp_rcv_rtt_update`: an average of timestamp samples, else the minimum.
+    fn update(&mut self, sample_us: u32, by_window: bool) {
+        let scaled = match (self.scaled, by_window) {
+            (0, _) => sample_us << 3,
+            (old, false) => {
+                let error = i64::from(sample_us) - i64::from(old >> 3);
+                (i64::from(old) + error).max(1) as u32
+            }
+            (old, true) => old.min(sample_us << 3),
+        };
+        self.scaled = scaled;
+        self.rtt_us = scaled;
+    }
+}
+

@@ -1,0 +1,230 @@
+//! The receive window (Linux `__tcp_select_window`, `tcp_grow_window`, `tcp_rcv_space_adjust`).
+
+use super::receive::Receiver;
+use super::{Cx, Subflow};
+use crate::rules::{Rules, WindowFromSpace};
+use crate::sysctl::Sysctl;
+
+/// Parts in a whole of [`Space::ratio`].
+const RATIO_SCALE: u32 = 256;
+/// Half of the memory is payload, until measured (`TCP_DEFAULT_SCALING_RATIO`).
+pub const DEFAULT_RATIO: u16 = 128;
+
+/// The receive buffer behind a window. With MPTCP it belongs to the connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Space {
+    /// Size of the buffer in bytes of memory.
+    pub rcvbuf: u32,
+    /// Bytes of memory in use.
+    pub used: u32,
+    /// Payload bytes per 256 bytes of memory.
+    pub ratio: u16,
+}
+
+impl Space {
+    /// The window that `memory` bytes can hold (`tcp_win_from_space`).
+    pub const fn window_from(ratio: u16, memory: u32) -> u32 {
+        ((memory as u64 * ratio as u64) / RATIO_SCALE as u64) as u32
+    }
+
+    /// The memory that a window of `window` bytes takes (`tcp_space_from_win`).
+    pub const fn memory_for(ratio: u16, window: u32) -> u32 {
+        let ratio = if ratio == 0 { 1 } else { ratio as u64 };
+        let memory = (window as u64 * RATIO_SCALE as u64) / ratio;
+        if memory > u32::MAX as u64 { u32::MAX } else { memory as u32 }
+    }
+
+    /// The whole buffer as a window.
+    pub const fn full(self) -> u32 {
+        Self::window_from(self.ratio, self.rcvbuf)
+    }
+
+    /// The unused part as a window.
+    pub const fn free(self) -> u32 {
+        Self::window_from(self.ratio, self.rcvbuf.saturating_sub(self.used))
+    }
+}
+
+/// The ratio a new socket starts with.
+pub fn initial_ratio(rules: &Rules, sysctl: &Sysctl) -> u16 {
+    match rules.window_from_space {
+        WindowFromSpace::MeasuredRatio => DEFAULT_RATIO,
+        WindowFromSpace::AdvWinScale => {
+            (RATIO_SCALE - (RATIO_SCALE >> sysctl.tcp_adv_win_scale.min(8))) as u16
+        }
+    }
+}
+
+/// The window field of a SYN and the shift behind it (`tcp_select_initial_window`).
+pub(super) fn initial_window(space: u32, mss: u32, largest: u32, scaling: bool) -> (u32, u8) {
+    let rounded = if space > mss { space / mss * mss } else { space };
+    let window = rounded.min(u32::from(u16::MAX));
+    let mut shift = 0;
+    if scaling {
+        let bits = u32::BITS - largest.max(space).leading_zeros();
+        shift = bits.saturating_sub(16).min(14) as u8;
+    }
+    (window, shift)
+}
+
+const fn round_down(value: u32, step: u32) -> u32 {
+    if step == 0 { value } else { value / step * step }
+}
+
+const fn round_up_shift(value: u32, shift: u8) -> u32 {
+    let step = 1u32 << shift;
+    value.saturating_add(step - 1) & !(step - 1)
+}
+
+impl Receiver {
+    /// What remains of the window last advertised (`tcp_receive_window`).
+    pub(super) fn remaining_window(&self) -> u32 {
+        let left = (self.rcv_wup + self.rcv_wnd).offset_from(self.rcv_nxt);
+        left.max(0) as u32
+    }
+
+    /// The window that the buffer allows now, in whole units of the scale
+    /// (`__tcp_select_window`; RFC 9293 section 3.8.6.2.2 against silly windows).
+    pub(super) fn selectable_window(&self, space: Space, shift: u8) -> u32 {
+        let (allowed, free) = (space.full(), space.free());
+        let full = allowed.min(self.window_clamp);
+        let mss = u32::from(self.rcv_mss).min(full);
+        if mss == 0 {
+            return 0;
+        }
+        let mut free = free;
+        if free < full >> 1 {
+            free = round_down(free, 1 << shift);
+            if free < allowed >> 4 || free < mss {
+                return 0;
+            }
+        }
+        free = free.min(self.rcv_ssthresh);
+        if shift > 0 {
+            return round_up_shift(free, shift);
+        }
+        let window = self.rcv_wnd;
+        if window + mss <= free || window > free {
+            round_down(free, mss)
+        } else if mss == full && free > window + (full >> 1) {
+            free
+        } else {
+            window
+        }
+    }
+
+    /// Lets the window follow the sender if the buffer could hold it (`tcp_grow_window`).
+    pub(super) fn grow_window(&mut self, len: u32, truesize: u32, rmem_max: u32) {
+        let free = Space::window_from(self.ratio, self.rcvbuf.saturating_sub(self.rmem));
+        let room = free.min(self.window_clamp).saturating_sub(self.rcv_ssthresh);
+        if room == 0 {
+            return;
+        }
+        let increase = if Space::window_from(self.ratio, truesize) <= len {
+            2 * u32::from(self.advmss)
+        } else {
+            self.grow_for_overhead(len, truesize, rmem_max)
+        };
+        if increase > 0 {
+            self.rcv_ssthresh += room.min(increase.max(2 * len));
+        }
+    }
+
+    /// How much to grow for segments with much overhead (`__tcp_grow_window`).
+    fn grow_for_overhead(&self, len: u32, truesize: u32, rmem_max: u32) -> u32 {
+        let mut size = Space::window_from(self.ratio, truesize) >> 1;
+        let mut window = Space::window_from(self.ratio, rmem_max) >> 1;
+        while self.rcv_ssthresh <= window {
+            if size <= len {
+                return 2 * u32::from(self.rcv_mss);
+            }
+            size >>= 1;
+            window >>= 1;
+        }
+        0
+    }
+}
+
+impl Subflow {
+    /// Chooses the window to advertise now; a window is never taken back
+    /// (`tcp_select_window`). Returns the field of the header.
+    pub(super) fn select_window(&mut self, cx: &mut Cx<'_>) -> u16 {
+        let shift = self.negotiated.rcv_wscale;
+        let current = self.rx.remaining_window();
+        let mut window = self.rx.selectable_window(cx.space, shift);
+        if window < current {
+            window = round_up_shift(current, shift);
+        }
+        self.rx.rcv_wnd = window;
+        self.rx.rcv_wup = self.rx.rcv_nxt;
+        let largest = u32::from(u16::MAX) << shift;
+        self.rx.rcv_wnd = window.min(largest);
+        (self.rx.rcv_wnd >> shift) as u16
+    }
+
+    /// The right edge of the window last advertised, relative to what was received: with MPTCP
+    /// the connection shares the highest edge among subflows.
+    pub const fn advertised_window(&self) -> u32 {
+        self.rx.rcv_wnd
+    }
+
+    /// Raises the advertised window to `window` bytes and returns the header field for it.
+    pub fn raise_advertised_window(&mut self, window: u32) -> u16 {
+        let shift = self.negotiated.rcv_wscale;
+        self.rx.rcv_wnd = window.min(u32::from(u16::MAX) << shift);
+        (self.rx.rcv_wnd >> shift) as u16
+    }
+
+    /// Lets the subflow send up to `edge` bytes beyond what is acknowledged, because the
+    /// connection's window allows it.
+    pub fn raise_send_window(&mut self, window: u32) {
+        self.snd_wnd = self.snd_wnd.max(window);
+        self.max_window = self.max_window.max(window);
+    }
+
+    /// Bytes of payload per 256 bytes of memory, as measured on arriving segments.
+    pub const fn scaling_ratio(&self) -> u16 {
+        self.rx.ratio
+    }
+
+    /// The size of the subflow's own receive buffer in bytes of memory.
+    pub const fn rcvbuf(&self) -> u32 {
+        self.rx.rcvbuf
+    }
+
+    /// The buffer grew: the window may follow (`tcp_rcv_space_adjust`, `mptcp_rcv_space_adjust`).
+    pub fn set_rcvbuf(&mut self, rcvbuf: u32, window_clamp: u32) {
+        self.rx.rcvbuf = rcvbuf;
+        self.rx.window_clamp = window_clamp;
+    }
+
+    /// The receiver's estimate of the round-trip time in microseconds; 0 if unknown
+    /// (`rcv_rtt_est`).
+    pub const fn rcv_rtt_us(&self) -> u32 {
+        self.rx.rtt.rtt_us
+    }
+
+    /// The segment size announced to the peer.
+    pub const fn advmss(&self) -> u16 {
+        self.rx.advmss
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_window_is_whole_segments_below_64_kib() {
+        assert_eq!(initial_window(65_536, 1_460, 6_291_456, true), (64_240, 7));
+        assert_eq!(initial_window(65_536, 1_460, 6_291_456, false), (64_240, 0));
+        assert_eq!(initial_window(1_000, 1_460, 1_000, true), (1_000, 0));
+    }
+
+    #[test]
+    fn half_the_memory_is_window_until_measured() {
+        let space = Space { rcvbuf: 131_072, used: 31_072, ratio: DEFAULT_RATIO };
+        assert_eq!((space.full(), space.free()), (65_536, 50_000));
+        assert_eq!(Space::memory_for(DEFAULT_RATIO, 50_000), 100_000);
+    }
+}
