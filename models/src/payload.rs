@@ -19,10 +19,28 @@ pub const fn pattern_byte(offset: u64) -> u8 {
 
 /// Bytes `4 * index` to `4 * index + 3` of every application stream, the first one highest.
 pub const fn pattern_word(index: u64) -> u32 {
-    let mixed = (index as u32).wrapping_mul(0x9e37_79b1);
-    let offsets = ((index as u8) << 2) as u32 * 0x0101_0101 + 0x0001_0203;
-    mixed ^ offsets
+    pattern_mix(index) ^ PATTERN_OFFSETS[(index % 64) as usize]
 }
+
+/// The part of a pattern word that grows by [`PATTERN_STEP`] from word to word.
+pub(crate) const fn pattern_mix(index: u64) -> u32 {
+    (index as u32).wrapping_mul(PATTERN_STEP)
+}
+
+/// What the mixed part grows by from word to word.
+pub(crate) const PATTERN_STEP: u32 = 0x9e37_79b1;
+
+/// The other part of a pattern word: the low bytes of its four offsets, which repeat every 64
+/// words.
+pub(crate) const PATTERN_OFFSETS: [u32; 64] = {
+    let mut offsets = [0x0001_0203; 64];
+    let mut at = 1;
+    while at < 64 {
+        offsets[at] = offsets[at - 1] + 0x0404_0404;
+        at += 1;
+    }
+    offsets
+};
 
 /// A run of bytes: a piece of the pattern stream, or literal bytes.
 #[derive(Clone, Default)]
@@ -98,9 +116,14 @@ impl Payload {
         for (byte, offset) in head.iter_mut().zip(self.start..) {
             *byte = pattern_byte(offset);
         }
-        for (chunk, index) in words.chunks_mut(4).zip(self.start.div_ceil(4)..) {
-            chunk.copy_from_slice(&pattern_word(index).to_be_bytes()[..chunk.len()]);
+        let mut index = self.start.div_ceil(4);
+        let mut words = words.chunks_exact_mut(4);
+        for word in &mut words {
+            word.copy_from_slice(&pattern_word(index).to_be_bytes());
+            index += 1;
         }
+        let tail = words.into_remainder();
+        tail.copy_from_slice(&pattern_word(index).to_be_bytes()[..tail.len()]);
     }
 
     /// The bytes `from..from + len` of this run; what lies behind its end is cut.

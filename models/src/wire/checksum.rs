@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use crate::payload::{Payload, pattern_byte, pattern_word};
+use crate::payload::{PATTERN_OFFSETS, PATTERN_STEP, Payload, pattern_byte, pattern_mix};
 
 /// A running one's complement sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,8 +54,7 @@ impl Sum {
         let tail = u64::from(len) - head - 4 * words;
         self.add_few(start, head);
         let first = (start + head) / 4;
-        let sum = (first..first + words).map(|index| u64::from(pattern_word(index))).sum();
-        self.add_piece(sum, 4 * words as usize);
+        self.add_piece(pattern_sum(first, words), 4 * words as usize);
         self.add_few(start + head + 4 * words, tail);
     }
 
@@ -80,6 +79,36 @@ impl Sum {
         !fold(u64::from(self.total))
     }
 }
+
+/// The sum of `count` words of the pattern.
+fn pattern_sum(first: u64, count: u64) -> u64 {
+    // In runs in which the offsets do not repeat: there each word takes an addition and an
+    // exclusive or, and the compiler makes vectors of them.
+    let (mut sum, mut next, end) = (0, first, first + count);
+    while next < end {
+        let from = (next % 64) as usize;
+        let run = (64 - from).min((end - next) as usize);
+        let mix = pattern_mix(next);
+        let offsets = PATTERN_OFFSETS[from..from + run].iter();
+        sum += offsets
+            .zip(&STEPS)
+            .map(|(offsets, step)| u64::from(mix.wrapping_add(*step) ^ offsets))
+            .sum::<u64>();
+        next += run as u64;
+    }
+    sum
+}
+
+/// What the mixed part of a pattern word has grown by after so many words.
+const STEPS: [u32; 64] = {
+    let mut steps = [0; 64];
+    let mut at = 1;
+    while at < 64 {
+        steps[at] = PATTERN_STEP.wrapping_mul(at as u32);
+        at += 1;
+    }
+    steps
+};
 
 /// `sum` in 16 bits, carries added at the low end.
 fn fold(mut sum: u64) -> u16 {
