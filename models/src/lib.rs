@@ -1,12 +1,17 @@
 //! TCP and Multipath TCP as value machines, and what surrounds them.
 
+pub mod app;
 pub mod clock;
 pub mod congestion;
+pub mod host;
+pub mod mptcp;
 pub mod mptcp_keys;
 pub mod observe;
 pub mod options;
+pub mod path_manager;
 pub mod payload;
 pub mod rules;
+pub mod scheduler;
 pub mod segment;
 pub mod seq;
 pub mod sysctl;

@@ -105,8 +105,7 @@ impl Knob for bool {
 impl Knob for BufferLimits {
     fn read(text: &str, low: i64, high: i64) -> Option<Self> {
         let mut fields = text.split_whitespace().map(|field| u32::read(field, low, high));
-        let limits =
-            Self { min: fields.next()??, default: fields.next()??, max: fields.next()?? };
+        let limits = Self { min: fields.next()??, default: fields.next()??, max: fields.next()?? };
         let ordered = limits.min <= limits.max;
         (ordered && fields.next().is_none()).then_some(limits)
     }

@@ -309,8 +309,7 @@ mod tests {
         let mut reached = None;
         for round in 1..200 {
             for _ in 0..windows[0].cwnd {
-                let mut flow =
-                    Flow { windows: &mut windows, me: 0, clock: clock(round * rtt_ms) };
+                let mut flow = Flow { windows: &mut windows, me: 0, clock: clock(round * rtt_ms) };
                 cubic.cong_avoid(&mut flow, 1);
             }
             if windows[0].cwnd >= 999 && reached.is_none() {

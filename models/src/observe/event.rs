@@ -32,6 +32,8 @@ pub enum Event {
 pub struct Logged {
     /// When.
     pub at: Time,
+    /// Number of the connection in its simulation.
+    pub connection: u32,
     /// Index of the subflow.
     pub subflow: usize,
     /// What.
@@ -42,13 +44,14 @@ pub struct Logged {
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
     enabled: bool,
+    connection: u32,
     events: Vec<Logged>,
 }
 
 impl EventLog {
     /// A log that collects events if `enabled`.
     pub const fn new(enabled: bool) -> Self {
-        Self { enabled, events: Vec::new() }
+        Self { enabled, connection: 0, events: Vec::new() }
     }
 
     /// True if events are collected.
@@ -56,11 +59,16 @@ impl EventLog {
         self.enabled
     }
 
+    /// Says which connection the next events are about.
+    pub const fn about(&mut self, connection: u32) {
+        self.connection = connection;
+    }
+
     /// Notes an event.
     #[inline]
     pub fn push(&mut self, at: Time, subflow: usize, event: Event) {
         if self.enabled {
-            self.events.push(Logged { at, subflow, event });
+            self.events.push(Logged { at, connection: self.connection, subflow, event });
         }
     }
 
@@ -74,8 +82,13 @@ impl EventLog {
         detail: impl FnOnce() -> String,
     ) {
         if self.enabled {
-            self.events.push(Logged { at, subflow, event: Event::Mptcp { what, detail: detail() } });
+            self.push(at, subflow, Event::Mptcp { what, detail: detail() });
         }
+    }
+
+    /// The events collected so far.
+    pub fn events(&self) -> &[Logged] {
+        &self.events
     }
 
     /// Takes the events collected so far.

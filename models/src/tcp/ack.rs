@@ -158,10 +158,7 @@ impl Subflow {
         if self.negotiated.sack && !segment.sack.is_empty() {
             self.sacktag(cx, segment, ack);
         }
-        if self.negotiated.ecn
-            && segment.flags.has(Flags::ECE)
-            && !segment.flags.has(Flags::SYN)
-        {
+        if self.negotiated.ecn && segment.flags.has(Flags::ECE) && !segment.flags.has(Flags::SYN) {
             ack.flags.set(AckFlags::ECE);
         }
         self.timers.probes_out = 0;
@@ -169,13 +166,11 @@ impl Subflow {
 
     /// RFC 9293 section 3.10.7.4; Linux `tcp_ack_update_window`.
     fn update_peer_window(&mut self, cx: &mut Cx<'_>, segment: &Segment, ack: &mut Ack) {
-        let shift =
-            if segment.flags.has(Flags::SYN) { 0 } else { self.negotiated.snd_wscale };
+        let shift = if segment.flags.has(Flags::SYN) { 0 } else { self.negotiated.snd_wscale };
         let window = u32::from(segment.window) << shift;
         let newer = segment.ack.after(cx.w().snd_una)
             || segment.seq.after(self.snd_wl1)
-            || (segment.seq == self.snd_wl1
-                && (window > self.snd_wnd || window == 0));
+            || (segment.seq == self.snd_wl1 && (window > self.snd_wnd || window == 0));
         if newer {
             self.snd_wl1 = segment.seq;
             if window != self.snd_wnd {

@@ -46,6 +46,11 @@ impl Acks {
         self.quick > 0 && !self.pingpong
     }
 
+    /// No more quick acknowledgements.
+    pub(super) fn leave_quick_mode(&mut self) {
+        self.quick = 0;
+    }
+
     /// Small segments ask for an acknowledgement when read (`tcp_measure_rcv_mss`).
     pub(super) fn note_push(&mut self, full: bool, psh: bool) {
         if full {

@@ -14,7 +14,7 @@
 //!    receive.rs  ack.rs, sack.rs,          receive.rs   │ output.rs
 //!                recovery.rs, rack.rs         │       poll: retransmission, new data,
 //!                     │                       │             pure ACK (acking.rs)
-//!                  timers.rs               in order: next_arrived
+//!                  timers.rs               in order: take_arrived
 //! ```
 //!
 //! Read `net/ipv4/tcp_input.c` and `tcp_output.c` beside it; each function here
@@ -42,11 +42,13 @@ use mptcpsim_core::time::{Span, Time};
 
 pub use self::open::Offer;
 pub use self::output::Outgoing;
-pub use self::receive::{Arrived, Step};
 pub use self::rate::RateSample;
+pub use self::receive::{Arrived, Step};
 pub use self::scoreboard::Chunk;
 pub use self::timers::TimerKind;
 pub use self::window::Space;
+pub(crate) use self::window::initial_ratio;
+pub(crate) use self::timers::TickTimer;
 
 use crate::congestion::{
     AckSample, CaEvent, CaState, Clock, Congestion, CongestionControl, Flow, Window,
@@ -198,8 +200,7 @@ impl Cx<'_> {
 
     fn ca_pkts_acked(&mut self, sample: AckSample) {
         let clock = self.clock();
-        self.congestion
-            .pkts_acked(&mut Flow { windows: self.windows, me: self.me, clock }, sample);
+        self.congestion.pkts_acked(&mut Flow { windows: self.windows, me: self.me, clock }, sample);
     }
 
     fn ca_undo_cwnd(&mut self) -> u32 {
@@ -447,6 +448,17 @@ impl Subflow {
             self.option_reserve = bytes;
         }
         cx.w().mss = self.current_mss();
+    }
+
+    /// Asks for an ACK with the next poll.
+    pub fn request_ack(&mut self) {
+        self.wants.ack = true;
+    }
+
+    /// Asks for an ACK after `delay`, on the delayed-ACK timer.
+    pub fn schedule_ack(&mut self, cx: &Cx<'_>, delay: Span) {
+        self.acks.scheduled = true;
+        self.timers.delayed_ack.set(cx.now, delay);
     }
 
     /// Send every segment at once however small (TCP_NODELAY).

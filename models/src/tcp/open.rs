@@ -36,7 +36,7 @@ impl Subflow {
     fn new(cx: &mut Cx<'_>, offer: Offer, state: State) -> Self {
         let mtu = cx.config.mtu;
         let mss = mtu.saturating_sub(u16::from(offer.ip_header) + u16::from(TCP_HEADER));
-        let ratio = initial_ratio(cx.config.rules, cx.sysctl());
+        let ratio = initial_ratio(cx.config);
         let mut subflow = Self {
             state,
             iss: offer.iss,
@@ -135,8 +135,7 @@ impl Subflow {
         if scale.is_none() {
             self.negotiated.rcv_wscale = 0;
         }
-        self.negotiated.sack =
-            sysctl.tcp_sack && rare.is_some_and(|rare| rare.sack_permitted);
+        self.negotiated.sack = sysctl.tcp_sack && rare.is_some_and(|rare| rare.sack_permitted);
         self.negotiated.timestamps = sysctl.tcp_timestamps && syn.timestamps.is_some();
         if let Some(stamp) = syn.timestamps {
             self.rx.timestamps.recent = stamp.val;

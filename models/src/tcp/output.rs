@@ -24,6 +24,8 @@ pub struct Outgoing {
     pub segment: Segment,
     /// The chunk the payload is from: its mapping, if it is mapped.
     pub chunk: Option<Chunk>,
+    /// Where the burst began that the segment is part of: its segments share their options.
+    pub skb_seq: Seq,
     /// It was sent before.
     pub retransmission: bool,
 }
@@ -58,8 +60,9 @@ impl EcnState {
 pub(super) struct Burst {
     /// Segments sent since the loop began.
     sent: u32,
-    /// Segments of the current burst still to be sent without asking again.
+    /// Segments of the current burst still to be sent without asking again, and where it began.
     quota: u32,
+    start: Seq,
     /// The window, not the data, ended the loop.
     cwnd_limited: bool,
     /// The loop runs to tell a spurious timeout from a real one.
@@ -127,7 +130,7 @@ impl Subflow {
     }
 
     fn bare(&self, segment: Segment) -> Outgoing {
-        Outgoing { segment, chunk: None, retransmission: false }
+        Outgoing { skb_seq: segment.seq, segment, chunk: None, retransmission: false }
     }
 
     /// The number of a segment without data (`tcp_acceptable_seq`): within the peer's window.
@@ -276,8 +279,11 @@ impl Subflow {
         if len < mss && last && !self.nodelay && cx.w().packets_out > 0 && !self.fin_queued {
             return None;
         }
-        if self.burst.quota == 0 && !self.start_burst(cx, left, mss) {
-            return None;
+        if self.burst.quota == 0 {
+            if !self.start_burst(cx, left, mss) {
+                return None;
+            }
+            self.burst.start = nxt;
         }
         self.burst.quota = self.burst.quota.saturating_sub(1);
         Some(self.send_new(cx, chunk, len, last, left == len))
@@ -301,9 +307,7 @@ impl Subflow {
     }
 
     fn defers(&mut self, cx: &mut Cx<'_>, left: u32, mss: u32, max_segs: u32) -> bool {
-        if cx.w().ca_state >= CaState::Recovery
-            || cx.now - self.burst.last_at > Span::from_ms(1)
-        {
+        if cx.w().ca_state >= CaState::Recovery || cx.now - self.burst.last_at > Span::from_ms(1) {
             return false;
         }
         let wnd_end = self.window_end(cx);
@@ -365,7 +369,7 @@ impl Subflow {
         self.totals.data_segs_out += 1;
         self.totals.bytes_sent += u64::from(len);
         self.data_sent(cx);
-        Outgoing { segment, chunk: Some(chunk), retransmission: false }
+        Outgoing { segment, chunk: Some(chunk), skb_seq: self.burst.start, retransmission: false }
     }
 
     /// A FIN without data.
@@ -406,8 +410,7 @@ impl Subflow {
         let sent = std::mem::take(&mut self.burst.sent);
         self.burst.quota = 0;
         let w = cx.w();
-        let limited =
-            std::mem::take(&mut self.burst.cwnd_limited) || w.in_flight() >= w.cwnd;
+        let limited = std::mem::take(&mut self.burst.cwnd_limited) || w.in_flight() >= w.cwnd;
         if sent > 0 || limited {
             self.validate_cwnd(cx, limited);
         }
@@ -496,11 +499,7 @@ impl Subflow {
                     return None;
                 }
                 let in_loss = cx.w().ca_state == CaState::Loss;
-                cx.mib.inc(if in_loss {
-                    Counter::SlowStartRetrans
-                } else {
-                    Counter::FastRetrans
-                });
+                cx.mib.inc(if in_loss { Counter::SlowStartRetrans } else { Counter::FastRetrans });
                 if matches!(cx.w().ca_state, CaState::Cwr | CaState::Recovery) {
                     self.recovery.prr_out += 1;
                 }
@@ -566,7 +565,7 @@ impl Subflow {
                 segment.flags = segment.flags | Flags::PSH;
             }
         }
-        Outgoing { segment, chunk, retransmission: true }
+        Outgoing { skb_seq: segment.seq, segment, chunk, retransmission: true }
     }
 
     /// A record longer than the segment size of today becomes two (`tcp_fragment`).

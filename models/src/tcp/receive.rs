@@ -288,8 +288,7 @@ impl Subflow {
         let rx = &mut self.rx;
         if segment.seq_len() > 0 && segment.seq.before(rx.rcv_nxt) {
             cx.mib.inc(Counter::DelayedAckLost);
-            let range =
-                SeqRange::new(segment.seq, segment.end_seq().earliest(rx.rcv_nxt));
+            let range = SeqRange::new(segment.seq, segment.end_seq().earliest(rx.rcv_nxt));
             self.report_duplicate(cx, range);
             self.enter_quickack_mode(MAX_QUICKACKS);
         }
@@ -317,10 +316,9 @@ impl Subflow {
 
     /// The timestamps of a segment sent now.
     pub(super) fn timestamps(&self, now: Time) -> Option<Timestamps> {
-        self.negotiated.timestamps.then(|| Timestamps {
-            val: self.timestamp_clock(now),
-            ecr: self.rx.timestamps.recent,
-        })
+        self.negotiated
+            .timestamps
+            .then(|| Timestamps { val: self.timestamp_clock(now), ecr: self.rx.timestamps.recent })
     }
 
     pub(super) fn note_timestamps(&mut self, now: Time, segment: &Segment) {
@@ -346,9 +344,10 @@ impl Subflow {
 
     /// The segment being processed echoes a time before `moment`.
     pub(super) fn echoes_before(&self, moment: Time) -> bool {
-        self.rx.timestamps.echo.is_some_and(|echo| {
-            (echo.wrapping_sub(self.timestamp_clock(moment)) as i32) < 0
-        })
+        self.rx
+            .timestamps
+            .echo
+            .is_some_and(|echo| (echo.wrapping_sub(self.timestamp_clock(moment)) as i32) < 0)
     }
 
     // ---- the receiver's round-trip time ----------------------------------------------------
@@ -384,7 +383,7 @@ impl Subflow {
     // ---- data ----------------------------------------------------------------------------
 
     /// Takes the data of a segment whose header was accepted. `dss` is the mapping that belongs
-    /// to it. In-order data then waits in [`Subflow::next_arrived`].
+    /// to it. In-order data then waits in [`Subflow::peek_arrived`].
     pub fn receive_data(&mut self, cx: &mut Cx<'_>, segment: &Segment, dss: Option<Dss>) {
         if segment.flags.has(Flags::CWR) {
             self.ecn.cwr_received();
@@ -532,10 +531,7 @@ impl Subflow {
 
     /// A router marked the packet (RFC 3168 section 6.1.3; `tcp_ecn_check_ce`).
     fn check_ce(&mut self, segment: &Segment) {
-        if self.negotiated.ecn
-            && segment.ecn == Ecn::Experienced
-            && self.ecn.ce_received()
-        {
+        if self.negotiated.ecn && segment.ecn == Ecn::Experienced && self.ecn.ce_received() {
             self.enter_quickack_mode(2);
         }
     }
@@ -574,17 +570,25 @@ impl Subflow {
         }
     }
 
-    /// The next run of bytes in order, with its mapping.
-    pub fn next_arrived(&mut self) -> Option<Arrived> {
+    /// The first run of bytes in order that nobody has taken, with its mapping.
+    pub fn peek_arrived(&self) -> Option<&Arrived> {
+        self.rx.queue.front()
+    }
+
+    /// Takes the first `bytes` bytes of the first run, or all of it. Returns them with the memory
+    /// they took; that of a run is released with its last byte.
+    pub fn take_arrived(&mut self, bytes: u32) -> Option<(Payload, u32)> {
+        let first = self.rx.queue.front_mut()?;
+        if bytes < first.payload.len() {
+            let payload = first.payload.slice(0, bytes);
+            first.cut_front(first.seq + bytes);
+            self.rx.copied = first.seq;
+            return Some((payload, 0));
+        }
         let arrived = self.rx.queue.pop_front()?;
         self.rx.rmem -= arrived.truesize;
         self.rx.copied = arrived.end();
-        Some(arrived)
-    }
-
-    /// The run that [`Subflow::next_arrived`] would return.
-    pub fn peek_arrived(&self) -> Option<&Arrived> {
-        self.rx.queue.front()
+        Some((arrived.payload, arrived.truesize))
     }
 
     /// All runs in order that nobody has taken.
@@ -624,4 +628,3 @@ impl ReceiverRtt {
         self.rtt_us = scaled;
     }
 }
-

@@ -193,16 +193,15 @@ impl Subflow {
             self.totals.lost += 1;
         }
         // The walk for retransmissions must not have passed this record.
-        self.recovery.hint = self.recovery.hint.map(|hint| {
-            if (number.wrapping_sub(hint) as i32) < 0 { number } else { hint }
-        });
+        self.recovery.hint = self
+            .recovery
+            .hint
+            .map(|hint| if (number.wrapping_sub(hint) as i32) < 0 { number } else { hint });
     }
 
     /// A receiver that forgot what it had SACKed (`tcp_check_sack_reneging`).
     fn check_sack_reneging(&mut self, cx: &mut Cx<'_>, ack: &mut Ack) -> bool {
-        if !ack.flags.has(AckFlags::SACK_RENEGING)
-            || !ack.flags.has(AckFlags::SND_UNA_ADVANCED)
-        {
+        if !ack.flags.has(AckFlags::SACK_RENEGING) || !ack.flags.has(AckFlags::SND_UNA_ADVANCED) {
             return false;
         }
         let half_srtt = Span::from_us(u64::from(cx.w().srtt_us >> 4));
@@ -373,10 +372,8 @@ impl Subflow {
             if reneged && let Some(record) = self.tx.get_mut(index) {
                 record.marks.clear(Marks::SACKED);
             }
-            let recent = self
-                .tx
-                .get(index)
-                .is_some_and(|record| self.rack_still_in_flight(cx.now, record));
+            let recent =
+                self.tx.get(index).is_some_and(|record| self.rack_still_in_flight(cx.now, record));
             if reneged || index == 0 || !recent {
                 self.mark_lost(cx, index);
             }

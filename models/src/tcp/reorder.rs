@@ -39,17 +39,8 @@ impl Reorder {
         &self.blocks[..usize::from(self.count)]
     }
 
-    /// The number behind the last byte held.
-    pub(super) fn end(&self) -> Option<Seq> {
-        self.queue.back().map(Arrived::end)
-    }
-
     /// Adds a segment; `removed` is called with the memory of every segment it replaces.
-    pub(super) fn insert(
-        &mut self,
-        mut new: Arrived,
-        mut removed: impl FnMut(u32),
-    ) -> Inserted {
+    pub(super) fn insert(&mut self, mut new: Arrived, mut removed: impl FnMut(u32)) -> Inserted {
         let range = SeqRange::new(new.seq, new.end());
         let mut at = self.queue.partition_point(|held| held.end().at_or_before(new.seq));
         if let Some(held) = self.queue.get(at)

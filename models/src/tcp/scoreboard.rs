@@ -131,8 +131,8 @@ impl TxQueue {
         self.write_seq += len;
         if let Some(last) = self.chunks.back_mut() {
             let continues = last.stream + u64::from(last.len) == stream && last.mapped == mapped;
-            let unsent = last.seq.at_or_after(snd_nxt)
-                || (!mapped && (last.seq + last.len).after(snd_nxt));
+            let unsent =
+                last.seq.at_or_after(snd_nxt) || (!mapped && (last.seq + last.len).after(snd_nxt));
             if continues && unsent && last.len + len <= limit {
                 last.len += len;
                 return;

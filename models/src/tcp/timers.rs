@@ -35,7 +35,7 @@ pub enum TimerKind {
 
 /// A timer that is rounded up to its tick when its moment has come.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TickTimer {
+pub(crate) struct TickTimer {
     set_at: Time,
     at: Time,
     rounded: bool,
@@ -48,24 +48,24 @@ impl Default for TickTimer {
 }
 
 impl TickTimer {
-    pub(super) fn set(&mut self, now: Time, delay: Span) {
+    pub(crate) fn set(&mut self, now: Time, delay: Span) {
         *self = Self { set_at: now, at: now + delay, rounded: false };
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         *self = Self::default();
     }
 
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.at != Time::NEVER
     }
 
-    pub(super) fn due(&self) -> Time {
+    pub(crate) fn due(&self) -> Time {
         self.at
     }
 
     /// True, and stopped, if it fires now.
-    pub(super) fn fires(&mut self, now: Time, tick: Span) -> bool {
+    pub(crate) fn fires(&mut self, now: Time, tick: Span) -> bool {
         if now < self.at {
             return false;
         }

@@ -1,14 +1,13 @@
 //! The receive window (Linux `__tcp_select_window`, `tcp_grow_window`, `tcp_rcv_space_adjust`).
 
 use super::receive::Receiver;
-use super::{Cx, Subflow};
-use crate::rules::{Rules, WindowFromSpace};
-use crate::sysctl::Sysctl;
+use super::{Cx, Subflow, TcpConfig};
+use crate::rules::WindowFromSpace;
 
 /// Parts in a whole of [`Space::ratio`].
 const RATIO_SCALE: u32 = 256;
 /// Half of the memory is payload, until measured (`TCP_DEFAULT_SCALING_RATIO`).
-pub const DEFAULT_RATIO: u16 = 128;
+const DEFAULT_RATIO: u16 = 128;
 
 /// The receive buffer behind a window. With MPTCP it belongs to the connection.
 #[derive(Clone, Copy, Debug)]
@@ -46,11 +45,11 @@ impl Space {
 }
 
 /// The ratio a new socket starts with.
-pub fn initial_ratio(rules: &Rules, sysctl: &Sysctl) -> u16 {
-    match rules.window_from_space {
+pub(crate) fn initial_ratio(config: &TcpConfig) -> u16 {
+    match config.rules.window_from_space {
         WindowFromSpace::MeasuredRatio => DEFAULT_RATIO,
         WindowFromSpace::AdvWinScale => {
-            (RATIO_SCALE - (RATIO_SCALE >> sysctl.tcp_adv_win_scale.min(8))) as u16
+            (RATIO_SCALE - (RATIO_SCALE >> config.sysctl.tcp_adv_win_scale.min(8))) as u16
         }
     }
 }
@@ -151,6 +150,9 @@ impl Subflow {
     pub(super) fn select_window(&mut self, cx: &mut Cx<'_>) -> u16 {
         let shift = self.negotiated.rcv_wscale;
         let current = self.rx.remaining_window();
+        if cx.space.free() < cx.space.full() / 2 {
+            self.acks.leave_quick_mode();
+        }
         let mut window = self.rx.selectable_window(cx.space, shift);
         if window < current {
             window = round_up_shift(current, shift);

@@ -1,0 +1,225 @@
+//! Applications: what is done with a connection.
+//!
+//! An application is told whenever its connection may have changed and then
+//! reads and writes as it can. What it reads it compares with the stream that
+//! the other end must have sent, byte by byte.
+
+mod ledger;
+
+use mptcpsim_core::time::{Span, Time};
+use mptcpsim_core::units::Bytes;
+
+pub use self::ledger::Ledger;
+
+use crate::mptcp::{Connection, Env, MetaState};
+
+/// What an application does, from one end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AppSpec {
+    /// Sends, receives, or both, as fast as the connection allows, and closes when it has sent
+    /// all and the peer has closed.
+    Bulk {
+        /// Bytes to send; `None` to send until `until`.
+        send: Option<Bytes>,
+        /// Stop sending this long after the start.
+        until: Option<Span>,
+        /// Abort rather than close when done sending.
+        abort: bool,
+    },
+    /// Sends a request and waits for the answer, `count` times.
+    Request {
+        /// Size of a request.
+        request: Bytes,
+        /// Size of an answer.
+        response: Bytes,
+        /// How often.
+        count: u32,
+        /// Pause between answer and next request.
+        think: Span,
+        /// Pause before the first request.
+        delay: Span,
+    },
+    /// Answers requests until the client closes.
+    Respond {
+        /// Size of a request.
+        request: Bytes,
+        /// Size of an answer.
+        response: Bytes,
+    },
+}
+
+/// An application at one end of a connection.
+#[derive(Clone, Debug)]
+pub struct App {
+    role: Role,
+    ledger: Ledger,
+    /// Bytes handed to the connection.
+    sent: u64,
+    closing: bool,
+    done: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Role {
+    Bulk { send: u64, until: Time, abort: bool },
+    Request { request: u64, response: u64, left: u32, think: Span, next: Time },
+    Respond { request: u64, response: u64 },
+}
+
+impl App {
+    /// The application at its beginning.
+    pub fn new(spec: &AppSpec, now: Time) -> Self {
+        let role = match *spec {
+            AppSpec::Bulk { send, until, abort } => Role::Bulk {
+                send: send.map_or(u64::MAX, Bytes::get),
+                until: until.map_or(Time::NEVER, |until| now + until),
+                abort,
+            },
+            AppSpec::Request { request, response, count, think, delay } => Role::Request {
+                request: request.get(),
+                response: response.get(),
+                left: count,
+                think,
+                next: now + delay,
+            },
+            AppSpec::Respond { request, response } => {
+                Role::Respond { request: request.get(), response: response.get() }
+            }
+        };
+        Self { role, ledger: Ledger::new(now), sent: 0, closing: false, done: false }
+    }
+
+    /// What was received, and when.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Bytes handed to the connection.
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// True once both directions are finished, or the connection has failed.
+    pub const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// When it wants to act without being told.
+    pub fn due(&self) -> Time {
+        match self.role {
+            Role::Bulk { until, .. } if !self.closing => until,
+            Role::Request { next, left, .. } if left > 0 => next,
+            _ => Time::NEVER,
+        }
+    }
+
+    /// Reads what can be read and takes one step more: one call of the socket. True if there may
+    /// be something to send now; then call again when it is sent, for a real application too
+    /// makes its next call after the kernel has sent what the last one caused.
+    pub fn progress(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+        if self.done || connection.state() == MetaState::Opening {
+            self.note_failure(connection, env);
+            return false;
+        }
+        let read = self.receive(connection, env);
+        let acted = match self.role {
+            Role::Bulk { .. } => self.progress_bulk(connection, env),
+            Role::Request { .. } => self.progress_request(connection, env),
+            Role::Respond { .. } => self.progress_respond(connection, env),
+        };
+        self.note_failure(connection, env);
+        read || acted
+    }
+
+    fn receive(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+        let mut any = false;
+        while let Some(payload) = connection.read() {
+            self.ledger.received(env.now, &payload);
+            any = true;
+        }
+        if any {
+            connection.after_read(env);
+        }
+        if connection.at_end() {
+            self.ledger.ended(env.now);
+        }
+        any
+    }
+
+    /// Writes towards stream offset `end`; true if something was taken.
+    fn write_to(&mut self, end: u64, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+        let taken = connection.write(env, end.saturating_sub(self.sent));
+        self.sent += taken;
+        taken > 0
+    }
+
+    fn close(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+        if std::mem::replace(&mut self.closing, true) {
+            return false;
+        }
+        connection.close(env);
+        true
+    }
+
+    fn progress_bulk(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+        let Role::Bulk { send, until, abort } = self.role else { return false };
+        if env.now < until && self.write_to(send, connection, env) {
+            return true;
+        }
+        let sent_all = self.sent >= send || env.now >= until;
+        if !sent_all || self.closing {
+            return false;
+        }
+        if abort {
+            self.closing = true;
+            connection.abort(env);
+            return true;
+        }
+        // A pure receiver waits for the end of the stream, as `read` until 0 does.
+        (send > 0 || connection.at_end()) && self.close(connection, env)
+    }
+
+    fn progress_request(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+        let Role::Request { request, response, left, think, next } = self.role else {
+            return false;
+        };
+        let asked = self.sent / request.max(1);
+        let rest = self.sent % request.max(1);
+        if rest > 0 {
+            let end = self.sent - rest + request;
+            return self.write_to(end, connection, env);
+        }
+        if self.ledger.bytes() < asked * response {
+            return false;
+        }
+        if left == 0 {
+            return self.close(connection, env);
+        }
+        let next = if next == Time::NEVER { env.now + think } else { next };
+        if env.now < next {
+            self.role = Role::Request { request, response, left, think, next };
+            return false;
+        }
+        let left = left - 1;
+        self.role = Role::Request { request, response, left, think, next: Time::NEVER };
+        let end = self.sent + request;
+        self.write_to(end, connection, env)
+    }
+
+    fn progress_respond(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+        let Role::Respond { request, response } = self.role else { return false };
+        let complete = self.ledger.bytes() / request.max(1);
+        self.write_to(complete * response, connection, env)
+            || (connection.at_end() && self.close(connection, env))
+    }
+
+    fn note_failure(&mut self, connection: &Connection, env: &Env<'_>) {
+        let failed = connection.error().is_some() && connection.state() == MetaState::Closed;
+        let complete = self.closing && (connection.at_end() || matches!(self.role, Role::Bulk { abort: true, .. }));
+        let closed = connection.state() == MetaState::Closed;
+        if !self.done && (failed || closed || (complete && connection.all_acknowledged())) {
+            self.done = true;
+            self.ledger.finished(env.now);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Segments that belong to no connection yet: SYNs, joins, strays.
+
+use std::net::IpAddr;
+
+use mptcpsim_core::net::RouteId;
+use mptcpsim_core::sim::Outbox;
+use mptcpsim_core::time::Time;
+
+use super::packet::Packet;
+use super::{Actor, Binding, Way, World};
+use crate::app::{App, AppSpec};
+use crate::mptcp::{Connection, Opening, SocketOptions};
+use crate::mptcp_keys::{Version, token};
+use crate::observe::mib::Counter;
+use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
+use crate::seq::Seq;
+
+/// A listening socket.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its port.
+    pub port: u16,
+    /// Its address; `None` for all of the host's.
+    pub addr: Option<IpAddr>,
+    /// Options that accepted sockets inherit.
+    pub options: SocketOptions,
+    /// What the application does with an accepted connection.
+    pub app: AppSpec,
+    /// Number of the flow it serves.
+    pub flow: usize,
+}
+
+impl World {
+    /// A packet whose tuple nobody has.
+    pub(super) fn on_unbound(
+        &mut self,
+        now: Time,
+        route: RouteId,
+        packet: &Packet,
+        out: &mut Outbox<'_, Packet>,
+    ) {
+        let (Some(&host), Some(tuple)) =
+            (self.ends.get(route.0 as usize), self.tuples.tuple(packet.tuple))
+        else {
+            return;
+        };
+        let segment = &packet.segment;
+        if !self.hosts[host as usize].addresses.contains(&tuple.dst.ip()) {
+            return;
+        }
+        self.hosts[host as usize].mib.inc(Counter::InSegs);
+        let opens = segment.flags.has(Flags::SYN) && !segment.flags.intersects(Flags::ACK | Flags::RST);
+        if !opens {
+            self.answer_stray(route, packet, tuple, None, host, out);
+        } else if let Some(&MpJoin::Syn { token, .. }) = segment.mp_join() {
+            self.on_join(now, route, packet, tuple, token, host, out);
+        } else {
+            self.on_syn(now, route, packet, tuple, host, out);
+        }
+    }
+
+    fn listener(&self, host: u32, tuple: FourTuple) -> Option<&Listener> {
+        self.hosts[host as usize].listeners.iter().find(|listener| {
+            listener.port == tuple.dst.port()
+                && listener.addr.is_none_or(|addr| addr == tuple.dst.ip())
+        })
+    }
+
+    fn on_syn(
+        &mut self,
+        now: Time,
+        route: RouteId,
+        packet: &Packet,
+        tuple: FourTuple,
+        host: u32,
+        out: &mut Outbox<'_, Packet>,
+    ) {
+        let Some(listener) = self.listener(host, tuple).cloned() else {
+            self.answer_stray(route, packet, tuple, None, host, out);
+            return;
+        };
+        let number = self.new_actor_number(out);
+        let stack = &mut self.hosts[host as usize];
+        let key = stack.unused_key();
+        stack.tokens.insert(token(key, Version::V1), number);
+        let opening = Opening { key, tuple: tuple.reversed() };
+        let mut env = stack.env(now, number);
+        let connection =
+            Connection::accept(&mut env, opening, listener.options.clone(), &packet.segment);
+        self.actors.push(Actor {
+            host,
+            flow: listener.flow as u32,
+            connection,
+            app: App::new(&listener.app, now),
+            ways: Vec::new(),
+        });
+        self.bind_passive(number, 0, packet, tuple, route);
+        self.run_actor(now, number, out);
+    }
+
+    /// A SYN with MP_JOIN: the token names the connection.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one packet")]
+    fn on_join(
+        &mut self,
+        now: Time,
+        route: RouteId,
+        packet: &Packet,
+        tuple: FourTuple,
+        token: u32,
+        host: u32,
+        out: &mut Outbox<'_, Packet>,
+    ) {
+        let stack = &mut self.hosts[host as usize];
+        let Some(&number) = stack.tokens.get(&token) else {
+            stack.mib.inc(Counter::MpJoinNoTokenFound);
+            let reason = Some(ResetReason::MPTCP);
+            self.answer_stray(route, packet, tuple, reason, host, out);
+            return;
+        };
+        if !self.accepts_join(host, number, tuple) {
+            self.answer_stray(route, packet, tuple, None, host, out);
+            return;
+        }
+        let actor = &mut self.actors[number as usize];
+        let mut env = self.hosts[host as usize].env(now, number);
+        match actor.connection.join(&mut env, tuple.reversed(), &packet.segment) {
+            Ok(index) => {
+                self.bind_passive(number, index, packet, tuple, route);
+                self.run_actor(now, number, out);
+            }
+            Err(refusal) => {
+                let reason = Some(refusal.reason);
+                self.answer_stray(route, packet, tuple, reason, host, out);
+            }
+        }
+    }
+
+    /// A join is handled by a listening socket: there must be one for its address, or the host
+    /// must be the client, whose own address the peer learnt.
+    fn accepts_join(&self, host: u32, number: u32, tuple: FourTuple) -> bool {
+        let client = self.actors.get(number as usize).is_some_and(|a| a.connection.is_client());
+        client || self.listener(host, tuple).is_some()
+    }
+
+    /// Answers go back the way the SYN came.
+    fn bind_passive(
+        &mut self,
+        number: u32,
+        subflow: usize,
+        packet: &Packet,
+        tuple: FourTuple,
+        route: RouteId,
+    ) {
+        let binding = Binding { connection: number, subflow: subflow as u32 };
+        self.tuples.bind(packet.tuple, binding);
+        let back = self.tuples.intern(tuple.reversed());
+        let ways = &mut self.actors[number as usize].ways;
+        if ways.len() == subflow {
+            ways.push(Way { tuple: back, route: Some(route.reverse()) });
+        }
+    }
+
+    /// A segment for nobody is answered by a reset (RFC 9293 section 3.10.7.1).
+    fn answer_stray(
+        &mut self,
+        route: RouteId,
+        packet: &Packet,
+        tuple: FourTuple,
+        reason: Option<ResetReason>,
+        host: u32,
+        out: &mut Outbox<'_, Packet>,
+    ) {
+        let stray = &packet.segment;
+        if stray.flags.has(Flags::RST) {
+            return;
+        }
+        let mut reset = Segment { flags: Flags::RST, ..Segment::default() };
+        if stray.flags.has(Flags::ACK) {
+            reset.seq = stray.ack;
+        } else {
+            reset.flags = Flags::RST | Flags::ACK;
+            reset.ack = Seq(stray.seq.0.wrapping_add(stray.seq_len()));
+        }
+        let mib = &mut self.hosts[host as usize].mib;
+        mib.inc(Counter::OutSegs);
+        mib.inc(Counter::OutRsts);
+        if let Some(reason) = reason {
+            mib.inc(Counter::MpRstTx);
+            reset.rare_mut().mp_tcprst = Some(MpTcpRst { transient: false, reason });
+        }
+        reset.seal(tuple.ip_header());
+        let back = self.tuples.intern(tuple.reversed());
+        out.send(route.reverse(), Packet { segment: reset, tuple: back });
+    }
+}

@@ -1,0 +1,520 @@
+//! Hosts in a network: who gets a packet, who sends one.
+//!
+//! A [`World`] holds all hosts of a simulation and all their connections. The
+//! actor of the engine is the connection, so a host with ten thousand of them
+//! scans none. Packets carry the number of their four-tuple; a table says which
+//! subflow of which connection it belongs to, so finding it is one look-up.
+
+mod listen;
+mod packet;
+mod tap;
+mod tuples;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use mptcpsim_core::net::RouteId;
+use mptcpsim_core::rng::{Seed, Stream};
+use mptcpsim_core::sim::{Hosts, Outbox};
+use mptcpsim_core::time::Time;
+
+pub use self::listen::Listener;
+pub use self::packet::Packet;
+pub use self::tap::{Tap, Tapped};
+pub use self::tuples::{Binding, TupleId, TupleTable};
+
+use crate::app::{App, AppSpec};
+use crate::mptcp::{Connection, EphemeralPorts, Env, Opening, SocketOptions};
+use crate::mptcp_keys::{Key, Version, token};
+use crate::observe::event::{EventLog, Logged};
+use crate::observe::mib::Mib;
+use crate::path_manager::endpoints;
+use crate::segment::{FourTuple, Segment};
+use crate::tcp::TcpConfig;
+
+/// What a host is made of.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Its name.
+    pub name: String,
+    /// Knobs, kernel line, MTU.
+    pub tcp: TcpConfig,
+    /// Endpoints and limits of its path manager.
+    pub endpoints: endpoints::Config,
+    /// Interfaces and addresses, the first one first.
+    pub addresses: Vec<(String, IpAddr)>,
+}
+
+/// A host and what its connections share.
+#[derive(Clone, Debug)]
+pub struct Host {
+    config: HostConfig,
+    addresses: Vec<IpAddr>,
+    mib: Mib,
+    log: EventLog,
+    random: Stream,
+    ports: EphemeralPorts,
+    listeners: Vec<Listener>,
+    /// Connections by their token.
+    tokens: BTreeMap<u32, u32>,
+    /// Where packets go by source and destination.
+    routes: BTreeMap<(IpAddr, IpAddr), RouteId>,
+    /// Packets for which there was no route.
+    unroutable: u64,
+}
+
+/// A connection with its application.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    host: u32,
+    flow: u32,
+    connection: Connection,
+    app: App,
+    /// The four-tuple and the route of each subflow.
+    ways: Vec<Way>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    tuple: TupleId,
+    route: Option<RouteId>,
+}
+
+impl Actor {
+    /// Number of its host.
+    pub const fn host(&self) -> usize {
+        self.host as usize
+    }
+
+    /// Number of the flow it serves.
+    pub const fn flow(&self) -> usize {
+        self.flow as usize
+    }
+
+    /// The connection.
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The application.
+    pub const fn app(&self) -> &App {
+        &self.app
+    }
+}
+
+/// A flow that starts at some time: who connects to whom, and what both do then.
+#[derive(Clone, Debug)]
+pub struct FlowStart {
+    /// When.
+    pub at: Time,
+    /// The client's host.
+    pub client: usize,
+    /// Source address.
+    pub from: IpAddr,
+    /// Server address and port.
+    pub to: std::net::SocketAddr,
+    /// The client's socket.
+    pub options: SocketOptions,
+    /// What the client does.
+    pub app: AppSpec,
+}
+
+/// A change of a host's configuration at some time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HostChange {
+    /// An endpoint is added, or replaced if its id exists.
+    AddEndpoint {
+        /// Host number.
+        host: usize,
+        /// The endpoint.
+        endpoint: endpoints::Endpoint,
+    },
+    /// The endpoint with this id is removed.
+    RemoveEndpoint {
+        /// Host number.
+        host: usize,
+        /// Its id.
+        id: u8,
+    },
+    /// The limits change.
+    SetLimits {
+        /// Host number.
+        host: usize,
+        /// The new limits.
+        limits: endpoints::Limits,
+    },
+}
+
+/// All hosts and connections of a simulation.
+#[derive(Clone, Debug)]
+pub struct World {
+    hosts: Vec<Host>,
+    actors: Vec<Actor>,
+    flows: Vec<FlowStart>,
+    /// The next flow to start, in order of time.
+    next_flow: usize,
+    /// The engine's number of the actor that starts flows.
+    starter: Option<u32>,
+    /// Flows in the order in which they start.
+    start_order: Vec<usize>,
+    tuples: TupleTable,
+    /// Which host is at the end of each route.
+    ends: Vec<u32>,
+    changes: Vec<HostChange>,
+    tap: Tap,
+    /// Flows whose client has finished.
+    finished: usize,
+}
+
+impl World {
+    /// Hosts without connections. `ends` says which host is at the end of each route of the
+    /// network.
+    pub fn new(hosts: Vec<HostConfig>, ends: Vec<u32>, seed: Seed, log_events: bool) -> Self {
+        let hosts = hosts
+            .into_iter()
+            .map(|config| Host {
+                addresses: config.addresses.iter().map(|(_, addr)| *addr).collect(),
+                mib: Mib::default(),
+                log: EventLog::new(log_events),
+                random: Stream::new(seed, &format!("host.{}", config.name)),
+                ports: EphemeralPorts::default(),
+                listeners: Vec::new(),
+                tokens: BTreeMap::new(),
+                routes: BTreeMap::new(),
+                unroutable: 0,
+                config,
+            })
+            .collect();
+        Self {
+            hosts,
+            actors: Vec::new(),
+            flows: Vec::new(),
+            next_flow: 0,
+            starter: None,
+            start_order: Vec::new(),
+            tuples: TupleTable::default(),
+            ends,
+            changes: Vec::new(),
+            tap: Tap::default(),
+            finished: 0,
+        }
+    }
+
+    /// Packets from `src` to `dst` take `route`.
+    pub fn add_route(&mut self, host: usize, src: IpAddr, dst: IpAddr, route: RouteId) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.routes.entry((src, dst)).or_insert(route);
+        }
+    }
+
+    /// A host listens.
+    pub fn listen(&mut self, host: usize, listener: Listener) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.listeners.push(listener);
+        }
+    }
+
+    /// Adds a flow; call [`World::start`] when all are there. Returns its number.
+    pub fn add_flow(&mut self, flow: FlowStart) -> usize {
+        self.flows.push(flow);
+        self.flows.len() - 1
+    }
+
+    /// Adds a change for the timeline; returns the number to put there.
+    pub fn add_change(&mut self, change: HostChange) -> u32 {
+        self.changes.push(change);
+        self.changes.len() as u32 - 1
+    }
+
+    /// Begins: the flows will start at their times.
+    pub fn start(&mut self, out: &mut Outbox<'_, Packet>) {
+        let starter = out.new_endpoint();
+        self.starter = Some(starter);
+        let mut order: Vec<usize> = (0..self.flows.len()).collect();
+        order.sort_by_key(|&flow| self.flows[flow].at);
+        self.start_order = order;
+        self.wake_starter(out);
+    }
+
+    // ---- what one can see ----------------------------------------------------------------
+
+    /// The connections, in the order they were made.
+    pub fn actors(&self) -> &[Actor] {
+        &self.actors
+    }
+
+    /// Number of hosts.
+    pub fn host_count(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// The configuration of a host.
+    pub fn host_config(&self, host: usize) -> Option<&HostConfig> {
+        self.hosts.get(host).map(|host| &host.config)
+    }
+
+    /// The counters of a host.
+    pub fn mib(&self, host: usize) -> Option<&Mib> {
+        self.hosts.get(host).map(|host| &host.mib)
+    }
+
+    /// Takes the events of a host.
+    pub fn drain_events(&mut self, host: usize) -> Vec<Logged> {
+        self.hosts.get_mut(host).map(|host| host.log.drain().collect()).unwrap_or_default()
+    }
+
+    /// Collects what hosts send and receive from now on.
+    pub fn set_tap(&mut self, tap: Tap) {
+        self.tap = tap;
+    }
+
+    /// What hosts sent and received.
+    pub const fn tap(&mut self) -> &mut Tap {
+        &mut self.tap
+    }
+
+    /// Number of flows whose client has finished.
+    pub const fn finished_flows(&self) -> usize {
+        self.finished
+    }
+
+    /// Number of flows.
+    pub fn flow_count(&self) -> usize {
+        self.flows.len()
+    }
+
+    // ---- starting flows ------------------------------------------------------------------
+
+    fn wake_starter(&mut self, out: &mut Outbox<'_, Packet>) {
+        let next = self.start_order.get(self.next_flow).map(|&flow| self.flows[flow].at);
+        if let Some(starter) = self.starter {
+            out.set_due(starter, next.unwrap_or(Time::NEVER));
+        }
+    }
+
+    fn start_due_flows(&mut self, now: Time, out: &mut Outbox<'_, Packet>) {
+        while let Some(&flow) = self.start_order.get(self.next_flow)
+            && self.flows[flow].at <= now
+        {
+            self.next_flow += 1;
+            self.start_flow(now, flow, out);
+        }
+        self.wake_starter(out);
+    }
+
+    fn start_flow(&mut self, now: Time, flow: usize, out: &mut Outbox<'_, Packet>) {
+        let FlowStart { client, from, to, options, app, .. } = self.flows[flow].clone();
+        let endpoint = self.new_actor_number(out);
+        let Some(host) = self.hosts.get_mut(client) else { return };
+        let tuple =
+            FourTuple { src: std::net::SocketAddr::new(from, host.ports.take()), dst: to };
+        let key = host.unused_key();
+        host.tokens.insert(token(key, Version::V1), endpoint);
+        let mut env = host.env(now, endpoint);
+        let connection = Connection::connect(&mut env, Opening { key, tuple }, options);
+        self.actors.push(Actor {
+            host: client as u32,
+            flow: flow as u32,
+            connection,
+            app: App::new(&app, now),
+            ways: Vec::new(),
+        });
+        self.run_actor(now, endpoint, out);
+    }
+
+    /// The number of the next connection; the engine's endpoint numbers run one ahead, because
+    /// the first endpoint starts flows.
+    fn new_actor_number(&mut self, out: &mut Outbox<'_, Packet>) -> u32 {
+        let _ = out.new_endpoint();
+        self.actors.len() as u32
+    }
+
+    // ---- running a connection ------------------------------------------------------------
+
+    /// Sends what there is to send, lets the application act as long as it can, and notes the
+    /// next due date.
+    fn run_actor(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
+        loop {
+            self.send_all(now, number, out);
+            let Some(actor) = self.actors.get_mut(number as usize) else { return };
+            let mut env = self.hosts[actor.host as usize].env(now, number);
+            let was_done = actor.app.is_done();
+            let acted = actor.app.progress(&mut actor.connection, &mut env);
+            if !was_done && actor.app.is_done() && actor.connection.is_client() {
+                self.finished += 1;
+                out.request_stop();
+            }
+            if !acted {
+                let due = actor.connection.due().min(actor.app.due());
+                out.set_due(number + 1, due);
+                return;
+            }
+        }
+    }
+
+    fn send_all(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
+        let Some(actor) = self.actors.get_mut(number as usize) else { return };
+        let host = &mut self.hosts[actor.host as usize];
+        while let Some((index, segment)) =
+            actor.connection.poll_segment(&mut host.env(now, number))
+        {
+            if actor.ways.len() < actor.connection.subflow_count() {
+                Self::bind(actor, number, &mut self.tuples, &host.routes, &host.addresses);
+            }
+            let way = actor.ways[index];
+            if self.tap.is_enabled()
+                && let Some(tuple) = actor.connection.tuple(index)
+            {
+                let host = actor.host as usize;
+                let segment = segment.clone();
+                self.tap.push(Tapped { at: now, host, sent: true, tuple, segment });
+            }
+            match way.route {
+                Some(route) => out.send(route, Packet { segment, tuple: way.tuple }),
+                None => host.unroutable += 1,
+            }
+        }
+    }
+
+    /// Gives new subflows their tuple and route.
+    fn bind(
+        actor: &mut Actor,
+        number: u32,
+        tuples: &mut TupleTable,
+        routes: &BTreeMap<(IpAddr, IpAddr), RouteId>,
+        addresses: &[IpAddr],
+    ) {
+        for index in actor.ways.len()..actor.connection.subflow_count() {
+            let Some(tuple) = actor.connection.tuple(index) else { return };
+            let id = tuples.intern(tuple);
+            let back = tuples.intern(tuple.reversed());
+            tuples.bind(back, Binding { connection: number, subflow: index as u32 });
+            let route = find_route(routes, addresses, tuple);
+            actor.ways.push(Way { tuple: id, route });
+        }
+    }
+}
+
+/// The route of packets of `tuple`: the one for its addresses, else any from its source, as
+/// routing by source address does.
+fn find_route(
+    routes: &BTreeMap<(IpAddr, IpAddr), RouteId>,
+    addresses: &[IpAddr],
+    tuple: FourTuple,
+) -> Option<RouteId> {
+    let (src, dst) = (tuple.src.ip(), tuple.dst.ip());
+    routes.get(&(src, dst)).copied().or_else(|| {
+        let known = addresses.contains(&src);
+        routes.iter().find(|((from, _), _)| known && *from == src).map(|(_, route)| *route)
+    })
+}
+
+impl Host {
+    fn env(&mut self, now: Time, connection: u32) -> Env<'_> {
+        self.log.about(connection);
+        Env {
+            now,
+            config: &self.config.tcp,
+            endpoints: &self.config.endpoints,
+            addresses: &self.addresses,
+            mib: &mut self.mib,
+            log: &mut self.log,
+            random: &mut self.random,
+            ports: &mut self.ports,
+        }
+    }
+
+    /// A key whose token no other connection of the host has (RFC 8684 section 3.1).
+    fn unused_key(&mut self) -> Key {
+        loop {
+            let key = Key(self.random.next_u64());
+            if key.0 != 0 && !self.tokens.contains_key(&token(key, Version::V1)) {
+                return key;
+            }
+        }
+    }
+}
+
+impl Hosts for World {
+    type Packet = Packet;
+
+    fn on_packet(
+        &mut self,
+        now: Time,
+        route: RouteId,
+        packet: Packet,
+        out: &mut Outbox<'_, Packet>,
+    ) {
+        if self.tap.is_enabled() {
+            self.tap_arrival(now, route, &packet);
+        }
+        if let Some(Binding { connection, subflow }) = self.tuples.binding(packet.tuple) {
+            self.deliver(now, connection, subflow as usize, &packet.segment, out);
+        } else {
+            self.on_unbound(now, route, &packet, out);
+        }
+    }
+
+    fn on_wake(&mut self, now: Time, endpoint: u32, out: &mut Outbox<'_, Packet>) {
+        let Some(number) = endpoint.checked_sub(1) else {
+            self.start_due_flows(now, out);
+            return;
+        };
+        let Some(actor) = self.actors.get_mut(number as usize) else { return };
+        let mut env = self.hosts[actor.host as usize].env(now, number);
+        actor.connection.on_timer(&mut env);
+        self.run_actor(now, number, out);
+    }
+
+    fn on_change(&mut self, now: Time, change: u32, out: &mut Outbox<'_, Packet>) {
+        let Some(change) = self.changes.get(change as usize).cloned() else { return };
+        let host = match change {
+            HostChange::AddEndpoint { host, endpoint } => {
+                let known = &mut self.hosts[host].config.endpoints.endpoints;
+                known.retain(|other| other.id != endpoint.id);
+                known.push(endpoint);
+                host
+            }
+            HostChange::RemoveEndpoint { host, id } => {
+                self.hosts[host].config.endpoints.endpoints.retain(|other| other.id != id);
+                host
+            }
+            HostChange::SetLimits { host, limits } => {
+                self.hosts[host].config.endpoints.limits = limits;
+                host
+            }
+        };
+        for number in 0..self.actors.len() as u32 {
+            let actor = &mut self.actors[number as usize];
+            if actor.host as usize == host && !actor.connection.is_closed() {
+                let mut env = self.hosts[host].env(now, number);
+                actor.connection.endpoints_changed(&mut env);
+                self.run_actor(now, number, out);
+            }
+        }
+    }
+}
+
+impl World {
+    fn tap_arrival(&mut self, at: Time, route: RouteId, packet: &Packet) {
+        let host = self.ends.get(route.0 as usize).copied();
+        if let (Some(host), Some(tuple)) = (host, self.tuples.tuple(packet.tuple)) {
+            let segment = packet.segment.clone();
+            self.tap.push(Tapped { at, host: host as usize, sent: false, tuple, segment });
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        now: Time,
+        number: u32,
+        subflow: usize,
+        segment: &Segment,
+        out: &mut Outbox<'_, Packet>,
+    ) {
+        let Some(actor) = self.actors.get_mut(number as usize) else { return };
+        let mut env = self.hosts[actor.host as usize].env(now, number);
+        actor.connection.on_segment(&mut env, subflow, segment);
+        self.run_actor(now, number, out);
+    }
+}

@@ -1,0 +1,261 @@
+//! Addresses: announcing, echoing, withdrawing, and opening what the path manager asks for
+//! (RFC 8684 section 3.4; Linux `pm.c`).
+
+use std::net::{IpAddr, SocketAddr};
+
+use mptcpsim_core::time::Span;
+
+use super::{Connection, Env};
+use crate::mptcp_keys::add_addr_hmac;
+use crate::observe::mib::Counter;
+use crate::path_manager::endpoints::WithConfig;
+use crate::path_manager::{PathAction, PathEvent, PathManager, PathView, PathsView};
+use crate::segment::{AddAddr, MAX_OPTIONS, RemoveAddr, ResetReason, Segment};
+use crate::tcp::State;
+
+/// Repetitions of an announcement that is not echoed (`ADD_ADDR_RETRANS_MAX`).
+const ANNOUNCE_RETRIES: u8 = 3;
+
+/// Options about addresses that wait for a pure ACK.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signal {
+    announce: Option<AddAddr>,
+    echo: Option<AddAddr>,
+    remove: Vec<u8>,
+    /// The announcement that is not yet echoed, and how often it was repeated.
+    outstanding: Option<(AddAddr, u8)>,
+}
+
+impl Connection {
+    /// B: the administrator changed the host's endpoints.
+    pub fn endpoints_changed(&mut self, env: &mut Env<'_>) {
+        if self.is_mptcp() {
+            self.path_event(env, PathEvent::EndpointsChanged);
+        }
+    }
+
+    /// Tells the path manager and does what it asks for.
+    pub(super) fn path_event(&mut self, env: &mut Env<'_>, event: PathEvent) {
+        if !self.is_mptcp() {
+            return;
+        }
+        let paths: Vec<PathView> = self.subs.iter().map(path_view).collect();
+        let view = PathsView {
+            subflows: &paths,
+            client: self.client,
+            no_join_id0: self.no_join_id0,
+            signal_pending: self.signal.announce.is_some() || self.signal.outstanding.is_some(),
+            addresses: env.addresses,
+        };
+        let mut actions = Vec::new();
+        WithConfig { state: &mut self.path_manager, config: env.endpoints }.on_event(
+            event,
+            &view,
+            &mut actions,
+        );
+        for action in actions {
+            self.path_action(env, action);
+        }
+    }
+
+    fn path_action(&mut self, env: &mut Env<'_>, action: PathAction) {
+        env.log.mptcp(env.now, 0, "path-manager", || format!("{action:?}"));
+        match action {
+            PathAction::Announce { id, addr, port } => self.announce(env, id, addr, port),
+            PathAction::Echo { id, addr, with_port } => {
+                let port = with_port.then_some(addr.port());
+                self.queue_echo(env, id, addr.ip(), port);
+            }
+            PathAction::Open { local, local_id, remote, remote_id, backup } => {
+                self.open_subflow(env, local, remote, (local_id, remote_id), backup);
+            }
+            PathAction::Withdraw { id } => {
+                self.signal.remove.push(id);
+                self.send_ack(None);
+            }
+            PathAction::CloseLocal { id } => self.close_where(env, |sub| sub.local_id == id),
+            PathAction::CloseRemote { id } => {
+                self.close_where(env, |sub| sub.remote_id == id);
+            }
+            PathAction::Prioritise { id, backup } => self.prioritise(env, id, backup),
+        }
+    }
+
+    // ---- ADD_ADDR ------------------------------------------------------------------------
+
+    fn announce(&mut self, env: &mut Env<'_>, id: u8, addr: IpAddr, port: Option<u16>) {
+        let Some(remote_key) = self.remote_key else { return };
+        let hmac = add_addr_hmac(self.local_key, remote_key, id, addr, port);
+        let option = AddAddr { address_id: id, addr, port, echo: false, hmac: Some(hmac) };
+        self.signal.announce = Some(option);
+        self.signal.outstanding = Some((option, 0));
+        self.send_ack(None);
+        let timeout = self.announce_interval(env, 0);
+        self.timers.announce.set(env.now, timeout);
+    }
+
+    /// The largest timeout of the subflows, doubled with each repetition, at most
+    /// `net.mptcp.add_addr_timeout` (`mptcp_adjust_add_addr_timeout`).
+    fn announce_interval(&self, env: &Env<'_>, repetitions: u8) -> Span {
+        let rto = self.subs.iter().map(|sub| sub.tcp.rto()).max().unwrap_or(Span::from_secs(1));
+        let longest = Span::from_secs(u64::from(env.config.sysctl.add_addr_timeout));
+        (rto * (1 << repetitions)).min(longest)
+    }
+
+    pub(super) fn announce_timeout(&mut self, env: &mut Env<'_>) {
+        let Some((option, repetitions)) = self.signal.outstanding else { return };
+        if repetitions >= ANNOUNCE_RETRIES {
+            self.signal.outstanding = None;
+            self.path_event(env, PathEvent::AddAddrDone { id: option.address_id });
+            return;
+        }
+        self.signal.outstanding = Some((option, repetitions + 1));
+        self.signal.announce = Some(option);
+        self.send_ack(None);
+        let timeout = self.announce_interval(env, repetitions + 1);
+        self.timers.announce.set(env.now, timeout);
+    }
+
+    /// The peer announced an address: tell the path manager, and confirm
+    /// (`mptcp_pm_add_addr_received`).
+    pub(super) fn announced(&mut self, env: &mut Env<'_>, index: usize, option: &AddAddr) {
+        let initial = self.subs[0].tuple.dst;
+        let addr = SocketAddr::new(option.addr, option.port.unwrap_or(initial.port()));
+        env.log.mptcp(env.now, index, "add-addr", || {
+            format!("peer announced {addr} as id {}", option.address_id)
+        });
+        if option.address_id != 0 || addr == initial {
+            self.path_event(env, PathEvent::AddAddr { id: option.address_id, addr });
+        }
+        self.queue_echo(env, option.address_id, option.addr, option.port);
+        self.send_ack(Some(index));
+    }
+
+    fn queue_echo(&mut self, env: &mut Env<'_>, id: u8, addr: IpAddr, port: Option<u16>) {
+        if self.signal.echo.is_some() {
+            env.mib.inc(Counter::EchoAddTxDrop);
+            return;
+        }
+        let echo = AddAddr { address_id: id, addr, port, echo: true, hmac: None };
+        self.signal.echo = Some(echo);
+    }
+
+    pub(super) fn echo_received(&mut self, env: &mut Env<'_>, echo: &AddAddr) {
+        let matches = |option: &AddAddr| {
+            option.address_id == echo.address_id && option.addr == echo.addr
+        };
+        if self.signal.outstanding.is_some_and(|(option, _)| matches(&option)) {
+            self.signal.outstanding = None;
+            self.timers.announce.stop();
+            self.path_event(env, PathEvent::AddAddrDone { id: echo.address_id });
+        }
+    }
+
+    pub(super) fn signals_address(&self) -> bool {
+        self.signal.announce.is_some() || self.signal.echo.is_some()
+    }
+
+    /// ADD_ADDR goes on a pure ACK and drives every other MPTCP option out of it
+    /// (`mptcp_established_options_add_addr`).
+    pub(super) fn add_address_option(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        segment: &mut Segment,
+    ) {
+        let echo = self.signal.echo.take();
+        let Some(option) = echo.or_else(|| self.signal.announce.take()) else { return };
+        let timestamps = if segment.timestamps.is_some() { 12 } else { 0 };
+        let fits = crate::options::padded(option.wire_len()) <= MAX_OPTIONS - timestamps;
+        env.mib.inc(match (option.echo, fits) {
+            (true, true) => Counter::EchoAddTx,
+            (true, false) => Counter::EchoAddTxDrop,
+            (false, true) => Counter::AddAddrTx,
+            (false, false) => Counter::AddAddrTxDrop,
+        });
+        if fits {
+            segment.dss = None;
+            segment.rare_mut().add_addr = Some(option);
+        }
+        if self.signals_address() {
+            self.send_ack(Some(index));
+        }
+    }
+
+    // ---- REMOVE_ADDR and MP_PRIO ---------------------------------------------------------
+
+    pub(super) fn add_remove_addr(&mut self, env: &mut Env<'_>, segment: &mut Segment) {
+        if self.signal.remove.is_empty() {
+            return;
+        }
+        let option = RemoveAddr::new(&self.signal.remove);
+        let room = MAX_OPTIONS - segment.options_len().min(MAX_OPTIONS);
+        if crate::options::padded(option.wire_len()) > room {
+            return;
+        }
+        env.mib.add(Counter::RmAddrTx, option.ids().len() as u64);
+        self.signal.remove.drain(..option.ids().len());
+        segment.rare_mut().remove_addr = Some(option);
+    }
+
+    fn prioritise(&mut self, env: &mut Env<'_>, id: u8, backup: bool) {
+        for index in 0..self.subs.len() {
+            let sub = &mut self.subs[index];
+            if sub.local_id == id && sub.tcp.state().synchronised() {
+                sub.backup_by_us = backup;
+                sub.pending.prio = Some(backup);
+                sub.tcp.request_ack();
+                env.log.mptcp(env.now, index, "mp-prio", || {
+                    format!("this host sets backup {}", u8::from(backup))
+                });
+                self.mark_ready(index);
+            }
+        }
+    }
+
+    /// Closes the subflows that `chosen` picks: their addresses are gone.
+    fn close_where(&mut self, env: &mut Env<'_>, chosen: impl Fn(&super::Sub) -> bool) {
+        for index in 0..self.subs.len() {
+            let sub = &self.subs[index];
+            if chosen(sub) && sub.tcp.state() != State::Closed {
+                env.mib.inc(Counter::RmSubflow);
+                self.reset_subflow(env, index, ResetReason::UNSPECIFIED);
+                self.check_subflow_state(env, index);
+            }
+        }
+    }
+
+    // ---- acknowledgements that carry the options ---------------------------------------------
+
+    /// Asks one subflow for an ACK: `wanted`, or the first that is active and not stale
+    /// (`mptcp_pm_addr_send_ack`).
+    pub(super) fn send_ack(&mut self, wanted: Option<usize>) {
+        let usable = |sub: &super::Sub| sub.tcp.state().can_send() && !sub.stale;
+        let index = wanted.or_else(|| self.subs.iter().position(usable));
+        if let Some(index) = index {
+            self.subs[index].tcp.request_ack();
+            self.mark_ready(index);
+        }
+    }
+
+    /// Asks every subflow for an ACK (`mptcp_send_ack`).
+    pub(super) fn ack_all(&mut self) {
+        for sub in &mut self.subs {
+            if sub.tcp.state().synchronised() {
+                sub.tcp.request_ack();
+            }
+        }
+        self.mark_all_ready();
+    }
+}
+
+fn path_view(sub: &super::Sub) -> PathView {
+    PathView {
+        local: sub.tuple.src,
+        remote: sub.tuple.dst,
+        local_id: sub.local_id,
+        remote_id: sub.remote_id,
+        joined: sub.joined,
+        alive: !matches!(sub.tcp.state(), State::Closed | State::TimeWait),
+    }
+}

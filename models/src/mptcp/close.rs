@@ -1,0 +1,255 @@
+//! Closing: DATA_FIN, then the subflows; resets; subflows that end by themselves
+//! (RFC 8684 section 3.3.3; Linux `mptcp_check_data_fin`, `__mptcp_close_ssk`).
+
+use mptcpsim_core::time::Span;
+
+use super::{Connection, Env, MetaState, Mode, cx};
+use crate::mptcp_keys::Key;
+use crate::observe::mib::Counter;
+use crate::path_manager::PathEvent;
+use crate::segment::{MpTcpRst, ResetReason, Segment};
+use crate::tcp::{Error, State};
+
+impl Connection {
+    // ---- C: from above -------------------------------------------------------------------
+
+    /// C: the application writes no more. It may still read.
+    pub fn close(&mut self, env: &mut Env<'_>) {
+        if self.tx.fin_wanted {
+            return;
+        }
+        self.tx.fin_wanted = true;
+        match self.state {
+            MetaState::Opening => {
+                if self.subs.first().is_some_and(|sub| sub.tcp.state() == State::SynSent) {
+                    let sub = &mut self.subs[0];
+                    sub.tcp.shutdown(&mut cx!(self, env, 0));
+                    self.set_meta_state(env, MetaState::Closed);
+                }
+            }
+            MetaState::Established => self.set_meta_state(env, MetaState::FinWait1),
+            MetaState::CloseWait => self.set_meta_state(env, MetaState::LastAck),
+            _ => {}
+        }
+        self.push_pending(env);
+    }
+
+    /// C: ends the connection at once: every subflow is reset, with MP_FASTCLOSE
+    /// (`mptcp_do_fastclose`).
+    pub fn abort(&mut self, env: &mut Env<'_>) {
+        let key = self.remote_key.filter(|_| self.is_mptcp());
+        for index in 0..self.subs.len() {
+            if self.subs[index].tcp.state() == State::Closed {
+                continue;
+            }
+            if self.is_mptcp() {
+                let pending = &mut self.subs[index].pending;
+                pending.fastclose = key;
+                pending.reset = Some(MpTcpRst {
+                    transient: false,
+                    reason: ResetReason::UNSPECIFIED,
+                });
+            }
+            let sub = &mut self.subs[index];
+            sub.tcp.abort(&mut cx!(self, env, index));
+        }
+        self.mark_all_ready();
+        self.timers.stop_all();
+        self.fail_all(env, Error::Aborted);
+    }
+
+    /// The peer closed at once. Only our own key proves that it is the peer.
+    pub(super) fn fastclose_received(&mut self, env: &mut Env<'_>, key: u64) {
+        if Key(key) != self.local_key {
+            return;
+        }
+        env.mib.inc(Counter::MpFastcloseRx);
+        env.log.mptcp(env.now, 0, "fastclose", || "received".into());
+        for index in 0..self.subs.len() {
+            if self.subs[index].tcp.state() != State::Closed {
+                self.reset_subflow(env, index, ResetReason::UNSPECIFIED);
+            }
+        }
+        self.timers.stop_all();
+        self.fail_all(env, Error::Reset);
+    }
+
+    // ---- DATA_FIN ------------------------------------------------------------------------
+
+    /// True while outgoing segments carry the DATA_FIN.
+    pub(super) fn data_fin_enabled(&self) -> bool {
+        self.tx.fin_sent && !self.tx.fin_acked
+    }
+
+    /// Sends the DATA_FIN when all data has been given to subflows (`__mptcp_check_send_data_fin`).
+    pub(super) fn check_data_fin(&mut self, env: &mut Env<'_>) {
+        let done = self.tx.head >= self.tx.written && self.tx.fin_wanted;
+        if !done || self.tx.fin_sent || self.state == MetaState::Opening {
+            return;
+        }
+        self.tx.fin_sent = true;
+        if self.is_mptcp() {
+            env.log.mptcp(env.now, 0, "data-fin", || "sent".into());
+            self.ack_all();
+            self.start_fin_timer(env);
+        } else {
+            let sub = &mut self.subs[0];
+            sub.tcp.shutdown(&mut cx!(self, env, 0));
+            self.mark_ready(0);
+        }
+    }
+
+    /// The peer's DATA_FIN is known; it counts once all data before it is there.
+    pub(super) fn data_fin_received(&mut self, env: &mut Env<'_>, offset: u64) {
+        if self.rx.data_fin.is_none() && !self.rx.eof {
+            self.rx.data_fin = Some(offset);
+        }
+        self.check_received_fin(env);
+    }
+
+    /// Takes the DATA_FIN if it is next (`mptcp_check_data_fin`).
+    pub(super) fn check_received_fin(&mut self, env: &mut Env<'_>) {
+        if self.rx.data_fin != Some(self.rx.next) {
+            return;
+        }
+        self.rx.data_fin = None;
+        self.rx.eof = true;
+        env.log.mptcp(env.now, 0, "data-fin", || "received".into());
+        match self.state {
+            MetaState::Established => self.set_meta_state(env, MetaState::CloseWait),
+            MetaState::FinWait1 => self.set_meta_state(env, MetaState::Closing),
+            MetaState::FinWait2 => self.finish(env),
+            _ => {}
+        }
+        if self.is_mptcp() {
+            self.ack_all();
+        }
+    }
+
+    /// This host's DATA_FIN is acknowledged (`mptcp_check_data_fin_ack`).
+    pub(super) fn data_fin_acked(&mut self, env: &mut Env<'_>) {
+        if !self.tx.fin_acked {
+            return;
+        }
+        match self.state {
+            MetaState::FinWait1 => self.set_meta_state(env, MetaState::FinWait2),
+            MetaState::Closing | MetaState::LastAck => self.finish(env),
+            _ => {}
+        }
+    }
+
+    /// Both directions are done: close every subflow (`mptcp_shutdown_subflows`).
+    fn finish(&mut self, env: &mut Env<'_>) {
+        self.set_meta_state(env, MetaState::Closed);
+        self.timers.stop_all();
+        for index in 0..self.subs.len() {
+            let sub = &mut self.subs[index];
+            sub.tcp.shutdown(&mut cx!(self, env, index));
+            sub.tcp.orphan(&mut cx!(self, env, index));
+        }
+        self.mark_all_ready();
+    }
+
+    // ---- subflows that end ---------------------------------------------------------------
+
+    /// The peer reset a subflow.
+    pub(super) fn subflow_reset(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
+        if self.is_mptcp()
+            && let Some(rare) = segment.rare.as_deref()
+        {
+            if let Some(reset) = rare.mp_tcprst {
+                env.mib.inc(Counter::MpRstRx);
+                self.subs[index].statistics.reset_reason = Some(reset.reason);
+            }
+            if let Some(key) = rare.mp_fastclose {
+                self.fastclose_received(env, key);
+            }
+        }
+        env.log.mptcp(env.now, index, "reset", || "received".into());
+        self.check_subflow_state(env, index);
+    }
+
+    /// Acts upon a subflow that has ended (`__mptcp_close_subflow`).
+    pub(super) fn check_subflow_state(&mut self, env: &mut Env<'_>, index: usize) {
+        let sub = &self.subs[index];
+        if sub.removed {
+            return;
+        }
+        let state = sub.tcp.state();
+        if !self.is_mptcp() {
+            self.check_plain_state(env, index, state);
+            return;
+        }
+        // A FIN without DATA_FIN ends the subflow only.
+        let half_closed = state == State::CloseWait
+            && self.state == MetaState::Established
+            && sub.tcp.peek_arrived().is_none()
+            && self.rx.data_fin.is_none();
+        if half_closed {
+            let sub = &mut self.subs[index];
+            sub.tcp.shutdown(&mut cx!(self, env, index));
+            self.mark_ready(index);
+        } else if state != State::Closed {
+            return;
+        }
+        self.subflow_gone(env, index);
+    }
+
+    fn check_plain_state(&mut self, env: &mut Env<'_>, index: usize, state: State) {
+        if index != 0 {
+            return;
+        }
+        if self.tx.fin_acked && self.state == MetaState::FinWait1 {
+            self.set_meta_state(env, MetaState::FinWait2);
+        }
+        if !matches!(state, State::Closed | State::TimeWait) {
+            return;
+        }
+        self.subs[0].removed = true;
+        self.subs[0].statistics.closed_at = Some(env.now);
+        if let Some(error) = self.subs[0].tcp.error() {
+            self.fail_all(env, error);
+        } else {
+            self.set_meta_state(env, MetaState::Closed);
+        }
+        self.timers.stop_all();
+    }
+
+    /// A subflow is lost to the connection: what it held is sent on others, and if it was the last
+    /// one the connection waits a while for a new one.
+    fn subflow_gone(&mut self, env: &mut Env<'_>, index: usize) {
+        let sub = &mut self.subs[index];
+        sub.removed = true;
+        sub.statistics.closed_at = Some(env.now);
+        self.windows[index].can_send = false;
+        let (local_id, joined) = (sub.local_id, sub.joined);
+        let error = sub.tcp.error();
+        if self.state == MetaState::Opening {
+            self.connect_failed(env, error.unwrap_or(Error::Reset));
+            return;
+        }
+        env.log.mptcp(env.now, index, "subflow-closed", || {
+            error.map_or_else(String::new, |error| error.name().into())
+        });
+        self.path_event(env, PathEvent::SubflowClosed { subflow: index, local_id, joined });
+        if self.state == MetaState::Closed {
+            return;
+        }
+        if self.send_anew(env) {
+            self.push_pending(env);
+        }
+        if self.subs.iter().all(|sub| sub.removed) {
+            self.last_subflow_gone(env, error);
+        }
+    }
+
+    fn last_subflow_gone(&mut self, env: &mut Env<'_>, error: Option<Error>) {
+        if self.state == MetaState::Established && self.mode == Mode::Mptcp {
+            let patience = Span::from_secs(u64::from(env.config.sysctl.close_timeout));
+            self.rx.error = self.rx.error.or(error);
+            self.timers.close.set(env.now, patience);
+        } else {
+            self.set_meta_state(env, MetaState::Closed);
+        }
+    }
+}

@@ -1,0 +1,477 @@
+//! The connection: subflows bundled into one stream (RFC 8684; Linux `net/mptcp`).
+//!
+//! A [`Connection`] takes segments and the time, and returns segments, events
+//! and a due date; it reads no clock, socket or file. A plain TCP connection is
+//! a connection with one subflow that has fallen back: one code path.
+//!
+//! The contract, in four groups:
+//! * **A, getters**: any time.
+//! * **B, from below**: [`Connection::on_segment`], [`Connection::join`],
+//!   [`Connection::on_timer`], [`Connection::endpoints_changed`].
+//! * **C, from above**: [`Connection::write`], [`Connection::read`],
+//!   [`Connection::close`], [`Connection::abort`].
+//! * **D, outputs**: after any B or C, [`Connection::poll_segment`] until `None`; then
+//!   [`Connection::due`] is the time by which to call [`Connection::on_timer`].
+//!
+//! ```text
+//!   write ─► Sender: stream offsets ─ scheduler ─► subflow queues ─► poll_segment
+//!            send.rs, retransmit.rs                tcp::Subflow       output.rs (options)
+//!
+//!   on_segment ─► tcp::Subflow ─► options.rs ─► Receiver: mapping, reassembly ─► read
+//!                                 open.rs,       receive.rs, fallback.rs
+//!                                 addresses.rs
+//! ```
+//!
+//! Inside, data is counted by *stream offsets*: byte 0 is the first byte the
+//! application wrote. On the wire that is DSN = IDSN + 1 + offset; the DATA_FIN
+//! takes the offset behind the last byte.
+
+mod addresses;
+mod close;
+mod fallback;
+mod open;
+mod options;
+mod output;
+mod receive;
+mod retransmit;
+mod send;
+
+use std::net::IpAddr;
+
+use mptcpsim_core::rng::Stream;
+use mptcpsim_core::time::Time;
+
+pub use self::open::{Opening, Refusal};
+
+use crate::congestion::{self, Congestion, Window};
+use crate::mptcp_keys::{Key, Version, idsn, token};
+use crate::observe::event::EventLog;
+use crate::observe::mib::{Counter, Mib};
+use crate::path_manager::endpoints;
+use crate::scheduler::{self, AnyScheduler, SubflowView};
+use crate::segment::{FourTuple, ResetReason};
+use crate::tcp::{Space, State, Subflow, TcpConfig};
+
+/// The surroundings of a connection: its host.
+pub struct Env<'a> {
+    /// Now.
+    pub now: Time,
+    /// The host's settings.
+    pub config: &'a TcpConfig,
+    /// The host's endpoints and limits.
+    pub endpoints: &'a endpoints::Config,
+    /// The host's addresses.
+    pub addresses: &'a [IpAddr],
+    /// The host's counters.
+    pub mib: &'a mut Mib,
+    /// Where events go.
+    pub log: &'a mut EventLog,
+    /// The host's dice: sequence numbers, nonces.
+    pub random: &'a mut Stream,
+    /// The host's next ephemeral port.
+    pub ports: &'a mut EphemeralPorts,
+}
+
+/// Hands out local ports (`net.ipv4.ip_local_port_range`), one after the other.
+#[derive(Clone, Debug)]
+pub struct EphemeralPorts {
+    next: u16,
+}
+
+impl Default for EphemeralPorts {
+    fn default() -> Self {
+        Self { next: Self::FIRST }
+    }
+}
+
+impl EphemeralPorts {
+    const FIRST: u16 = 32_768;
+    const LAST: u16 = 60_999;
+
+    /// The next port.
+    pub fn take(&mut self) -> u16 {
+        let port = self.next;
+        self.next = if port >= Self::LAST { Self::FIRST } else { port + 1 };
+        port
+    }
+}
+
+/// What an application asks of a connection.
+#[derive(Clone, Debug)]
+pub struct SocketOptions {
+    /// Ask for MPTCP (`IPPROTO_MPTCP`).
+    pub mptcp: bool,
+    /// Congestion control, if not the host's (`TCP_CONGESTION`).
+    pub congestion_control: Option<congestion::Name>,
+    /// Scheduler.
+    pub scheduler: scheduler::Name,
+    /// Fixed receive buffer in bytes of memory (`SO_RCVBUF` doubled, as the kernel does).
+    pub rcvbuf: Option<u32>,
+    /// Fixed send buffer in bytes of memory (`SO_SNDBUF` doubled).
+    pub sndbuf: Option<u32>,
+    /// Send small segments at once (`TCP_NODELAY`).
+    pub nodelay: bool,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            mptcp: true,
+            congestion_control: None,
+            scheduler: scheduler::Name::Default,
+            rcvbuf: None,
+            sndbuf: None,
+            nodelay: true,
+        }
+    }
+}
+
+/// Whether the connection is MPTCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// MPTCP was never asked for.
+    Plain,
+    /// MPTCP, or on the way to it.
+    Mptcp,
+    /// MPTCP was asked for, the connection is now plain TCP; the reason as the kernel counts it.
+    FellBack(Counter),
+}
+
+/// The states of the connection itself (the `msk` socket's `sk_state`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetaState {
+    /// Waiting for the first subflow.
+    Opening,
+    /// Open.
+    Established,
+    /// DATA_FIN sent.
+    FinWait1,
+    /// DATA_FIN acknowledged.
+    FinWait2,
+    /// The peer's DATA_FIN received.
+    CloseWait,
+    /// Both sent, none acknowledged.
+    Closing,
+    /// DATA_FIN sent after the peer's.
+    LastAck,
+    /// Over.
+    Closed,
+}
+
+/// One subflow and what the connection knows of it.
+#[derive(Clone, Debug)]
+struct Sub {
+    tcp: Subflow,
+    /// As this host sends.
+    tuple: FourTuple,
+    /// MP_JOIN rather than MP_CAPABLE.
+    joined: bool,
+    /// This host sent the SYN.
+    opener: bool,
+    local_id: u8,
+    remote_id: u8,
+    /// The peer wants it as a backup; this host does.
+    backup_by_peer: bool,
+    backup_by_us: bool,
+    fully_established: bool,
+    pm_notified: bool,
+    join: Option<Box<open::Join>>,
+    /// The mapping being received.
+    map: Option<receive::Map>,
+    /// No sign of life: carries nothing until it is heard again.
+    stale: bool,
+    stale_count: u8,
+    stale_heard: Time,
+    /// The MPTCP options that wait for a segment of this subflow.
+    pending: output::Pending,
+    /// Memory that its queues may take.
+    sndbuf: u32,
+    /// A checksum on it was right once.
+    valid_checksum_seen: bool,
+    /// The first subflow's loss was noticed and acted upon.
+    removed: bool,
+    statistics: SubStatistics,
+}
+
+/// What a subflow did, beside its TCP totals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubStatistics {
+    /// Data bytes it carried that had gone to another subflow before.
+    pub reinjected_bytes: u64,
+    /// Data bytes received on it that were new to the connection.
+    pub delivered_bytes: u64,
+    /// Data bytes received on it that the connection had already.
+    pub duplicate_bytes: u64,
+    /// When it was closed.
+    pub closed_at: Option<Time>,
+    /// When it was established.
+    pub established_at: Option<Time>,
+    /// Why the peer or this host reset it, if one did.
+    pub reset_reason: Option<ResetReason>,
+}
+
+impl Sub {
+    /// May carry data (`mptcp_subflow_active`).
+    fn active(&self) -> bool {
+        !self.stale
+            && !(self.joined && self.opener && !self.fully_established)
+            && self.tcp.state().can_send()
+    }
+
+    fn backup(&self) -> bool {
+        self.backup_by_peer || self.backup_by_us
+    }
+}
+
+/// One end of a TCP or MPTCP connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    mode: Mode,
+    version: Version,
+    /// This host opened the connection.
+    client: bool,
+    state: MetaState,
+    options: SocketOptions,
+    local_key: Key,
+    remote_key: Option<Key>,
+    /// Checksums are in force.
+    checksum: bool,
+    /// The peer forbids joins to its first address.
+    no_join_id0: bool,
+    /// One end still may turn to plain TCP (`allow_infinite_fallback`).
+    fallback_allowed: bool,
+    subs: Vec<Sub>,
+    windows: Vec<Window>,
+    congestion: Congestion,
+    scheduler: AnyScheduler,
+    path_manager: endpoints::Endpoints,
+    tx: send::Sender,
+    rx: receive::Receiver,
+    timers: retransmit::MetaTimers,
+    signal: addresses::Signal,
+    /// Subflows that may have something to send, one bit each.
+    ready: u64,
+    /// Scratch for policy views.
+    views: Vec<SubflowView>,
+    statistics: Statistics,
+}
+
+/// Totals of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// When the first subflow was established.
+    pub established_at: Option<Time>,
+    /// Data bytes sent again at the connection level.
+    pub reinjected_bytes: u64,
+    /// Data bytes received twice.
+    pub duplicate_bytes: u64,
+    /// Firings of the connection's timer that sent something.
+    pub retransmits: u64,
+    /// Subflows there have been.
+    pub subflows_total: u32,
+}
+
+/// The context of one subflow, borrowed from the parts of the connection that are not the subflow.
+macro_rules! cx {
+    ($connection:ident, $env:ident, $index:expr) => {
+        crate::tcp::Cx {
+            now: $env.now,
+            config: $env.config,
+            mib: &mut *$env.mib,
+            log: &mut *$env.log,
+            congestion: &mut $connection.congestion,
+            windows: &mut $connection.windows,
+            me: $index,
+            space: $connection.rx.space,
+        }
+    };
+}
+use cx;
+
+impl Connection {
+    // ---- A: getters ----------------------------------------------------------------------
+
+    /// MPTCP, plain TCP, or fallen back.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The state of the connection.
+    pub const fn state(&self) -> MetaState {
+        self.state
+    }
+
+    /// This host opened it.
+    pub const fn is_client(&self) -> bool {
+        self.client
+    }
+
+    /// The token by which the peer names this end.
+    pub fn local_token(&self) -> u32 {
+        token(self.local_key, self.version)
+    }
+
+    /// The token by which this host names the peer's end.
+    pub fn remote_token(&self) -> Option<u32> {
+        self.remote_key.map(|key| token(key, self.version))
+    }
+
+    /// The keys: this host's and, once known, the peer's.
+    pub const fn keys(&self) -> (Key, Option<Key>) {
+        (self.local_key, self.remote_key)
+    }
+
+    /// True if checksums are in force.
+    pub const fn checksum(&self) -> bool {
+        self.checksum
+    }
+
+    /// Totals.
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// Number of subflows there have been, closed ones included.
+    pub fn subflow_count(&self) -> usize {
+        self.subs.len()
+    }
+
+    /// The subflow with index `index`.
+    pub fn subflow(&self, index: usize) -> Option<&Subflow> {
+        self.subs.get(index).map(|sub| &sub.tcp)
+    }
+
+    /// The window of the subflow with index `index`.
+    pub fn window(&self, index: usize) -> Option<&Window> {
+        self.windows.get(index)
+    }
+
+    /// Addresses of the subflow with index `index`, as this host sends.
+    pub fn tuple(&self, index: usize) -> Option<FourTuple> {
+        self.subs.get(index).map(|sub| sub.tuple)
+    }
+
+    /// What the subflow with index `index` did.
+    pub fn subflow_statistics(&self, index: usize) -> Option<&SubStatistics> {
+        self.subs.get(index).map(|sub| &sub.statistics)
+    }
+
+    /// Address ids of the subflow with index `index`: local and remote.
+    pub fn address_ids(&self, index: usize) -> Option<(u8, u8)> {
+        self.subs.get(index).map(|sub| (sub.local_id, sub.remote_id))
+    }
+
+    /// True if one end wants the subflow with index `index` as a backup.
+    pub fn is_backup(&self, index: usize) -> bool {
+        self.subs.get(index).is_some_and(Sub::backup)
+    }
+
+    /// True once the subflow with index `index` is fully established.
+    pub fn is_fully_established(&self, index: usize) -> bool {
+        self.subs.get(index).is_some_and(|sub| sub.fully_established)
+    }
+
+    /// True if the subflow with index `index` is taken for dead.
+    pub fn is_stale(&self, index: usize) -> bool {
+        self.subs.get(index).is_some_and(|sub| sub.stale)
+    }
+
+    /// Stream offsets of the sender: first unacknowledged, next to send, behind the last written.
+    pub const fn send_offsets(&self) -> (u64, u64, u64) {
+        (self.tx.una, self.tx.nxt, self.tx.written)
+    }
+
+    /// Stream offset that the receiver expects next.
+    pub const fn receive_offset(&self) -> u64 {
+        self.rx.next
+    }
+
+    /// Bytes of memory in the receive buffer, and its size.
+    pub const fn receive_memory(&self) -> (u32, u32) {
+        (self.rx.space.used, self.rx.space.rcvbuf)
+    }
+
+    /// Bytes held out of order at the connection level.
+    pub fn out_of_order_bytes(&self) -> u64 {
+        self.rx.out_of_order_bytes()
+    }
+
+    /// True once nothing will happen any more, apart from TIME_WAIT.
+    pub fn is_closed(&self) -> bool {
+        self.state == MetaState::Closed
+            && self.subs.iter().all(|sub| matches!(sub.tcp.state(), State::Closed | State::TimeWait))
+    }
+
+    /// True once everything written, and the end of the stream, is acknowledged.
+    pub const fn all_acknowledged(&self) -> bool {
+        self.tx.fin_acked
+    }
+
+    /// Why the connection ended against its will.
+    pub fn error(&self) -> Option<crate::tcp::Error> {
+        self.rx.error
+    }
+
+    // ---- D: outputs ----------------------------------------------------------------------
+
+    /// When [`Connection::on_timer`] wants to be called.
+    pub fn due(&self) -> Time {
+        let subflows = self.subs.iter().map(|sub| sub.tcp.due()).min().unwrap_or(Time::NEVER);
+        subflows.min(self.timers.due())
+    }
+
+    // ---- inside --------------------------------------------------------------------------
+
+    fn is_mptcp(&self) -> bool {
+        self.mode == Mode::Mptcp
+    }
+
+    fn mark_ready(&mut self, index: usize) {
+        self.ready |= 1 << (index as u32 & 63);
+    }
+
+    fn mark_all_ready(&mut self) {
+        self.ready = u64::MAX;
+    }
+
+    /// DSN of the first byte sent, and of the first byte received.
+    fn first_sent_dsn(&self) -> u64 {
+        self.tx.first_dsn
+    }
+
+    fn set_remote_key(&mut self, key: Key) {
+        self.remote_key = Some(key);
+        self.rx.first_dsn = idsn(key, self.version).wrapping_add(1);
+    }
+
+    fn fail_all(&mut self, env: &mut Env<'_>, error: crate::tcp::Error) {
+        self.rx.error = self.rx.error.or(Some(error));
+        self.set_meta_state(env, MetaState::Closed);
+    }
+
+    fn set_meta_state(&mut self, env: &mut Env<'_>, state: MetaState) {
+        if self.state == state {
+            return;
+        }
+        let counts = |state| !matches!(state, MetaState::Opening | MetaState::Closed);
+        if self.options.mptcp && self.mode != Mode::Plain {
+            match (counts(self.state), counts(state)) {
+                (false, true) => env.mib.inc(Counter::MpCurrEstab),
+                (true, false) => env.mib.dec(Counter::MpCurrEstab),
+                _ => {}
+            }
+        }
+        self.state = state;
+        env.log.mptcp(env.now, 0, "connection-state", || format!("{state:?}"));
+    }
+}
+
+/// What one window of the receive buffer looks like before anything is known.
+fn initial_space(config: &TcpConfig, options: &SocketOptions) -> Space {
+    Space {
+        rcvbuf: options.rcvbuf.unwrap_or(config.sysctl.tcp_rmem.default),
+        used: 0,
+        ratio: crate::tcp::initial_ratio(config),
+    }
+}
+

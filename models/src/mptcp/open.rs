@@ -1,0 +1,422 @@
+//! Opening: MP_CAPABLE and MP_JOIN handshakes (RFC 8684 sections 3.1 and 3.2; Linux
+//! `subflow_finish_connect`, `subflow_syn_recv_sock`, `subflow_check_req`).
+
+use std::net::SocketAddr;
+
+use super::receive::Receiver;
+use super::retransmit::MetaTimers;
+use super::send::Sender;
+use super::{Connection, Env, MetaState, Mode, SocketOptions, Statistics, Sub, cx, initial_space};
+use crate::congestion::{Congestion, Window};
+use crate::mptcp_keys::{Key, Version, idsn, join_hmac};
+use crate::observe::mib::Counter;
+use crate::path_manager::PathEvent;
+use crate::path_manager::endpoints::Endpoints;
+use crate::scheduler::AnyScheduler;
+use crate::segment::{
+    FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment,
+};
+use crate::seq::Seq;
+use crate::tcp::{Error, Offer, Subflow};
+
+/// The secrets of an MP_JOIN handshake.
+#[derive(Clone, Debug)]
+pub(super) struct Join {
+    pub(super) local_nonce: u32,
+    pub(super) remote_nonce: u32,
+}
+
+/// What a connection is given at birth.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// This host's key; its token must be unique on the host.
+    pub key: Key,
+    /// Addresses as this host will send.
+    pub tuple: FourTuple,
+}
+
+/// Why an MP_JOIN is refused: what the reset says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason in the reset.
+    pub reason: ResetReason,
+}
+
+impl Connection {
+    fn new(env: &mut Env<'_>, opening: Opening, options: SocketOptions, client: bool) -> Self {
+        let algorithm =
+            options.congestion_control.unwrap_or(env.config.sysctl.tcp_congestion_control);
+        let version = Version::V1;
+        let mode = if options.mptcp { Mode::Mptcp } else { Mode::Plain };
+        let first_dsn = idsn(opening.key, version).wrapping_add(1);
+        Self {
+            mode,
+            version,
+            client,
+            state: MetaState::Opening,
+            local_key: opening.key,
+            remote_key: None,
+            checksum: env.config.sysctl.checksum_enabled,
+            no_join_id0: false,
+            fallback_allowed: true,
+            subs: Vec::with_capacity(1),
+            windows: Vec::with_capacity(1),
+            congestion: Congestion::new(algorithm),
+            scheduler: AnyScheduler::new(options.scheduler),
+            path_manager: Endpoints::default(),
+            tx: Sender::new(env.config, &options, first_dsn),
+            rx: Receiver::new(initial_space(env.config, &options)),
+            timers: MetaTimers::default(),
+            signal: super::addresses::Signal::default(),
+            ready: 0,
+            views: Vec::new(),
+            statistics: Statistics { subflows_total: 1, ..Statistics::default() },
+            options,
+        }
+    }
+
+    /// Opens a connection: a SYN will follow, with MP_CAPABLE if the options and the host ask for
+    /// MPTCP.
+    pub fn connect(env: &mut Env<'_>, opening: Opening, mut options: SocketOptions) -> Self {
+        options.mptcp &= env.config.sysctl.enabled;
+        let mut connection = Self::new(env, opening, options, true);
+        if connection.is_mptcp() {
+            env.mib.inc(Counter::MpCapableSynTx);
+        }
+        connection.add_active(env, opening.tuple, false);
+        connection
+    }
+
+    /// Answers a SYN that starts a connection: a SYN/ACK will follow.
+    pub fn accept(
+        env: &mut Env<'_>,
+        opening: Opening,
+        mut options: SocketOptions,
+        syn: &Segment,
+    ) -> Self {
+        options.mptcp &= env.config.sysctl.enabled;
+        let offered = syn.mp_capable().copied().filter(|option| acceptable(option, false));
+        let listens = options.mptcp;
+        if listens && offered.is_some() {
+            env.mib.inc(Counter::MpCapableSynRx);
+        }
+        options.mptcp &= offered.is_some();
+        let mut connection = Self::new(env, opening, options, false);
+        if let Some(offer) = offered {
+            connection.checksum |= offer.flags & MpCapable::CHECKSUM != 0;
+            connection.no_join_id0 = offer.flags & MpCapable::NO_JOIN_ID0 != 0;
+        }
+        connection.add_passive(env, opening.tuple, syn, None);
+        connection
+    }
+
+    /// A SYN with MP_JOIN for this connection's token arrived at the host. On success a SYN/ACK
+    /// follows on the new subflow, whose index is returned.
+    pub fn join(
+        &mut self,
+        env: &mut Env<'_>,
+        tuple: FourTuple,
+        syn: &Segment,
+    ) -> Result<usize, Refusal> {
+        let Some(&MpJoin::Syn { backup, address_id, nonce, .. }) = syn.mp_join() else {
+            return Err(Refusal { reason: ResetReason::MPTCP });
+        };
+        env.mib.inc(Counter::MpJoinSynRx);
+        if backup {
+            env.mib.inc(Counter::MpJoinSynBackupRx);
+        }
+        let capable = self.is_mptcp() && self.remote_key.is_some();
+        if !capable || self.subs.first().is_none_or(|first| !first.fully_established) {
+            return Err(Refusal { reason: ResetReason::PROHIBITED });
+        }
+        let local_nonce = env.random.next_u64() as u32;
+        let join = Join { local_nonce, remote_nonce: nonce };
+        let index = self.add_passive(env, tuple, syn, Some(Box::new(join)));
+        let local_id = self.path_manager.local_id(env.endpoints, tuple.src.ip());
+        let backup_by_us = env.endpoints.by_addr(tuple.src.ip()).is_some_and(|e| e.backup);
+        let sub = &mut self.subs[index];
+        sub.remote_id = address_id;
+        sub.backup_by_peer = backup;
+        sub.local_id = local_id;
+        sub.backup_by_us = backup_by_us;
+        Ok(index)
+    }
+
+    /// Opens a further subflow (`__mptcp_subflow_connect`). Returns its index.
+    pub(super) fn open_subflow(
+        &mut self,
+        env: &mut Env<'_>,
+        local: std::net::IpAddr,
+        remote: SocketAddr,
+        ids: (u8, u8),
+        backup: bool,
+    ) -> usize {
+        let tuple =
+            FourTuple { src: SocketAddr::new(local, env.ports.take()), dst: remote };
+        let index = self.add_active(env, tuple, true);
+        let sub = &mut self.subs[index];
+        (sub.local_id, sub.remote_id) = ids;
+        sub.backup_by_us = backup;
+        self.statistics.subflows_total += 1;
+        env.mib.inc(Counter::MpJoinSynTx);
+        index
+    }
+
+    fn offer(&self, env: &mut Env<'_>, tuple: FourTuple) -> Offer {
+        Offer {
+            iss: Seq(env.random.next_u64() as u32),
+            ip_header: tuple.ip_header(),
+            rcvbuf: self.rx.space.rcvbuf,
+            nodelay: self.options.nodelay,
+        }
+    }
+
+    fn add_active(&mut self, env: &mut Env<'_>, tuple: FourTuple, joined: bool) -> usize {
+        let offer = self.offer(env, tuple);
+        let index = self.add_window(env, offer.iss);
+        let tcp = Subflow::connect(&mut cx!(self, env, index), offer);
+        let join = joined.then(|| {
+            let local_nonce = env.random.next_u64() as u32;
+            Box::new(Join { local_nonce, remote_nonce: 0 })
+        });
+        self.add_sub(env, tcp, tuple, true, join);
+        index
+    }
+
+    fn add_passive(
+        &mut self,
+        env: &mut Env<'_>,
+        tuple: FourTuple,
+        syn: &Segment,
+        join: Option<Box<Join>>,
+    ) -> usize {
+        let offer = self.offer(env, tuple);
+        let index = self.add_window(env, offer.iss);
+        let tcp = Subflow::accept(&mut cx!(self, env, index), offer, syn);
+        self.add_sub(env, tcp, tuple, false, join);
+        index
+    }
+
+    fn add_window(&mut self, env: &Env<'_>, iss: Seq) -> usize {
+        self.windows.push(Window::new(env.config.initial_cwnd, iss));
+        self.windows.len() - 1
+    }
+
+    fn add_sub(
+        &mut self,
+        env: &Env<'_>,
+        tcp: Subflow,
+        tuple: FourTuple,
+        opener: bool,
+        join: Option<Box<Join>>,
+    ) {
+        self.mark_ready(self.subs.len());
+        self.subs.push(Sub {
+            tcp,
+            tuple,
+            joined: join.is_some(),
+            opener,
+            local_id: 0,
+            remote_id: 0,
+            backup_by_peer: false,
+            backup_by_us: false,
+            fully_established: false,
+            pm_notified: false,
+            join,
+            map: None,
+            stale: false,
+            stale_count: 0,
+            stale_heard: env.now,
+            pending: super::output::Pending::default(),
+            sndbuf: self.tx.initial_sndbuf(env.config),
+            valid_checksum_seen: false,
+            removed: false,
+            statistics: super::SubStatistics::default(),
+        });
+    }
+
+    // ---- the end of the TCP handshake --------------------------------------------------------
+
+    /// The TCP handshake of a subflow is complete with `segment`: do the MPTCP part. False if the
+    /// subflow was reset.
+    pub(super) fn subflow_connected(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        segment: &Segment,
+    ) -> bool {
+        self.subs[index].statistics.established_at = Some(env.now);
+        self.update_sndbuf(env, index);
+        let sub = &self.subs[index];
+        match (sub.joined, sub.opener) {
+            (false, true) => self.capable_syn_ack(env, segment),
+            (false, false) => self.capable_third_ack(env, segment),
+            (true, true) => return self.join_syn_ack(env, index, segment),
+            (true, false) => return self.join_third_ack(env, index, segment),
+        }
+        self.statistics.established_at = Some(env.now);
+        self.tx.window_end = match self.mode {
+            Mode::Mptcp => u64::from(self.subs[index].tcp.snd_wnd()),
+            Mode::Plain | Mode::FellBack(_) => u64::MAX,
+        };
+        self.set_meta_state(env, MetaState::Established);
+        true
+    }
+
+    /// The SYN/ACK of the first subflow (`subflow_finish_connect`).
+    fn capable_syn_ack(&mut self, env: &mut Env<'_>, segment: &Segment) {
+        if !self.is_mptcp() {
+            return;
+        }
+        let option = segment.mp_capable().filter(|option| acceptable(option, true));
+        let Some((option, key)) = option.and_then(|o| Some((o, o.sender_key?))) else {
+            self.fall_back(env, Counter::MpCapableFallbackSynAck);
+            return;
+        };
+        self.checksum |= option.flags & MpCapable::CHECKSUM != 0;
+        self.no_join_id0 = option.flags & MpCapable::NO_JOIN_ID0 != 0;
+        self.set_remote_key(Key(key));
+        env.mib.inc(Counter::MpCapableSynAckRx);
+        env.log.mptcp(env.now, 0, "mp-capable", || "SYN/ACK carries MP_CAPABLE".into());
+    }
+
+    /// The third segment of the first subflow: it must bring the client's key
+    /// (`subflow_syn_recv_sock`).
+    fn capable_third_ack(&mut self, env: &mut Env<'_>, segment: &Segment) {
+        if !self.is_mptcp() {
+            return;
+        }
+        let keys = segment.mp_capable().and_then(|option| {
+            Some((option, Key(option.sender_key?), Key(option.receiver_key?)))
+        });
+        let Some((option, key, _)) = keys.filter(|keys| keys.2 == self.local_key) else {
+            self.fall_back(env, Counter::MpCapableFallbackAck);
+            return;
+        };
+        self.checksum |= option.flags & MpCapable::CHECKSUM != 0;
+        self.set_remote_key(key);
+        if option.data_len.is_some() {
+            self.rx.peer_uses_64_bit = true;
+        }
+        env.mib.inc(Counter::MpCapableAckRx);
+        self.fully_established(env, 0);
+    }
+
+    /// The SYN/ACK of a joined subflow: its sender must know the keys.
+    fn join_syn_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) -> bool {
+        let Some(&MpJoin::SynAck { backup, address_id, hmac, nonce }) = segment.mp_join() else {
+            self.reset_subflow(env, index, ResetReason::MPTCP);
+            return false;
+        };
+        let Some(remote_key) = self.remote_key else { return false };
+        let sub = &mut self.subs[index];
+        sub.backup_by_peer = backup;
+        sub.remote_id = address_id;
+        let Some(join) = sub.join.as_deref_mut() else { return false };
+        join.remote_nonce = nonce;
+        let expected =
+            join_hmac(remote_key, self.local_key, nonce, join.local_nonce, self.version);
+        if expected.leftmost64() != hmac {
+            env.mib.inc(Counter::MpJoinSynAckHmacFailure);
+            self.reset_subflow(env, index, ResetReason::MPTCP);
+            return false;
+        }
+        self.fallback_allowed = false;
+        env.mib.inc(Counter::MpJoinSynAckRx);
+        if backup {
+            env.mib.inc(Counter::MpJoinSynAckBackupRx);
+        }
+        env.log.mptcp(env.now, index, "mp-join", || "SYN/ACK carries a valid MP_JOIN".into());
+        true
+    }
+
+    /// The third ACK of a joined subflow: the last proof, and the limits
+    /// (`subflow_syn_recv_sock`, `mptcp_finish_join`).
+    fn join_third_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) -> bool {
+        let Some(&MpJoin::Ack { hmac }) = segment.mp_join() else {
+            self.reset_subflow(env, index, ResetReason::MPTCP);
+            return false;
+        };
+        let Some(remote_key) = self.remote_key else { return false };
+        let Some(join) = self.subs[index].join.as_deref() else { return false };
+        let expected = join_hmac(
+            remote_key,
+            self.local_key,
+            join.remote_nonce,
+            join.local_nonce,
+            self.version,
+        );
+        if expected.bytes160() != hmac {
+            env.mib.inc(Counter::MpJoinAckHmacFailure);
+            self.reset_subflow(env, index, ResetReason::MPTCP);
+            return false;
+        }
+        let open = self.state == MetaState::Established && self.is_mptcp();
+        if !open || !self.path_manager.accept_subflow(env.endpoints.limits) {
+            env.mib.inc(Counter::MpJoinRejected);
+            self.reset_subflow(env, index, ResetReason::PROHIBITED);
+            return false;
+        }
+        self.fallback_allowed = false;
+        self.statistics.subflows_total += 1;
+        env.mib.inc(Counter::MpJoinAckRx);
+        env.log.mptcp(env.now, index, "mp-join", || "third ACK carries a valid MP_JOIN".into());
+        self.fully_established(env, index);
+        true
+    }
+
+    /// A subflow is fully established: both ends know that the other one speaks MPTCP
+    /// (`__mptcp_subflow_fully_established`).
+    pub(super) fn fully_established(&mut self, env: &mut Env<'_>, index: usize) {
+        if std::mem::replace(&mut self.subs[index].fully_established, true) {
+            return;
+        }
+        env.log.mptcp(env.now, index, "fully-established", String::new);
+        self.mark_ready(index);
+        self.notify_established(env, index);
+    }
+
+    /// Tells the path manager once that a subflow is ready.
+    fn notify_established(&mut self, env: &mut Env<'_>, index: usize) {
+        let sub = &mut self.subs[index];
+        if std::mem::replace(&mut sub.pm_notified, true) {
+            return;
+        }
+        let event = if self.subs[index].joined {
+            PathEvent::SubflowEstablished { subflow: index }
+        } else {
+            PathEvent::FullyEstablished
+        };
+        self.path_event(env, event);
+    }
+
+    /// Resets one subflow with a reason; the connection lives on if it has others.
+    pub(super) fn reset_subflow(&mut self, env: &mut Env<'_>, index: usize, reason: ResetReason) {
+        let speaks = self.is_mptcp();
+        let sub = &mut self.subs[index];
+        sub.statistics.reset_reason = Some(reason);
+        if speaks {
+            sub.pending.reset = Some(MpTcpRst { transient: false, reason });
+        }
+        sub.tcp.abort(&mut cx!(self, env, index));
+        env.log.mptcp(env.now, index, "reset", || format!("reason {}", reason.0));
+        self.mark_ready(index);
+    }
+
+    /// The first subflow could not be opened.
+    pub(super) fn connect_failed(&mut self, env: &mut Env<'_>, error: Error) {
+        self.fail_all(env, error);
+    }
+}
+
+/// True if an MP_CAPABLE of a SYN or SYN/ACK is one this host answers
+/// (`mptcp_parse_option`): version 1, HMAC-SHA256, no extension.
+fn acceptable(option: &MpCapable, syn_ack: bool) -> bool {
+    const UNKNOWN: u8 = 0x1e;
+    option.version == 1
+        && option.flags & MpCapable::EXTENSIBILITY == 0
+        && option.flags & MpCapable::HMAC != 0
+        && option.flags & UNKNOWN == 0
+        && option.sender_key.is_some() == syn_ack
+        && option.receiver_key.is_none()
+}

@@ -1,0 +1,314 @@
+//! What leaves: the segments of the subflows with their MPTCP options
+//! (Linux `mptcp_established_options`, `mptcp_write_options`).
+
+use super::{Connection, Env, cx};
+use crate::mptcp_keys::{Key, join_hmac};
+use crate::observe::mib::Counter;
+use crate::segment::{
+    Dss, Flags, MAX_OPTIONS, MpCapable, MpJoin, MpPrio, MpTcpRst, Segment, Width,
+};
+use crate::seq::Seq;
+use crate::tcp::{Chunk, Outgoing, State};
+use crate::wire::dss_checksum;
+use mptcpsim_core::time::Span;
+
+/// Bytes of a DSS with mapping, padded: 4-byte and 8-byte DATA_ACK.
+const DSS_SHORT_ACK: u8 = 24;
+const DSS_LONG_ACK: u8 = 28;
+
+/// MPTCP options that wait for the next segment of a subflow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pending {
+    /// To go with a reset.
+    pub(super) reset: Option<MpTcpRst>,
+    pub(super) fastclose: Option<Key>,
+    /// New priority of the subflow.
+    pub(super) prio: Option<bool>,
+    /// The checksum of a chunk, computed once.
+    checksum: Option<(Seq, u32, u16)>,
+}
+
+impl Connection {
+    /// D: the next segment to send and the index of its subflow.
+    pub fn poll_segment(&mut self, env: &mut Env<'_>) -> Option<(usize, Segment)> {
+        while self.ready != 0 {
+            let bit = self.ready.trailing_zeros() as usize;
+            // The last bit stands for all subflows from the 64th on.
+            let last = if bit == 63 { self.subs.len() } else { bit + 1 };
+            for index in bit..last.min(self.subs.len()) {
+                if let Some(segment) = self.poll_subflow(env, index) {
+                    return Some((index, segment));
+                }
+            }
+            self.ready &= !(1 << bit);
+        }
+        None
+    }
+
+    fn poll_subflow(&mut self, env: &mut Env<'_>, index: usize) -> Option<Segment> {
+        let sub = &mut self.subs[index];
+        let mut out = sub.tcp.poll(&mut cx!(self, env, index))?;
+        let join_ack = self.add_options(env, index, &mut out);
+        let sub = &mut self.subs[index];
+        let mut segment = out.segment;
+        sub.tcp.complete(&mut cx!(self, env, index), &mut segment);
+        if join_ack {
+            self.schedule_third_ack(env, index);
+        }
+        if self.is_mptcp() && segment.flags.has(Flags::ACK) {
+            self.share_window(env, index, &mut segment);
+        }
+        Some(segment)
+    }
+
+    /// Adds the options of a segment; true if it is the third ACK of a join.
+    fn add_options(&mut self, env: &mut Env<'_>, index: usize, out: &mut Outgoing) -> bool {
+        if !self.is_mptcp() {
+            return false;
+        }
+        let segment = &mut out.segment;
+        if segment.flags.has(Flags::RST) {
+            self.reset_options(env, index, segment);
+            return false;
+        }
+        if segment.flags.has(Flags::SYN) {
+            self.syn_options(env, index, segment);
+            return false;
+        }
+        if self.handshake_options(index, out) {
+            return self.subs[index].joined;
+        }
+        self.established_options(env, index, out);
+        false
+    }
+
+    fn syn_options(&mut self, env: &mut Env<'_>, index: usize, segment: &mut Segment) {
+        let answer = segment.flags.has(Flags::ACK);
+        let sub = &self.subs[index];
+        if !sub.joined {
+            if !answer && self.drops_capable(env) {
+                return;
+            }
+            segment.rare_mut().mp_capable = Some(MpCapable {
+                version: 1,
+                flags: self.capable_flags(env),
+                sender_key: answer.then_some(self.local_key.0),
+                ..MpCapable::default()
+            });
+            return;
+        }
+        let (Some(remote_key), Some(join)) = (self.remote_key, sub.join.as_deref()) else { return };
+        let backup = sub.backup_by_us;
+        let address_id = sub.local_id;
+        let nonce = join.local_nonce;
+        segment.rare_mut().mp_join = Some(if answer {
+            let hmac =
+                join_hmac(self.local_key, remote_key, nonce, join.remote_nonce, self.version);
+            MpJoin::SynAck { backup, address_id, hmac: hmac.leftmost64(), nonce }
+        } else {
+            let token = crate::mptcp_keys::token(remote_key, self.version);
+            MpJoin::Syn { backup, address_id, token, nonce }
+        });
+    }
+
+    fn capable_flags(&self, env: &Env<'_>) -> u8 {
+        let checksum = if self.checksum { MpCapable::CHECKSUM } else { 0 };
+        let deny = if env.config.sysctl.allow_join_initial_addr_port {
+            0
+        } else {
+            MpCapable::NO_JOIN_ID0
+        };
+        MpCapable::HMAC | checksum | deny
+    }
+
+    /// MP_CAPABLE or MP_JOIN on segments that start at the first byte, until the peer is known to
+    /// have them (`mptcp_established_options_mp`). True if one was added.
+    fn handshake_options(&mut self, index: usize, out: &mut Outgoing) -> bool {
+        let sub = &self.subs[index];
+        let first = out.skb_seq == sub.tcp.iss() + 1;
+        if sub.fully_established
+            || !first
+            || !sub.opener
+            || sub.tcp.state() != State::Established
+            || self.data_fin_enabled()
+        {
+            return false;
+        }
+        let Some(remote_key) = self.remote_key else { return false };
+        if let Some(join) = sub.join.as_deref() {
+            let hmac = join_hmac(
+                self.local_key,
+                remote_key,
+                join.local_nonce,
+                join.remote_nonce,
+                self.version,
+            );
+            out.segment.rare_mut().mp_join = Some(MpJoin::Ack { hmac: hmac.bytes160() });
+            return true;
+        }
+        let mapping = out.chunk.filter(|chunk| chunk.mapped);
+        let checksum = mapping.filter(|_| self.checksum).map(|c| self.chunk_checksum(index, &c));
+        let flags = MpCapable::HMAC | if self.checksum { MpCapable::CHECKSUM } else { 0 };
+        out.segment.rare_mut().mp_capable = Some(MpCapable {
+            version: 1,
+            flags,
+            sender_key: Some(self.local_key.0),
+            receiver_key: Some(remote_key.0),
+            data_len: mapping.map(|chunk| chunk.len as u16),
+            checksum,
+        });
+        true
+    }
+
+    /// DSS, announcements, priorities.
+    fn established_options(&mut self, env: &mut Env<'_>, index: usize, out: &mut Outgoing) {
+        let mapping = out.chunk.filter(|chunk| chunk.mapped);
+        let mut dss = Dss::default();
+        if let Some(chunk) = mapping {
+            self.map_chunk(index, &chunk, &mut dss);
+        }
+        if self.data_fin_enabled() {
+            self.add_data_fin(out, &mut dss);
+        }
+        if self.remote_key.is_some() {
+            self.add_data_ack(&mut dss);
+        }
+        if dss.has_ack() || dss.has_mapping() {
+            out.segment.dss = Some(dss);
+        }
+        let pure_ack = out.segment.payload.is_empty() && !out.segment.flags.has(Flags::FIN);
+        if pure_ack && self.signals_address() {
+            self.add_address_option(env, index, &mut out.segment);
+        }
+        self.add_remove_addr(env, &mut out.segment);
+        let room = MAX_OPTIONS - out.segment.options_len().min(MAX_OPTIONS);
+        if let Some(backup) = self.subs[index].pending.prio.filter(|_| room >= 4) {
+            self.subs[index].pending.prio = None;
+            out.segment.rare_mut().mp_prio = Some(MpPrio { backup, address_id: None });
+            env.mib.inc(Counter::MpPrioTx);
+        }
+    }
+
+    fn map_chunk(&mut self, index: usize, chunk: &Chunk, dss: &mut Dss) {
+        dss.dsn = self.first_sent_dsn().wrapping_add(chunk.stream);
+        dss.dsn_width = Width::Eight;
+        dss.ssn = chunk.seq - self.subs[index].tcp.iss();
+        dss.len = chunk.len as u16;
+        if self.checksum {
+            dss.checksummed = true;
+            dss.checksum = self.chunk_checksum(index, chunk);
+        }
+    }
+
+    /// The checksum over a whole chunk, remembered for its other segments.
+    fn chunk_checksum(&mut self, index: usize, chunk: &Chunk) -> u16 {
+        let key = (chunk.seq, chunk.len);
+        if let Some((seq, len, sum)) = self.subs[index].pending.checksum
+            && (seq, len) == key
+        {
+            return sum;
+        }
+        let dsn = self.first_sent_dsn().wrapping_add(chunk.stream);
+        let ssn = chunk.seq - self.subs[index].tcp.iss();
+        let payload = crate::payload::Payload::pattern(chunk.stream, chunk.len);
+        let sum = dss_checksum(dsn, ssn, chunk.len as u16, [&payload]);
+        self.subs[index].pending.checksum = Some((chunk.seq, chunk.len, sum));
+        sum
+    }
+
+    /// DATA_FIN: on the last mapping one number more, else a mapping of its own with SSN 0
+    /// (`mptcp_write_data_fin`).
+    fn add_data_fin(&self, out: &Outgoing, dss: &mut Dss) {
+        let fin_dsn = self.first_sent_dsn().wrapping_add(self.tx.written);
+        if !dss.has_mapping() || out.segment.payload.is_empty() {
+            dss.dsn = fin_dsn;
+            dss.dsn_width = Width::Eight;
+            dss.ssn = 0;
+            dss.len = 1;
+            dss.data_fin = true;
+            dss.checksummed = self.checksum;
+            if self.checksum {
+                dss.checksum = dss_checksum(dss.dsn, 0, 1, []);
+            }
+        } else if dss.dsn.wrapping_add(u64::from(dss.len)) == fin_dsn {
+            dss.data_fin = true;
+            dss.len += 1;
+            if self.checksum {
+                // The length is part of what is summed: one more there is one less here.
+                dss.checksum = ones_complement_less_one(dss.checksum);
+            }
+        }
+    }
+
+    fn add_data_ack(&self, dss: &mut Dss) {
+        dss.ack_width = if self.rx.peer_uses_64_bit { Width::Eight } else { Width::Four };
+        let ack = self.rx.first_dsn.wrapping_add(self.rx.acked_offset());
+        dss.data_ack = dss.ack_width.cut(ack);
+    }
+
+    fn reset_options(&mut self, env: &mut Env<'_>, index: usize, segment: &mut Segment) {
+        let pending = &mut self.subs[index].pending;
+        if let Some(key) = pending.fastclose.take() {
+            segment.rare_mut().mp_fastclose = Some(key.0);
+            env.mib.inc(Counter::MpFastcloseTx);
+        }
+        let room = MAX_OPTIONS - segment.options_len().min(MAX_OPTIONS);
+        if let Some(reset) = pending.reset.take().filter(|_| room >= 4) {
+            segment.rare_mut().mp_tcprst = Some(reset);
+            env.mib.inc(Counter::MpRstTx);
+        }
+    }
+
+    /// The third ACK of a join is repeated until the fourth arrives, every two round trips, on
+    /// the delayed-ACK timer (`schedule_3rdack_retransmission`).
+    fn schedule_third_ack(&mut self, env: &mut Env<'_>, index: usize) {
+        let srtt_us = u64::from(self.windows[index].srtt_us);
+        let delay =
+            if srtt_us > 0 { Span::from_us(srtt_us >> 2) } else { Span::from_secs(1) };
+        let sub = &mut self.subs[index];
+        sub.tcp.schedule_ack(&cx!(self, env, index), delay);
+    }
+
+    /// The window belongs to the connection: no subflow advertises less than another one has
+    /// (`mptcp_set_rwin`).
+    fn share_window(&mut self, env: &mut Env<'_>, index: usize, segment: &mut Segment) {
+        if segment.flags.intersects(Flags::SYN | Flags::RST) {
+            return;
+        }
+        let sub = &mut self.subs[index];
+        let next = self.rx.next;
+        let edge = next + u64::from(sub.tcp.advertised_window());
+        if edge >= self.rx.window_edge {
+            self.rx.window_edge = edge;
+            return;
+        }
+        let window = (self.rx.window_edge - next).min(u64::from(u32::MAX)) as u32;
+        segment.window = sub.tcp.raise_advertised_window(window);
+        env.mib.inc(Counter::RcvWndShared);
+    }
+
+    /// Bytes that options take in a data segment, for the segment size.
+    pub(super) fn option_reserve(&self) -> u8 {
+        match (self.is_mptcp(), self.rx.peer_uses_64_bit) {
+            (false, _) => 0,
+            (true, false) => DSS_SHORT_ACK,
+            (true, true) => DSS_LONG_ACK,
+        }
+    }
+
+    /// Tells the subflows how much room options take now.
+    pub(super) fn update_reserve(&mut self, env: &mut Env<'_>, index: usize) {
+        let reserve = self.option_reserve();
+        let sub = &mut self.subs[index];
+        sub.tcp.reserve_options(&mut cx!(self, env, index), reserve);
+    }
+}
+
+/// The checksum of data whose length field is larger by one.
+fn ones_complement_less_one(checksum: u16) -> u16 {
+    match checksum {
+        0 => 0xfffe,
+        sum => sum - 1,
+    }
+}
+

@@ -1,0 +1,502 @@
+//! Receiving: from subflow sequence numbers to the stream
+//! (RFC 8684 section 3.3; Linux `get_mapping_status`, `__mptcp_move_skb`, `mptcp_data_queue_ofo`).
+
+use std::collections::VecDeque;
+
+use mptcpsim_core::time::Time;
+
+use super::{Connection, Env, MetaState, cx};
+use crate::observe::mib::Counter;
+use crate::payload::Payload;
+use crate::segment::{Dss, ResetReason};
+use crate::tcp::{Error, Space};
+use crate::wire::dss_checksum;
+
+/// The mapping that a subflow is receiving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Map {
+    /// Stream offset of its first byte.
+    start: u64,
+    /// Relative subflow sequence number of its first byte.
+    ssn: u32,
+    /// Bytes of data, without a DATA_FIN.
+    len: u32,
+    /// The checksum to verify, with the DSN and length it covers.
+    checksum: Option<(u16, u64, u16)>,
+    /// The checksum was found right, or there is none.
+    verified: bool,
+}
+
+/// Data that lies ahead of a gap.
+#[derive(Clone, Debug)]
+struct Held {
+    start: u64,
+    payload: Payload,
+    memory: u32,
+}
+
+impl Held {
+    fn end(&self) -> u64 {
+        self.start + u64::from(self.payload.len())
+    }
+}
+
+/// The receiving half of a connection, in stream offsets.
+#[derive(Clone, Debug)]
+pub(super) struct Receiver {
+    /// DSN of stream offset 0; meaningful once the peer's key is known.
+    pub(super) first_dsn: u64,
+    /// The next offset expected.
+    pub(super) next: u64,
+    /// In order, not read by the application.
+    queue: VecDeque<(Payload, u32)>,
+    held: VecDeque<Held>,
+    /// The receive buffer.
+    pub(super) space: Space,
+    /// The highest right edge advertised on any subflow.
+    pub(super) window_edge: u64,
+    /// Where the peer's DATA_FIN is, before it is reached.
+    pub(super) data_fin: Option<u64>,
+    /// The peer's stream has ended.
+    pub(super) eof: bool,
+    /// The peer sends 8-byte DSNs: so do our DATA_ACKs.
+    pub(super) peer_uses_64_bit: bool,
+    pub(super) error: Option<Error>,
+    tuning: Tuning,
+}
+
+/// Automatic sizing of the receive buffer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tuning {
+    /// Bytes read in the current round, and in the best round so far.
+    copied: u64,
+    space: u64,
+    since: Time,
+    /// The receiver's round-trip time in microseconds times 8.
+    rtt_us: u32,
+}
+
+impl Receiver {
+    pub(super) fn new(space: Space) -> Self {
+        Self {
+            first_dsn: 0,
+            next: 0,
+            queue: VecDeque::new(),
+            held: VecDeque::new(),
+            space,
+            window_edge: 0,
+            data_fin: None,
+            eof: false,
+            peer_uses_64_bit: false,
+            error: None,
+            tuning: Tuning::default(),
+        }
+    }
+
+    /// What a DATA_ACK acknowledges: the DATA_FIN too once it was reached.
+    pub(super) fn acked_offset(&self) -> u64 {
+        self.next + u64::from(self.eof)
+    }
+
+    pub(super) fn holds_out_of_order(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    pub(super) fn out_of_order_bytes(&self) -> u64 {
+        self.held.iter().map(|held| u64::from(held.payload.len())).sum()
+    }
+
+    /// Adds data at `start`. Returns the bytes of it that were new.
+    fn insert(&mut self, env: &mut Env<'_>, start: u64, mut payload: Payload, memory: u32) -> u32 {
+        let end = start + u64::from(payload.len());
+        if end <= self.next {
+            env.mib.inc(Counter::DuplicateData);
+            return 0;
+        }
+        if start < self.next {
+            env.mib.inc(Counter::DuplicateData);
+            payload.advance((self.next - start) as u32);
+        }
+        let start = start.max(self.next);
+        if start > self.next {
+            return self.hold(env, Held { start, payload, memory });
+        }
+        let new = payload.len();
+        self.append(payload, memory);
+        self.release_held(env);
+        new
+    }
+
+    fn append(&mut self, payload: Payload, memory: u32) {
+        self.next += u64::from(payload.len());
+        self.space.used += memory;
+        self.queue.push_back((payload, memory));
+    }
+
+    /// Data ahead of a gap (`mptcp_data_queue_ofo`): the first copy counts.
+    fn hold(&mut self, env: &mut Env<'_>, mut new: Held) -> u32 {
+        if new.end() > self.window_edge {
+            env.mib.inc(Counter::NoDssInWindow);
+            return 0;
+        }
+        env.mib.inc(Counter::OfoQueue);
+        let mut at = self.held.partition_point(|held| held.end() <= new.start);
+        if at == self.held.len() {
+            env.mib.inc(Counter::OfoQueueTail);
+        }
+        if let Some(held) = self.held.get(at)
+            && held.start <= new.start
+        {
+            if held.end() >= new.end() {
+                env.mib.inc(Counter::DuplicateData);
+                return 0;
+            }
+            new.payload.advance((held.end() - new.start) as u32);
+            new.start = held.end();
+            at += 1;
+        }
+        while let Some(held) = self.held.get(at)
+            && held.start < new.end()
+        {
+            if held.end() > new.end() {
+                new.payload.truncate((held.start - new.start) as u32);
+                break;
+            }
+            env.mib.inc(Counter::DuplicateData);
+            self.space.used -= held.memory;
+            self.held.remove(at);
+        }
+        let kept = new.payload.len();
+        self.space.used += new.memory;
+        self.held.insert(at, new);
+        kept
+    }
+
+    /// Moves data that is no longer ahead of a gap to the application's queue.
+    fn release_held(&mut self, env: &mut Env<'_>) {
+        while let Some(held) = self.held.front()
+            && held.start <= self.next
+        {
+            let Some(mut held) = self.held.pop_front() else { break };
+            self.space.used -= held.memory;
+            if held.end() <= self.next {
+                env.mib.inc(Counter::DuplicateData);
+                continue;
+            }
+            held.payload.advance((self.next - held.start) as u32);
+            self.append(held.payload, held.memory);
+        }
+    }
+}
+
+/// What stands at the head of a subflow's queue.
+enum Status {
+    /// Nothing to do until more arrives.
+    Wait,
+    /// Data with a valid mapping.
+    Mapped(Map),
+    /// Data without any mapping.
+    Unmapped,
+    /// A mapping that does not fit.
+    Invalid,
+    /// A mapping whose checksum is wrong.
+    BadChecksum,
+}
+
+impl Connection {
+    // ---- C: from above -------------------------------------------------------------------
+
+    /// C: the next run of bytes in order, if any. Call [`Connection::after_read`] when done.
+    pub fn read(&mut self) -> Option<Payload> {
+        let (payload, memory) = self.rx.queue.pop_front()?;
+        self.rx.space.used -= memory;
+        self.rx.tuning.copied += u64::from(payload.len());
+        Some(payload)
+    }
+
+    /// True if [`Connection::read`] has something.
+    pub fn readable(&self) -> bool {
+        !self.rx.queue.is_empty()
+    }
+
+    /// True once the peer's stream has been read to its end.
+    pub fn at_end(&self) -> bool {
+        self.rx.eof && self.rx.queue.is_empty()
+    }
+
+    /// C: the application has read: windows may open, acknowledgements may be due
+    /// (`mptcp_rcv_space_adjust`, `mptcp_cleanup_rbuf`).
+    pub fn after_read(&mut self, env: &mut Env<'_>) {
+        self.adjust_receive_buffer(env);
+        for index in 0..self.subs.len() {
+            let sub = &mut self.subs[index];
+            sub.tcp.after_read(&mut cx!(self, env, index));
+            self.mark_ready(index);
+        }
+        // Data that waited for room in the buffer may move up.
+        if self.is_mptcp() {
+            for index in 0..self.subs.len() {
+                if self.subs[index].tcp.peek_arrived().is_some() {
+                    self.data_ready(env, index);
+                }
+            }
+        }
+    }
+
+    /// Grows the buffer so that it never limits the rate (`mptcp_rcvbuf_grow`,
+    /// `tcp_rcvbuf_grow`): twice what a round trip brings, and more while that grows.
+    fn adjust_receive_buffer(&mut self, env: &mut Env<'_>) {
+        let tuning = &mut self.rx.tuning;
+        let elapsed = env.now - tuning.since;
+        if tuning.rtt_us > 0 && elapsed.as_us() < u64::from(tuning.rtt_us >> 3) {
+            return;
+        }
+        let live = || self.subs.iter().filter(|sub| sub.tcp.state().synchronised());
+        let rtt_us = live().map(|sub| sub.tcp.rcv_rtt_us()).max().unwrap_or(0);
+        tuning.rtt_us = rtt_us;
+        if let Some(ratio) = live().map(|sub| sub.tcp.scaling_ratio()).min() {
+            self.rx.space.ratio = ratio;
+        }
+        if rtt_us == 0 || elapsed.as_us() < u64::from(rtt_us >> 3) {
+            return;
+        }
+        if tuning.space == 0 {
+            let advmss = live().map(|sub| u64::from(sub.tcp.advmss())).max().unwrap_or(536);
+            tuning.space = advmss * u64::from(env.config.initial_cwnd);
+        }
+        if tuning.copied > tuning.space {
+            let grown = tuning.copied - tuning.space;
+            let window = 2 * tuning.copied;
+            let window = window + 2 * (window * grown / tuning.space);
+            let ahead = self.rx.held.back().map_or(0, |last| last.end() - self.rx.next);
+            tuning.space = tuning.copied;
+            self.grow_receive_buffer(env, window + ahead);
+        }
+        self.rx.tuning.copied = 0;
+        self.rx.tuning.since = env.now;
+    }
+
+    fn grow_receive_buffer(&mut self, env: &mut Env<'_>, window: u64) {
+        let sysctl = &env.config.sysctl;
+        if self.options.rcvbuf.is_some() || !sysctl.tcp_moderate_rcvbuf {
+            return;
+        }
+        let window = window.min(u64::from(u32::MAX)) as u32;
+        let wanted = Space::memory_for(self.rx.space.ratio, window).min(sysctl.tcp_rmem.max);
+        if wanted <= self.rx.space.rcvbuf {
+            return;
+        }
+        self.rx.space.rcvbuf = wanted;
+        let clamp = self.rx.space.full();
+        for sub in &mut self.subs {
+            sub.tcp.set_rcvbuf(wanted, clamp);
+        }
+    }
+
+    // ---- from the subflows ---------------------------------------------------------------
+
+    /// Moves what a subflow has in order into the stream.
+    pub(super) fn data_ready(&mut self, env: &mut Env<'_>, index: usize) {
+        if !self.is_mptcp() {
+            self.plain_data_ready(env, index);
+            return;
+        }
+        loop {
+            match self.mapping_status(env, index) {
+                Status::Wait => break,
+                Status::Mapped(map) => {
+                    if !self.take_mapped(env, index, map) {
+                        break;
+                    }
+                }
+                Status::Unmapped => {
+                    self.no_mapping(env, index, ResetReason::MIDDLEBOX);
+                    return;
+                }
+                Status::Invalid => {
+                    self.no_mapping(env, index, ResetReason::MPTCP);
+                    return;
+                }
+                Status::BadChecksum => {
+                    self.bad_checksum(env, index);
+                    return;
+                }
+            }
+        }
+        self.check_received_fin(env);
+    }
+
+    /// `get_mapping_status`.
+    fn mapping_status(&mut self, env: &mut Env<'_>, index: usize) -> Status {
+        let sub = &self.subs[index];
+        let Some(first) = sub.tcp.peek_arrived() else { return Status::Wait };
+        let ssn = first.seq - sub.tcp.irs();
+        let len = first.payload.len();
+        let dss = first.dss;
+        if len == 0 {
+            // A FIN alone: nothing to map.
+            self.subs[index].tcp.take_arrived(0);
+            return self.mapping_status_again(env, index);
+        }
+        let map = match (sub.map, dss) {
+            (None, None) => return Status::Unmapped,
+            (Some(map), None) => map,
+            (current, Some(dss)) => {
+                if dss.len == 0 {
+                    env.mib.inc(Counter::InfiniteMapRx);
+                    return Status::Invalid;
+                }
+                let new = self.map_from(env, &dss);
+                match current {
+                    None => new,
+                    Some(map) if map.same_range(&new) => map,
+                    Some(map) if map.covers(ssn, len) => {
+                        env.mib.inc(Counter::DssNotMatching);
+                        return Status::Invalid;
+                    }
+                    Some(map) => map,
+                }
+            }
+        };
+        if !map.contains(ssn) {
+            env.mib.inc(Counter::DssNoMatchTcp);
+            return Status::Invalid;
+        }
+        self.subs[index].map = Some(map);
+        self.verify(env, index, map)
+    }
+
+    fn mapping_status_again(&mut self, env: &mut Env<'_>, index: usize) -> Status {
+        match self.subs[index].tcp.peek_arrived() {
+            Some(_) => self.mapping_status(env, index),
+            None => Status::Wait,
+        }
+    }
+
+    fn map_from(&mut self, env: &mut Env<'_>, dss: &Dss) -> Map {
+        let start = self.expand_received(dss);
+        let mut len = u32::from(dss.len);
+        if dss.data_fin {
+            len -= 1;
+            self.data_fin_received(env, start + u64::from(len));
+        }
+        let dsn = self.rx.first_dsn.wrapping_add(start);
+        let checksum =
+            (self.checksum && dss.checksummed).then_some((dss.checksum, dsn, dss.len));
+        Map { start, ssn: dss.ssn, len, checksum, verified: checksum.is_none() }
+    }
+
+    /// A checksum covers a whole mapping: nothing of it counts before all of it is there
+    /// (`validate_data_csum`).
+    fn verify(&mut self, env: &mut Env<'_>, index: usize, map: Map) -> Status {
+        if map.verified {
+            return Status::Mapped(map);
+        }
+        let Some((expected, dsn, len)) = map.checksum else { return Status::Mapped(map) };
+        let sub = &self.subs[index];
+        let irs = sub.tcp.irs();
+        let mut pieces: Vec<Payload> = Vec::new();
+        let mut have = 0;
+        for arrived in sub.tcp.arrived() {
+            let offset = (arrived.seq - irs).wrapping_sub(map.ssn);
+            let piece = arrived.payload.slice(0, map.len.saturating_sub(offset));
+            have += piece.len();
+            pieces.push(piece);
+            if have >= map.len {
+                break;
+            }
+        }
+        if have < map.len {
+            return Status::Wait;
+        }
+        if dss_checksum(dsn, map.ssn, len, pieces.iter()) != expected {
+            env.mib.inc(Counter::DataCsumErr);
+            return Status::BadChecksum;
+        }
+        let verified = Map { verified: true, ..map };
+        let sub = &mut self.subs[index];
+        sub.map = Some(verified);
+        sub.valid_checksum_seen = true;
+        Status::Mapped(verified)
+    }
+
+    /// Takes mapped data from the head of a subflow's queue; false to stop for now.
+    fn take_mapped(&mut self, env: &mut Env<'_>, index: usize, map: Map) -> bool {
+        let sub = &mut self.subs[index];
+        let Some(first) = sub.tcp.peek_arrived() else { return false };
+        let offset = (first.seq - sub.tcp.irs()).wrapping_sub(map.ssn);
+        let start = map.start + u64::from(offset);
+        let left = map.len - offset;
+        // A full buffer takes only what closes the gap: holding more would deadlock.
+        let full = self.rx.space.used > self.rx.space.rcvbuf;
+        if full && start > self.rx.next {
+            return false;
+        }
+        let ends = first.payload.len() >= left;
+        let Some((payload, memory)) = sub.tcp.take_arrived(left) else { return false };
+        if ends {
+            sub.map = None;
+        }
+        let len = payload.len();
+        let new = self.rx.insert(env, start, payload, memory);
+        let sub = &mut self.subs[index];
+        sub.statistics.delivered_bytes += u64::from(new);
+        sub.statistics.duplicate_bytes += u64::from(len - new);
+        self.statistics.duplicate_bytes += u64::from(len - new);
+        true
+    }
+
+    /// Data came without a usable mapping (the `fallback` part of `subflow_check_data_avail`).
+    fn no_mapping(&mut self, env: &mut Env<'_>, index: usize, reason: ResetReason) {
+        if self.fallback_allowed && index == 0 && !self.rx.holds_out_of_order() {
+            self.fall_back(env, Counter::DssFallback);
+            self.plain_data_ready(env, index);
+            return;
+        }
+        env.mib.inc(Counter::FallbackFailed);
+        self.reset_subflow(env, index, reason);
+    }
+
+    fn bad_checksum(&mut self, env: &mut Env<'_>, index: usize) {
+        env.log.mptcp(env.now, index, "checksum-error", String::new);
+        self.reset_subflow(env, index, ResetReason::MIDDLEBOX);
+    }
+
+    /// Without MPTCP the subflow's stream is the stream.
+    fn plain_data_ready(&mut self, env: &mut Env<'_>, index: usize) {
+        let sub = &mut self.subs[index];
+        while let Some(first) = sub.tcp.peek_arrived() {
+            let len = first.payload.len();
+            let Some((payload, memory)) = sub.tcp.take_arrived(len) else { break };
+            if len > 0 {
+                self.rx.append(payload, memory);
+                sub.statistics.delivered_bytes += u64::from(len);
+            }
+        }
+        if sub.tcp.fin_arrived() && !self.rx.eof {
+            self.rx.eof = true;
+            match self.state {
+                MetaState::Established => self.set_meta_state(env, MetaState::CloseWait),
+                MetaState::FinWait1 => self.set_meta_state(env, MetaState::Closing),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Map {
+    fn same_range(&self, other: &Self) -> bool {
+        (self.start, self.ssn, self.len) == (other.start, other.ssn, other.len)
+    }
+
+    /// The byte with relative number `ssn` belongs to the mapping.
+    fn contains(&self, ssn: u32) -> bool {
+        ssn.wrapping_sub(self.ssn) < self.len
+    }
+
+    /// All `len` bytes from `ssn` on do.
+    fn covers(&self, ssn: u32, len: u32) -> bool {
+        let offset = ssn.wrapping_sub(self.ssn);
+        offset < self.len && len <= self.len - offset
+    }
+}

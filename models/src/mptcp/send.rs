@@ -1,0 +1,325 @@
+//! Sending: from the application's stream to the subflows' queues
+//! (Linux `mptcp_sendmsg`, `__mptcp_push_pending`, `mptcp_sendmsg_frag`, `ack_update_msk`).
+
+use super::{Connection, Env, MetaState, SocketOptions, cx};
+use crate::observe::mib::Counter;
+use crate::scheduler::{Ask, ConnView, Pick, Scheduler, SubflowView};
+use crate::segment::{Dss, Width};
+use crate::seq::expand_dsn;
+use crate::tcp::TcpConfig;
+
+/// Bytes of the stream that the kernel keeps, and sends again, as one fragment: a page fragment
+/// of 32 KiB less its bookkeeping (`mptcp_carve_data_frag`).
+pub(super) const FRAGMENT: u64 = 32_768 - 64;
+/// Memory that one full segment takes in a send buffer (`tcp_sndbuf_expand`).
+const MEMORY_PER_SEGMENT: u32 = 4_352;
+/// Memory of a socket buffer that holds no data.
+const SKB_MEMORY: u64 = 1_280;
+/// Segments that leave as one buffer, typically.
+const SEGMENTS_PER_SKB: u64 = 2;
+
+/// The sending half of a connection, in stream offsets.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    /// DSN of stream offset 0.
+    pub(super) first_dsn: u64,
+    /// First offset not acknowledged.
+    pub(super) una: u64,
+    /// Behind the highest offset ever given to a subflow.
+    pub(super) nxt: u64,
+    /// The next offset to give to a subflow: `nxt`, or less while sending anew.
+    pub(super) head: u64,
+    /// Behind the last offset written.
+    pub(super) written: u64,
+    /// Right edge of the peer's window.
+    pub(super) window_end: u64,
+    /// While sending anew: `nxt` when that began.
+    pub(super) recovery: Option<u64>,
+    /// The application will write no more: a DATA_FIN follows the data.
+    pub(super) fin_wanted: bool,
+    /// The DATA_FIN is sent, and acknowledged.
+    pub(super) fin_sent: bool,
+    pub(super) fin_acked: bool,
+    /// Memory that unacknowledged data may take.
+    sndbuf: u32,
+    fixed_sndbuf: Option<u32>,
+    /// Bytes acknowledged on a plain connection, as a 32-bit count that wraps.
+    plain_acked: u32,
+}
+
+impl Sender {
+    pub(super) fn new(config: &TcpConfig, options: &SocketOptions, first_dsn: u64) -> Self {
+        Self {
+            first_dsn,
+            una: 0,
+            nxt: 0,
+            head: 0,
+            written: 0,
+            window_end: 0,
+            recovery: None,
+            fin_wanted: false,
+            fin_sent: false,
+            fin_acked: false,
+            sndbuf: options.sndbuf.unwrap_or(config.sysctl.tcp_wmem.default),
+            fixed_sndbuf: options.sndbuf,
+            plain_acked: 1,
+        }
+    }
+
+    pub(super) fn initial_sndbuf(&self, config: &TcpConfig) -> u32 {
+        self.fixed_sndbuf.unwrap_or(config.sysctl.tcp_wmem.default)
+    }
+
+    /// A plain subflow has acknowledged up to the relative number `acked` (SYN counts).
+    pub(super) fn note_plain_ack(&mut self, acked: u32) {
+        let progress = u64::from(acked.wrapping_sub(self.plain_acked));
+        if (progress as u32 as i32) <= 0 {
+            return;
+        }
+        self.plain_acked = acked;
+        let una = self.una + progress;
+        self.una = una.min(self.nxt);
+        self.fin_acked |= self.fin_wanted && una > self.written;
+    }
+}
+
+impl Connection {
+    // ---- C: from above -------------------------------------------------------------------
+
+    /// C: appends up to `bytes` bytes of the pattern to the stream; returns how many the send
+    /// buffer took.
+    pub fn write(&mut self, env: &mut Env<'_>, bytes: u64) -> u64 {
+        if self.tx.fin_wanted || matches!(self.state, MetaState::Closed) {
+            return 0;
+        }
+        let taken = bytes.min(self.writable());
+        self.tx.written += taken;
+        if taken > 0 {
+            self.push_pending(env);
+        }
+        taken
+    }
+
+    /// Bytes that [`Connection::write`] would take now. Like a blocking writer of the kernel it
+    /// is woken only when a third of the buffer is free (`sk_stream_is_writeable`).
+    pub fn writable(&self) -> u64 {
+        let used = self.tx.written - self.tx.una;
+        let size = u64::from(self.tx.sndbuf);
+        if used + used / 2 > size { 0 } else { size - used }
+    }
+
+    // ---- from the scheduler to the subflows --------------------------------------------------
+
+    /// Gives data to subflows as long as the scheduler finds one (`__mptcp_push_pending`).
+    pub(super) fn push_pending(&mut self, env: &mut Env<'_>) {
+        if self.state == MetaState::Opening {
+            return;
+        }
+        if !self.is_mptcp() {
+            self.push_plain(env);
+        } else if self.tx.head < self.tx.written {
+            while self.tx.head < self.tx.written && self.push_burst(env) {}
+            self.start_timer_if_idle(env);
+        }
+        self.check_data_fin(env);
+    }
+
+    /// One burst on one subflow; false if nothing could be given away.
+    fn push_burst(&mut self, env: &mut Env<'_>) -> bool {
+        self.refresh_views();
+        let view = ConnView {
+            subflows: &self.views,
+            window: self.tx.window_end.saturating_sub(self.tx.nxt),
+            pending: self.tx.written - self.tx.head,
+        };
+        let Pick::On { subflow, limit } = self.scheduler.pick(&view, Ask::New) else {
+            return false;
+        };
+        let mut budget = i64::from(limit);
+        let before = self.tx.head;
+        loop {
+            let fragment_end = (self.tx.head / FRAGMENT + 1) * FRAGMENT;
+            let end = fragment_end.min(self.tx.written);
+            while self.tx.head < end {
+                let pushed = self.push_range(env, subflow, self.tx.head, end);
+                if pushed == 0 {
+                    return self.tx.head > before;
+                }
+                self.tx.head += pushed;
+                budget -= pushed as i64;
+                self.tx.nxt = self.tx.nxt.max(self.tx.head);
+            }
+            let full = self.queued_memory(subflow) >= u64::from(self.subs[subflow].sndbuf);
+            let done = self.tx.head >= self.tx.written;
+            if done || budget <= 0 || full || !self.subs[subflow].active() {
+                return true;
+            }
+        }
+    }
+
+    /// Queues bytes `from..end` of the stream on a subflow, as far as one buffer and the window
+    /// allow; returns how many (`mptcp_sendmsg_frag`).
+    pub(super) fn push_range(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        from: u64,
+        end: u64,
+    ) -> u64 {
+        self.update_reserve(env, index);
+        let window = self.tx.window_end.saturating_sub(from);
+        if window == 0 {
+            return 0;
+        }
+        let snd_nxt = self.windows[index].snd_nxt;
+        let sub = &mut self.subs[index];
+        let goal = sub.tcp.size_goal();
+        let joins = sub
+            .tcp
+            .open_chunk(snd_nxt)
+            .filter(|chunk| chunk.mapped && chunk.stream + u64::from(chunk.len) == from)
+            .map_or(0, |chunk| chunk.len);
+        let room = if joins < goal { goal - joins } else { goal };
+        let len = (end - from).min(window).min(u64::from(room)) as u32;
+        if u64::from(sub.tcp.snd_wnd()) < window {
+            sub.tcp.raise_send_window(window.min(u64::from(u32::MAX)) as u32);
+            env.mib.inc(Counter::SndWndShared);
+        }
+        if from < self.tx.nxt {
+            let again = u64::from(len).min(self.tx.nxt - from);
+            sub.statistics.reinjected_bytes += again;
+            self.statistics.reinjected_bytes += again;
+        }
+        let sub = &mut self.subs[index];
+        sub.tcp.push(&mut cx!(self, env, index), from, len, true, goal);
+        self.mark_ready(index);
+        u64::from(len)
+    }
+
+    /// A connection without MPTCP: all data goes to the first subflow as its buffer allows.
+    fn push_plain(&mut self, env: &mut Env<'_>) {
+        if self.tx.head >= self.tx.written {
+            return;
+        }
+        self.update_reserve(env, 0);
+        let Some(sub) = self.subs.first_mut() else { return };
+        let goal = sub.tcp.size_goal();
+        let len = (self.tx.written - self.tx.head).min(u64::from(u32::MAX >> 2)) as u32;
+        let mut left = len;
+        while left > 0 {
+            let part = left.min(goal);
+            sub.tcp.push(&mut cx!(self, env, 0), self.tx.head, part, false, goal);
+            self.tx.head += u64::from(part);
+            left -= part;
+        }
+        self.tx.nxt = self.tx.nxt.max(self.tx.head);
+        self.mark_ready(0);
+    }
+
+    /// Brings the policy views up to date.
+    pub(super) fn refresh_views(&mut self) {
+        self.views.clear();
+        for (id, sub) in self.subs.iter().enumerate() {
+            let window = &self.windows[id];
+            let queued_memory = self.queued_memory(id);
+            self.views.push(SubflowView {
+                id,
+                active: sub.active(),
+                backup: sub.backup(),
+                idle: sub.tcp.is_idle(window.snd_una),
+                has_memory: queued_memory < u64::from(sub.sndbuf),
+                queued_memory,
+                pacing_rate: window.pacing_rate,
+                stale_count: u32::from(sub.stale_count),
+                srtt_us: window.srtt_us >> 3,
+                cwnd: window.cwnd,
+                in_flight: window.in_flight(),
+                mss: window.mss,
+            });
+        }
+    }
+
+    /// Memory that the queues of a subflow take (`sk_wmem_queued`): waiting data lies in large
+    /// buffers, data in flight in buffers of about two segments.
+    fn queued_memory(&self, index: usize) -> u64 {
+        let window = &self.windows[index];
+        let tcp = &self.subs[index].tcp;
+        let bytes = u64::from(tcp.queued_bytes(window.snd_una));
+        if bytes == 0 {
+            return 0;
+        }
+        let unsent = u64::from(tcp.unsent_bytes(window.snd_nxt));
+        let goal = u64::from(tcp.size_goal());
+        let buffers =
+            u64::from(window.packets_out).div_ceil(SEGMENTS_PER_SKB) + unsent.div_ceil(goal);
+        bytes + buffers * SKB_MEMORY
+    }
+
+    // ---- acknowledgements ----------------------------------------------------------------
+
+    /// A DATA_ACK arrived (`ack_update_msk`).
+    pub(super) fn data_ack(&mut self, env: &mut Env<'_>, index: usize, dss: &Dss) {
+        let reference = self.tx.first_dsn.wrapping_add(self.tx.una);
+        let dsn = match dss.ack_width {
+            Width::Four => expand_dsn(reference, dss.data_ack as u32),
+            Width::Eight | Width::Absent => dss.data_ack,
+        };
+        let offset = dsn.wrapping_sub(self.tx.first_dsn);
+        // The DATA_FIN takes one number behind the data.
+        let limit = self.tx.nxt + u64::from(self.tx.fin_sent);
+        if offset > limit {
+            return;
+        }
+        let window = u64::from(self.subs[index].tcp.snd_wnd());
+        self.tx.window_end = self.tx.window_end.max(offset + window);
+        let una = offset.min(self.tx.nxt);
+        let fin_acked = self.tx.fin_sent && offset > self.tx.written;
+        if una > self.tx.una || (fin_acked && !self.tx.fin_acked) {
+            self.tx.una = self.tx.una.max(una);
+            self.tx.head = self.tx.head.max(self.tx.una);
+            if self.tx.recovery.is_some_and(|nxt| self.tx.una >= nxt) {
+                self.tx.recovery = None;
+            }
+            self.tx.fin_acked |= fin_acked;
+            self.data_acked(env);
+        }
+    }
+
+    // ---- buffers -------------------------------------------------------------------------
+
+    /// Lets the send buffer follow the window (`tcp_sndbuf_expand`, `mptcp_propagate_sndbuf`).
+    pub(super) fn update_sndbuf(&mut self, env: &Env<'_>, index: usize) {
+        if self.tx.fixed_sndbuf.is_some() {
+            return;
+        }
+        let max = env.config.sysctl.tcp_wmem.max;
+        let initial = env.config.initial_cwnd;
+        let window = &self.windows[index];
+        let segments = window.cwnd.max(initial).max(4);
+        let wanted = segments.saturating_mul(2).saturating_mul(MEMORY_PER_SEGMENT).min(max);
+        let sub = &mut self.subs[index];
+        if wanted <= sub.sndbuf {
+            return;
+        }
+        sub.sndbuf = wanted;
+        let total: u32 = self
+            .subs
+            .iter()
+            .filter(|sub| sub.tcp.state().synchronised())
+            .map(|sub| sub.sndbuf)
+            .fold(0, u32::saturating_add);
+        let base = if self.is_mptcp() { env.config.sysctl.tcp_wmem.min } else { 0 };
+        self.tx.sndbuf = self.tx.sndbuf.max(total.saturating_add(base));
+    }
+
+    /// Grows the buffer of a subflow that could send more than it holds
+    /// (`tcp_should_expand_sndbuf`).
+    pub(super) fn maybe_expand_sndbuf(&mut self, env: &Env<'_>, index: usize) {
+        let window = &self.windows[index];
+        let unsent = self.subs[index].tcp.unsent_bytes(window.snd_nxt);
+        let room = window.cwnd.saturating_sub(window.in_flight());
+        if unsent < room.saturating_mul(window.mss) {
+            self.update_sndbuf(env, index);
+        }
+    }
+}

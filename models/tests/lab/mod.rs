@@ -1,0 +1,291 @@
+//! Two hosts, some paths, one flow: what the end-to-end tests of this package run on.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use mptcpsim_core::capacity::Capacity;
+use mptcpsim_core::impair::{Impairments, Loss};
+use mptcpsim_core::link::{LinkChange, LinkConfig};
+use mptcpsim_core::net::Net;
+use mptcpsim_core::queue::{Limit, QueueConfig};
+use mptcpsim_core::rng::Seed;
+use mptcpsim_core::sim::Simulation;
+use mptcpsim_core::time::{Span, Time};
+use mptcpsim_core::timeline::{Change, Timeline};
+use mptcpsim_core::units::{Bytes, Probability, Rate};
+use mptcpsim_models::app::AppSpec;
+use mptcpsim_models::congestion;
+use mptcpsim_models::host::{Actor, FlowStart, HostConfig, Listener, World};
+use mptcpsim_models::mptcp::SocketOptions;
+use mptcpsim_models::observe::mib::Counter;
+use mptcpsim_models::path_manager::endpoints::{Config, Endpoint, Limits};
+use mptcpsim_models::rules::Stack;
+use mptcpsim_models::tcp::TcpConfig;
+
+pub const CLIENT: usize = 0;
+pub const SERVER: usize = 1;
+const PORT: u16 = 5001;
+
+#[derive(Clone)]
+pub struct Path {
+    pub rate: u64,
+    pub delay: Span,
+    pub queue_bdp: f64,
+    pub loss: f64,
+    pub changes: Vec<(Time, LinkChange)>,
+}
+
+/// `mbit` Mbit/s, `ms` one way, a queue of one BDP.
+pub fn path(mbit: u64, ms: u64) -> Path {
+    Path {
+        rate: mbit * 1_000_000,
+        delay: Span::from_ms(ms),
+        queue_bdp: 1.0,
+        loss: 0.0,
+        changes: Vec::new(),
+    }
+}
+
+impl Path {
+    pub fn queue(self, queue_bdp: f64) -> Self {
+        Self { queue_bdp, ..self }
+    }
+    pub fn loss(self, loss: f64) -> Self {
+        Self { loss, ..self }
+    }
+    pub fn at(mut self, ms: u64, change: LinkChange) -> Self {
+        self.changes.push((Time::ZERO + Span::from_ms(ms), change));
+        self
+    }
+    fn queue_packets(&self) -> u64 {
+        let bdp = self.rate as f64 * 2.0 * self.delay.as_secs_f64() / 8.0 / 1500.0;
+        ((self.queue_bdp * bdp).round() as u64).max(4)
+    }
+}
+
+pub struct Lab {
+    pub paths: Vec<Path>,
+    pub client: TcpConfig,
+    pub server: TcpConfig,
+    pub client_endpoints: Config,
+    pub server_endpoints: Config,
+    pub options: SocketOptions,
+    pub server_options: SocketOptions,
+    pub client_app: AppSpec,
+    pub server_app: AppSpec,
+    pub seed: u64,
+    pub events: bool,
+}
+
+pub fn addr(host: usize, path: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, path as u8, host as u8 + 1))
+}
+
+pub fn config() -> TcpConfig {
+    let rules = Stack::Upstream.rules();
+    TcpConfig {
+        sysctl: rules.sysctl_defaults(),
+        rules,
+        mtu: 1500,
+        initial_cwnd: 10,
+        quickack: false,
+        tso: true,
+    }
+}
+
+pub fn endpoint(id: u8, addr: IpAddr) -> Endpoint {
+    Endpoint { id, addr, port: None, subflow: false, signal: false, backup: false, fullmesh: false }
+}
+
+pub fn bulk(bytes: u64) -> AppSpec {
+    AppSpec::Bulk { send: Some(Bytes::new(bytes)), until: None, abort: false }
+}
+
+impl Lab {
+    /// An upload of `bytes` over `paths`, joined from every client address.
+    pub fn upload(paths: Vec<Path>, bytes: u64) -> Self {
+        let limits = Limits { subflows: 4, add_addr_accepted: 4 };
+        let endpoints = (1..paths.len())
+            .map(|i| Endpoint { subflow: true, ..endpoint(i as u8, addr(CLIENT, i)) })
+            .collect();
+        Self {
+            paths,
+            client: config(),
+            server: config(),
+            client_endpoints: Config { endpoints, limits },
+            server_endpoints: Config { endpoints: Vec::new(), limits },
+            options: SocketOptions::default(),
+            server_options: SocketOptions::default(),
+            client_app: bulk(bytes),
+            server_app: bulk(0),
+            seed: 1,
+            events: false,
+        }
+    }
+
+    /// The same, server to client.
+    pub fn download(paths: Vec<Path>, bytes: u64) -> Self {
+        let lab = Self::upload(paths, 0);
+        Self { server_app: bulk(bytes), ..lab }
+    }
+
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    pub fn congestion(mut self, name: congestion::Name) -> Self {
+        self.options.congestion_control = Some(name);
+        self.server_options.congestion_control = Some(name);
+        self
+    }
+
+    pub fn build(&self) -> Simulation<World> {
+        let mut net = Net::builder();
+        let mut ends = Vec::new();
+        let mut routes = Vec::new();
+        let mut timeline = Vec::new();
+        for (i, path) in self.paths.iter().enumerate() {
+            let queue = QueueConfig::DropTail { limit: Limit::Packets(path.queue_packets()) };
+            let link = LinkConfig::new(Capacity::Fixed(Rate::from_bps(path.rate)), path.delay)
+                .with_queue(queue);
+            let lossy = link.clone().with_impairments(Impairments {
+                loss: Loss::Bernoulli { probability: Probability::new(path.loss).unwrap() },
+                ..Impairments::default()
+            });
+            let up = net.link(format!("p{i}.up"), lossy);
+            let down = net.link(format!("p{i}.down"), link);
+            routes.push(net.route(&[up], &[down]));
+            ends.extend([SERVER as u32, CLIENT as u32]);
+            timeline.extend(path.changes.iter().cloned().map(|change| (i, change)));
+        }
+        let net = net.build(Seed(self.seed)).unwrap();
+        let timeline: Timeline = timeline
+            .into_iter()
+            .flat_map(|(i, (at, change))| {
+                ["up", "down"].map(|dir| {
+                    let link = net.link_named(&format!("p{i}.{dir}")).unwrap();
+                    (at, Change::Link(link, change.clone()))
+                })
+            })
+            .collect();
+        let host = |name: &str, number, tcp: &TcpConfig, endpoints: &Config| HostConfig {
+            name: name.into(),
+            tcp: tcp.clone(),
+            endpoints: endpoints.clone(),
+            addresses: (0..self.paths.len())
+                .map(|i| (format!("eth{i}"), addr(number, i)))
+                .collect(),
+        };
+        let hosts = vec![
+            host("client", CLIENT, &self.client, &self.client_endpoints),
+            host("server", SERVER, &self.server, &self.server_endpoints),
+        ];
+        let mut world = World::new(hosts, ends, Seed(self.seed), self.events);
+        for (i, route) in routes.iter().enumerate() {
+            world.add_route(CLIENT, addr(CLIENT, i), addr(SERVER, i), *route);
+            world.add_route(SERVER, addr(SERVER, i), addr(CLIENT, i), route.reverse());
+        }
+        let to = SocketAddr::new(addr(SERVER, 0), PORT);
+        let flow = world.add_flow(FlowStart {
+            at: Time::ZERO,
+            client: CLIENT,
+            from: addr(CLIENT, 0),
+            to,
+            options: self.options.clone(),
+            app: self.client_app.clone(),
+        });
+        world.listen(SERVER, Listener {
+            port: PORT,
+            addr: None,
+            options: self.server_options.clone(),
+            app: self.server_app.clone(),
+            flow,
+        });
+        let mut simulation = Simulation::new(net, timeline, world).unwrap();
+        simulation.with_hosts(|world, out| world.start(out));
+        simulation
+    }
+
+    pub fn run(&self, secs: u64) -> Outcome {
+        let mut simulation = self.build();
+        simulation.run_until(Time::ZERO + Span::from_secs(secs));
+        Outcome { simulation }
+    }
+}
+
+pub struct Outcome {
+    pub simulation: Simulation<World>,
+}
+
+impl Outcome {
+    pub fn world(&self) -> &World {
+        self.simulation.hosts()
+    }
+    pub fn client(&self) -> &Actor {
+        self.world().actors().iter().find(|actor| actor.connection().is_client()).unwrap()
+    }
+    pub fn server(&self) -> &Actor {
+        self.world().actors().iter().find(|actor| !actor.connection().is_client()).unwrap()
+    }
+    /// The end that received the data.
+    pub fn receiver(&self) -> &Actor {
+        let (client, server) = (self.client(), self.server());
+        if client.app().ledger().bytes() > server.app().ledger().bytes() { client } else { server }
+    }
+    pub fn completion(&self) -> Span {
+        let start = self.client().app().ledger().started_at();
+        self.receiver().app().ledger().last_byte_at().unwrap() - start
+    }
+    /// Mbit/s from the start to the last byte.
+    pub fn goodput(&self) -> f64 {
+        let bytes = self.receiver().app().ledger().bytes();
+        bytes as f64 * 8e-6 / self.completion().as_secs_f64()
+    }
+    /// Share of received bytes that came over subflow `index`.
+    pub fn share(&self, index: usize) -> f64 {
+        let connection = self.receiver().connection();
+        let of = |index| {
+            connection.subflow_statistics(index).map_or(0, |s| s.delivered_bytes + s.duplicate_bytes)
+        };
+        let total: u64 = (0..connection.subflow_count()).map(of).sum();
+        of(index) as f64 / total as f64
+    }
+    pub fn counter(&self, host: usize, counter: Counter) -> u64 {
+        self.world().mib(host).unwrap().get(counter)
+    }
+    pub fn retransmissions(&self, index: usize) -> u64 {
+        [self.client(), self.server()]
+            .iter()
+            .filter_map(|actor| actor.connection().subflow(index))
+            .map(|subflow| subflow.totals().retransmissions)
+            .sum()
+    }
+}
+
+/// Prints the first `count` segments that hosts sent.
+pub fn print_trace(lab: &Lab, secs: u64, count: usize) {
+    use mptcpsim_models::host::Tap;
+    use mptcpsim_models::observe::notation::Notation;
+    let mut simulation = lab.build();
+    simulation.hosts_mut().set_tap(Tap::new(true));
+    simulation.run_until(Time::ZERO + Span::from_secs(secs));
+    let world = simulation.hosts_mut();
+    let mut iss = std::collections::BTreeMap::new();
+    let sent: Vec<_> = world.tap().seen().iter().filter(|t| t.sent).cloned().collect();
+    for t in sent.iter().take(count) {
+        let zero = mptcpsim_models::seq::Seq(0);
+        if t.segment.flags.has(mptcpsim_models::segment::Flags::SYN) {
+            iss.insert(t.tuple, t.segment.seq);
+        }
+        let own = iss.get(&t.tuple).copied().unwrap_or(zero);
+        let peer = iss.get(&t.tuple.reversed()).copied().unwrap_or(zero);
+        let who = if t.host == CLIENT { "C" } else { "S" };
+        let path = t.tuple.src;
+        println!(
+            "{:10.3} {who} {path} {}",
+            t.at.as_secs_f64() * 1e3,
+            Notation { segment: &t.segment, iss: own, irs: peer }
+        );
+    }
+}
