@@ -168,6 +168,7 @@ impl Connection {
             ip_header: tuple.ip_header(),
             rcvbuf: self.rx.space.rcvbuf,
             nodelay: self.options.nodelay,
+            compress_acks: !self.is_mptcp(),
         }
     }
 

@@ -18,6 +18,7 @@ const DUP_ACKS_AT_ONCE: u8 = 3;
 /// State of acknowledging.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Acks {
+    compresses: bool,
     /// Something is to be acknowledged, some time.
     pub(super) scheduled: bool,
     /// ... at once.
@@ -41,6 +42,10 @@ pub(super) struct Acks {
 }
 
 impl Acks {
+    pub(super) fn new(compresses: bool) -> Self {
+        Self { compresses, ..Self::default() }
+    }
+
     /// A connection that acknowledges quickly at first.
     pub(super) const fn in_quick_mode(&self) -> bool {
         self.quick > 0 && !self.pingpong
@@ -139,7 +144,8 @@ impl Subflow {
     /// Duplicate ACKs: three at once, then one now and then (`tcp_comp_sack_*`).
     fn compress_ack(&mut self, cx: &mut Cx<'_>) {
         let sysctl = cx.sysctl();
-        if !self.negotiated.sack || self.acks.compressed >= sysctl.tcp_comp_sack_nr {
+        let enough = self.acks.compressed >= sysctl.tcp_comp_sack_nr;
+        if !self.negotiated.sack || !self.acks.compresses || enough {
             self.wants.ack = true;
             return;
         }

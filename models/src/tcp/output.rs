@@ -15,6 +15,8 @@ use crate::seq::{Seq, SeqRange};
 
 /// Largest burst handed to the network card at once (`GSO_MAX_SIZE` less headers).
 const MAX_BURST: u32 = 65_536 - 1 - 320;
+/// `TCP_MSS_DEFAULT`.
+const DEFAULT_MSS: u32 = 536;
 
 /// A segment that is about to leave. The owner adds MPTCP options to it and calls
 /// [`Subflow::complete`].
@@ -217,7 +219,10 @@ impl Subflow {
     /// (`tcp_xmit_size_goal`).
     pub fn size_goal(&self) -> u32 {
         let mss = self.current_mss().max(1);
-        (MAX_BURST / mss).max(1) * mss
+        // Never more than half of the largest window seen (`tcp_bound_to_half_wnd`).
+        let half = if self.max_window > DEFAULT_MSS { self.max_window / 2 } else { self.max_window };
+        let burst = if half > 0 { MAX_BURST.min(half) } else { MAX_BURST };
+        (burst / mss).max(1) * mss
     }
 
     /// Bytes queued and not yet sent.
