@@ -120,7 +120,7 @@ fn names(units: &[(&str, u64)]) -> String {
 
 /// `value` in the largest of `units` (given largest first) that shows it as a whole number.
 pub(crate) fn largest_exact_unit(value: u64, units: &[(&str, u64)]) -> String {
-    let whole = units.iter().find(|(_, size)| value % size == 0);
+    let whole = units.iter().find(|(_, size)| value.is_multiple_of(*size));
     let (name, size) = whole.or(units.last()).copied().unwrap_or(("", 1));
     format!("{} {name}", value / size)
 }
