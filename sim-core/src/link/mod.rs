@@ -1,0 +1,464 @@
+//! One direction of a link: queue, transmission, propagation.
+//!
+//! ```text
+//! push ──► queue ──► transmission ──► loss, damage ──► propagation ──► pop
+//!          waits     one at a time,   dice             delay, jitter
+//!                    capacity
+//! ```
+//!
+//! Links are lazy: nothing happens between two looks at a link. When somebody
+//! looks (a packet comes, one is to be taken out, a probe asks), the link first
+//! catches up: it finishes transmissions and begins the next, each at the exact
+//! time at which that happened, with the dice thrown and the queue discipline
+//! asked in that order. So a packet needs one wake-up per link, when it
+//! arrives at the far end.
+
+mod change;
+mod counters;
+#[cfg(test)]
+mod eager;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use thiserror::Error;
+
+pub use change::LinkChange;
+pub use counters::{Count, Counters, Incidents, Traffic};
+
+use crate::capacity::{Capacity, Progress, Work};
+use crate::impair::{Dice, Fate, Impairments, LossError};
+use crate::packet::Packet;
+use crate::pool::Ticket;
+use crate::queue::{Arrival, Backlog, Queue, QueueConfig, QueueError, Verdict, Waiting};
+use crate::rng::{Seed, Stream};
+use crate::time::{Span, Time};
+use crate::trace::{Cause, Point, Shared};
+
+/// The number of a link, in the order of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u32);
+
+/// What a link is to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkConfig {
+    /// How fast it sends.
+    pub capacity: Capacity,
+    /// The propagation delay, one way.
+    pub delay: Span,
+    /// Its queue.
+    pub queue: QueueConfig,
+    /// What goes wrong on it.
+    pub impairments: Impairments,
+    /// Whether it works from the start.
+    pub up: bool,
+}
+
+impl LinkConfig {
+    /// A faultless link with an unlimited queue.
+    pub fn new(capacity: Capacity, delay: Span) -> Self {
+        let impairments = Impairments::default();
+        Self { capacity, delay, queue: QueueConfig::UNLIMITED, impairments, up: true }
+    }
+
+    /// The same with another queue.
+    pub fn with_queue(self, queue: QueueConfig) -> Self {
+        Self { queue, ..self }
+    }
+
+    /// The same with impairments.
+    pub fn with_impairments(self, impairments: Impairments) -> Self {
+        Self { impairments, ..self }
+    }
+}
+
+/// What is wrong with a link.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum LinkError {
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The loss model.
+    #[error(transparent)]
+    Loss(#[from] LossError),
+}
+
+/// A packet that may not enter, given back.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) Ticket);
+
+/// A packet on its way to the far end.
+#[derive(Clone, Debug)]
+struct Flying {
+    arrival: Time,
+    ticket: Ticket,
+}
+
+/// What is rarely asked for.
+#[derive(Clone, Debug)]
+struct Aside {
+    /// Where dice come from when a change asks for them.
+    seed: Seed,
+    name: String,
+    impairments: Impairments,
+    /// Where in a delivery trace the link is.
+    progress: Progress,
+    /// What was left of the packet in transmission when the capacity changed.
+    rest: Work,
+    incidents: Incidents,
+}
+
+/// One direction of a link.
+///
+/// What every packet touches lies in four cache lines.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+pub struct Link {
+    id: LinkId,
+    up: bool,
+    /// The packet in transmission.
+    sending: Option<Ticket>,
+    /// The capacity changed meanwhile.
+    resumed: bool,
+    /// When its transmission ends; [`Time::NEVER`] without one.
+    finish: Time,
+    /// Since when it is sent, at the present capacity; without one, since when the link is idle.
+    since: Time,
+    capacity: Capacity,
+    delay: Span,
+    backlog: Backlog,
+    queue: Queue,
+    /// What is on its way, the next arrival first.
+    pipe: VecDeque<Flying>,
+    dice: Option<Box<Dice>>,
+    aside: Box<Aside>,
+    traffic: Traffic,
+}
+
+const _: () = assert!(size_of::<Link>() <= 256);
+
+impl Link {
+    /// The link called `name`; its random streams depend on `seed` and name.
+    pub(crate) fn new(
+        id: LinkId,
+        name: &str,
+        config: LinkConfig,
+        seed: Seed,
+    ) -> Result<Self, LinkError> {
+        let LinkConfig { capacity, delay, queue, impairments, up } = config;
+        let stream = Stream::new(seed, &format!("link.{name}.queue"));
+        let queue = Queue::new(&queue, capacity.mean_rate(), stream)?;
+        impairments.loss.check()?;
+        let dice = match impairments.is_none() {
+            true => None,
+            false => Some(Box::new(Dice::new(impairments.clone(), seed, name)?)),
+        };
+        Ok(Self {
+            id,
+            up,
+            sending: None,
+            resumed: false,
+            finish: Time::NEVER,
+            since: Time::ZERO,
+            capacity,
+            delay,
+            backlog: Backlog::default(),
+            queue,
+            pipe: VecDeque::new(),
+            dice,
+            aside: Box::new(Aside {
+                seed,
+                name: name.to_owned(),
+                impairments,
+                progress: Progress::default(),
+                rest: Work::default(),
+                incidents: Incidents::default(),
+            }),
+            traffic: Traffic::default(),
+        })
+    }
+
+    /// What happened up to the last look at the link. After a run, that is the time of the
+    /// simulation.
+    pub fn counters(&self) -> Counters {
+        Counters { traffic: self.traffic, incidents: self.aside.incidents }
+    }
+
+    /// What is not yet sent completely.
+    pub fn backlog(&self) -> Backlog {
+        self.backlog
+    }
+
+    /// Packets that are sent and not yet arrived.
+    pub fn propagating(&self) -> usize {
+        self.pipe.len()
+    }
+
+    /// True if it works.
+    pub fn is_up(&self) -> bool {
+        self.up
+    }
+
+    /// How long it has been sending until `now`, the transmission under way included.
+    pub fn busy(&self, now: Time) -> Span {
+        let current = self.sending.as_ref().map_or(Span::ZERO, |_| now - self.since);
+        self.traffic.busy + current
+    }
+
+    /// How long a packet that comes at `now` would wait before its transmission begins,
+    /// first in, first out; [`Span::MAX`] if for ever.
+    pub fn queueing_delay(&self, now: Time) -> Span {
+        let Some(sending) = &self.sending else { return Span::ZERO };
+        let waiting = self.backlog.bytes - sending.len();
+        let mut progress = self.aside.progress;
+        match self.capacity.serve(self.finish, Work::of(waiting), &mut progress) {
+            Time::NEVER => Span::MAX,
+            start => start - now,
+        }
+    }
+
+    /// No packet comes out before this; [`Time::NEVER`] if nothing is under way.
+    pub(crate) fn due(&self) -> Time {
+        let next = match &self.sending {
+            Some(_) => self.in_order(self.finish + self.delay),
+            None => Time::NEVER,
+        };
+        self.pipe.front().map_or(next, |flying| flying.arrival.min(next))
+    }
+
+    /// Takes a packet in, or gives it back if it is dropped. Gives the due date if it may have
+    /// become earlier.
+    pub(crate) fn push<P: Packet>(
+        &mut self,
+        now: Time,
+        ticket: Ticket,
+        shared: &mut Shared<P>,
+    ) -> Result<Option<Time>, Refused> {
+        self.catch_up(now, shared);
+        let len = ticket.len();
+        self.traffic.offered.add(len);
+        if let Err(cause) = self.admit(now, &ticket, shared) {
+            self.count_drop(cause, now, &ticket, shared);
+            return Err(Refused(ticket));
+        }
+        self.backlog.packets += 1;
+        self.backlog.bytes += len;
+        self.traffic.note_backlog(self.backlog);
+        shared.note(Point::Enqueued, now, self.id, &ticket);
+        let idle = self.sending.is_none();
+        if idle && self.queue.lets_pass() {
+            self.transmit(now, ticket);
+        } else {
+            self.queue.push(Waiting { since: now, ticket }, |ticket| shared.pool.flow(ticket));
+            if self.queue.is_fair() {
+                self.evict(now, shared);
+            }
+            if idle {
+                self.begin(now, shared);
+            }
+        }
+        Ok(idle.then(|| self.due()))
+    }
+
+    /// Gives out the next packet that has arrived at the far end.
+    pub(crate) fn pop<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) -> Option<Ticket> {
+        let arrival = self.finish + self.delay;
+        let ticket = if arrival <= now && self.pipe.is_empty() && self.dice.is_none() {
+            // Nothing is ahead of the packet in transmission: it need not pass through the pipe.
+            let ticket = self.sending.take()?;
+            let finish = self.finish;
+            self.count_sent(finish, &ticket, shared);
+            self.begin(finish, shared);
+            self.catch_up(now, shared);
+            shared.note(Point::Delivered, arrival, self.id, &ticket);
+            ticket
+        } else {
+            self.catch_up(now, shared);
+            if self.pipe.front()?.arrival > now {
+                return None;
+            }
+            let Flying { arrival, ticket } = self.pipe.pop_front()?;
+            shared.note(Point::Delivered, arrival, self.id, &ticket);
+            ticket
+        };
+        self.traffic.delivered.add(ticket.len());
+        Some(ticket)
+    }
+
+    /// Does all that has happened up to and including `now`.
+    #[inline(always)]
+    pub(crate) fn catch_up<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
+        while self.finish <= now
+            && let Some(ticket) = self.sending.take()
+        {
+            let finish = self.finish;
+            self.complete(finish, ticket, shared);
+            self.begin(finish, shared);
+        }
+    }
+
+    #[inline(always)]
+    fn admit<P: Packet>(
+        &mut self,
+        now: Time,
+        ticket: &Ticket,
+        shared: &mut Shared<P>,
+    ) -> Result<(), Cause> {
+        if !self.up {
+            return Err(Cause::Down);
+        }
+        let idle_since = self.sending.is_none().then_some(self.since);
+        let arrival = Arrival { now, len: ticket.len(), backlog: self.backlog, idle_since };
+        match self.queue.admit(&arrival, || shared.pool.mark_ce(ticket)) {
+            Verdict::Pass => Ok(()),
+            Verdict::Marked => {
+                self.count_mark(now, ticket, shared);
+                Ok(())
+            }
+            Verdict::Drop(cause) => Err(cause),
+        }
+    }
+
+    /// Begins the transmission of the next packet, if one waits.
+    #[inline(always)]
+    fn begin<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
+        while let Some((waiting, verdict)) =
+            self.queue.next(now, self.backlog, |ticket| shared.pool.mark_ce(ticket))
+        {
+            let ticket = waiting.ticket;
+            match verdict {
+                Verdict::Pass => return self.transmit(now, ticket),
+                Verdict::Marked => {
+                    self.count_mark(now, &ticket, shared);
+                    return self.transmit(now, ticket);
+                }
+                Verdict::Drop(cause) => self.drop_waiting(cause, now, ticket, shared),
+            }
+        }
+        self.finish = Time::NEVER;
+        self.since = now;
+        if let Capacity::Trace(_) = self.capacity {
+            self.aside.progress = Progress::default();
+        }
+    }
+
+    #[inline(always)]
+    fn transmit(&mut self, now: Time, ticket: Ticket) {
+        let work = Work::of(ticket.len());
+        self.finish = self.capacity.serve(now, work, &mut self.aside.progress);
+        self.since = now;
+        self.resumed = false;
+        self.sending = Some(ticket);
+    }
+
+    /// Ends a transmission: the packet meets its fate.
+    #[inline(always)]
+    fn complete<P: Packet>(&mut self, now: Time, ticket: Ticket, shared: &mut Shared<P>) {
+        self.count_sent(now, &ticket, shared);
+        match &mut self.dice {
+            None => self.launch(now + self.delay, ticket),
+            Some(dice) => {
+                let fate = dice.throw(&ticket);
+                self.suffer(fate, now, ticket, shared);
+            }
+        }
+    }
+
+    /// A packet leaves the queue at the end of its transmission.
+    fn count_sent<P: Packet>(&mut self, now: Time, ticket: &Ticket, shared: &mut Shared<P>) {
+        self.leave_backlog(ticket);
+        self.traffic.sent.add(ticket.len());
+        self.traffic.busy += now - self.since;
+        shared.note(Point::Served, now, self.id, ticket);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn suffer<P: Packet>(&mut self, fate: Fate, now: Time, ticket: Ticket, shared: &mut Shared<P>) {
+        let Fate::Arrives { jitter, damage, copy } = fate else {
+            self.count_drop(Cause::Loss, now, &ticket, shared);
+            return shared.pool.discard(ticket);
+        };
+        if let Some(random) = damage {
+            shared.pool.corrupt(&ticket, random);
+            self.aside.incidents.corrupted.add(ticket.len());
+            shared.note(Point::Corrupted, now, self.id, &ticket);
+        }
+        let second = copy.and_then(|jitter| Some((jitter, shared.pool.copy(&ticket)?)));
+        self.launch(now + self.delay + jitter, ticket);
+        if let Some((jitter, ticket)) = second {
+            self.aside.incidents.duplicated.add(ticket.len());
+            shared.note(Point::Duplicated, now, self.id, &ticket);
+            self.launch(now + self.delay + jitter, ticket);
+        }
+    }
+
+    /// Puts a packet on its way, behind all that arrive no later.
+    #[inline(always)]
+    fn launch(&mut self, arrival: Time, ticket: Ticket) {
+        let arrival = self.in_order(arrival);
+        self.pipe.push_back(Flying { arrival, ticket });
+        let mut at = self.pipe.len() - 1;
+        while at > 0 && self.pipe[at - 1].arrival > arrival {
+            self.pipe.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+
+    /// An arrival does not overtake the one before unless jitter may reorder.
+    fn in_order(&self, arrival: Time) -> Time {
+        match (self.pipe.back(), &self.dice) {
+            (Some(last), None) => arrival.max(last.arrival),
+            (Some(last), Some(dice)) if !dice.reorders() => arrival.max(last.arrival),
+            _ => arrival,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn evict<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
+        while let Some(victim) = self.queue.evict(self.backlog) {
+            self.drop_waiting(Cause::Queue, now, victim.ticket, shared);
+        }
+    }
+
+    fn leave_backlog(&mut self, ticket: &Ticket) {
+        self.backlog.packets -= 1;
+        self.backlog.bytes = self.backlog.bytes - ticket.len();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_waiting<P: Packet>(
+        &mut self,
+        cause: Cause,
+        now: Time,
+        ticket: Ticket,
+        shared: &mut Shared<P>,
+    ) {
+        self.leave_backlog(&ticket);
+        self.count_drop(cause, now, &ticket, shared);
+        shared.pool.discard(ticket);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_drop<P: Packet>(
+        &mut self,
+        cause: Cause,
+        now: Time,
+        ticket: &Ticket,
+        shared: &mut Shared<P>,
+    ) {
+        self.aside.incidents.dropped(cause).add(ticket.len());
+        shared.note(Point::Dropped(cause), now, self.id, ticket);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_mark<P: Packet>(&mut self, now: Time, ticket: &Ticket, shared: &mut Shared<P>) {
+        self.aside.incidents.marked.add(ticket.len());
+        shared.note(Point::Marked, now, self.id, ticket);
+    }
+}
