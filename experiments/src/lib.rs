@@ -1,1 +1,39 @@
-//! Experiments.
+//! Multipath TCP experiments: what a scenario is, how it is run, and what comes out of it.
+//!
+//! An experiment is data. A [`scenario`] is text; [`check`] turns it into a
+//! [`plan`](plan::Plan) or says what is wrong with it; [`run`](run::run) makes a
+//! simulation of the plan and returns tables; [`results`] are files, and [`plot`]
+//! draws them.
+//!
+//! ```text
+//! Source ─► check ─► Plan ─► run ─► Tables + Digest ─► ResultFolder ─► plots
+//! ```
+//!
+//! ```
+//! use mptcpsim::check::{Notation, Source, check};
+//!
+//! let text = r#"
+//!     [[paths]]
+//!     rate = "10 Mbit/s"
+//!     delay = "5 ms"
+//!
+//!     [[flows]]
+//!     app = { kind = "bulk", bytes = "1 MB" }
+//! "#;
+//! let plan = check(&Source::new("example", text, Notation::Toml), &[])?;
+//! assert_eq!(plan.flows[0].name, "flow1");
+//!
+//! let faults = check(&Source::new("example", "duraton = \"1 s\"", Notation::Toml), &[]).unwrap_err();
+//! assert!(faults.to_string().contains("did you mean `duration`?"));
+//! # Ok::<(), mptcpsim::check::Faults>(())
+//! ```
+
+pub mod build;
+pub mod check;
+mod observe;
+pub mod plan;
+pub mod plot;
+pub mod results;
+pub mod run;
+pub mod scenario;
+pub mod shipped;

@@ -7,6 +7,7 @@
 
 use std::num::NonZeroU32;
 
+use crate::net::{Kind, Place, RouteId};
 use crate::packet::Packet;
 use crate::units::Bytes;
 
@@ -20,6 +21,8 @@ pub(crate) struct Ticket {
     slot: NonZeroU32,
     /// Where in the network the packet is: an index into the tape of routes.
     pub(crate) position: u32,
+    /// What stands behind that: noted in advance, so that moving on need not wait for the tape.
+    pub(crate) next: Place,
     /// The length of the packet, and [`DATA`]: what every queue asks, kept at hand.
     len_and_kind: u32,
 }
@@ -69,7 +72,8 @@ impl<P: Packet> Pool<P> {
                 NonZeroU32::MIN.saturating_add(self.slots.len() as u32 - 1)
             }
         };
-        Ticket { slot, position, len_and_kind }
+        let next = Place::new(Kind::End(RouteId(0)));
+        Ticket { slot, position, next, len_and_kind }
     }
 
     /// Takes the packet out; there always is one, as tickets are unique.
@@ -85,7 +89,7 @@ impl<P: Packet> Pool<P> {
     /// A ticket for a copy of the packet.
     pub(crate) fn copy(&mut self, ticket: &Ticket) -> Option<Ticket> {
         let packet = self.get(ticket)?.clone();
-        Some(self.insert(packet, ticket.position))
+        Some(Ticket { next: ticket.next, ..self.insert(packet, ticket.position) })
     }
 
     pub(crate) fn get(&self, ticket: &Ticket) -> Option<&P> {

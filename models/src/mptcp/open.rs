@@ -168,7 +168,6 @@ impl Connection {
             ip_header: tuple.ip_header(),
             rcvbuf: self.rx.space.rcvbuf,
             nodelay: self.options.nodelay,
-            compress_acks: !self.is_mptcp(),
         }
     }
 
@@ -260,6 +259,7 @@ impl Connection {
             Mode::Mptcp => u64::from(self.subs[index].tcp.snd_wnd()),
             Mode::Plain | Mode::FellBack(_) => u64::MAX,
         };
+        self.rx.start_tuning(env.now);
         self.set_meta_state(env, MetaState::Established);
         true
     }

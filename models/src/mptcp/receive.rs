@@ -98,6 +98,11 @@ impl Receiver {
         self.next + u64::from(self.eof)
     }
 
+    /// The first round of measuring the rate begins (`mptcp_rcv_space_init`).
+    pub(super) fn start_tuning(&mut self, now: Time) {
+        self.tuning.since = now;
+    }
+
     pub(super) fn holds_out_of_order(&self) -> bool {
         !self.held.is_empty()
     }

@@ -18,7 +18,6 @@ const DUP_ACKS_AT_ONCE: u8 = 3;
 /// State of acknowledging.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Acks {
-    compresses: bool,
     /// Something is to be acknowledged, some time.
     pub(super) scheduled: bool,
     /// ... at once.
@@ -42,13 +41,14 @@ pub(super) struct Acks {
 }
 
 impl Acks {
-    pub(super) fn new(compresses: bool) -> Self {
-        Self { compresses, ..Self::default() }
-    }
-
     /// A connection that acknowledges quickly at first.
     pub(super) const fn in_quick_mode(&self) -> bool {
         self.quick > 0 && !self.pingpong
+    }
+
+    /// At least one quick acknowledgement: the window grows, and the sender should know.
+    pub(super) fn quick_once(&mut self) {
+        self.quick |= 1;
     }
 
     /// No more quick acknowledgements.
@@ -144,8 +144,7 @@ impl Subflow {
     /// Duplicate ACKs: three at once, then one now and then (`tcp_comp_sack_*`).
     fn compress_ack(&mut self, cx: &mut Cx<'_>) {
         let sysctl = cx.sysctl();
-        let enough = self.acks.compressed >= sysctl.tcp_comp_sack_nr;
-        if !self.negotiated.sack || !self.acks.compresses || enough {
+        if !self.negotiated.sack || self.acks.compressed >= sysctl.tcp_comp_sack_nr {
             self.wants.ack = true;
             return;
         }
@@ -160,7 +159,6 @@ impl Subflow {
             return;
         }
         self.acks.compressed += 1;
-        cx.mib.inc(Counter::AckCompressed);
         if self.timers.compressed_ack.is_none() {
             let srtt = cx.w().srtt_us;
             let rcv_rtt = self.rx.rtt.rtt_us;
@@ -170,9 +168,24 @@ impl Subflow {
         }
     }
 
-    pub(super) fn compressed_ack_timeout(&mut self, _cx: &mut Cx<'_>) {
+    /// A compressed ACK leaves now, before the blocks it reports are displaced
+    /// (`tcp_sack_compress_send_ack`). The segment that displaces them is not yet acknowledged.
+    pub(super) fn flush_compressed_ack(&mut self, cx: &mut Cx<'_>) {
+        if self.acks.compressed == 0 {
+            return;
+        }
+        cx.mib.add(Counter::AckCompressed, u64::from(self.acks.compressed) - 1);
+        self.acks.compressed = 0;
+        self.acks.scheduled = false;
+        self.timers.compressed_ack = None;
+        self.rx.reorder.freeze_report();
+        self.wants.ack = true;
+    }
+
+    pub(super) fn compressed_ack_timeout(&mut self) {
         self.timers.compressed_ack = None;
         if self.acks.compressed > 0 {
+            self.acks.compressed -= 1;
             self.wants.ack = true;
         }
     }
@@ -243,8 +256,9 @@ impl Subflow {
     }
 
     /// An acknowledgement is leaving, alone or on data (`tcp_event_ack_sent`).
-    pub(super) fn ack_sent(&mut self) {
+    pub(super) fn ack_sent(&mut self, cx: &mut Cx<'_>) {
         let acks = &mut self.acks;
+        cx.mib.add(Counter::AckCompressed, u64::from(acks.compressed));
         acks.compressed = 0;
         self.timers.compressed_ack = None;
         if acks.quick > 0 {

@@ -29,9 +29,6 @@ pub struct Offer {
     pub rcvbuf: u32,
     /// The application sends small segments at once.
     pub nodelay: bool,
-    /// Duplicate acknowledgements may be compressed (`tcp_comp_sack_nr`). On MPTCP subflows
-    /// Linux 6.18 was seen to acknowledge every segment behind a gap.
-    pub compress_acks: bool,
 }
 
 impl Subflow {
@@ -62,7 +59,7 @@ impl Subflow {
             rack: super::rack::Rack::default(),
             sack: super::sack::SackCache::default(),
             rx: Receiver::new(Seq(0), offer.rcvbuf, ratio, mss),
-            acks: super::acking::Acks::new(offer.compress_acks),
+            acks: super::acking::Acks::default(),
             timers: Timers::default(),
             wants: Wants::default(),
             burst: super::output::Burst::default(),

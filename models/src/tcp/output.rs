@@ -162,7 +162,7 @@ impl Subflow {
             let before = self.rx.rcv_wnd;
             segment.window = self.select_window(cx);
             self.count_zero_window(cx, before);
-            self.ack_sent();
+            self.ack_sent(cx);
         }
         segment.seal(self.ip_header);
         self.totals.segs_out += 1;
@@ -188,8 +188,7 @@ impl Subflow {
         }
         let room = MAX_OPTIONS.saturating_sub(segment.options_len());
         let fits = usize::from(room.saturating_sub(4) / 8);
-        let reordered = self.rx.reorder.blocks().iter().copied();
-        let blocks = dsack.into_iter().chain(reordered).take(fits);
+        let blocks = dsack.into_iter().chain(self.rx.reorder.reported()).take(fits);
         let mut fourth: Option<SeqRange> = None;
         for block in blocks {
             if !segment.sack.push(block) {

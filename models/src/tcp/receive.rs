@@ -483,6 +483,10 @@ impl Subflow {
             return;
         }
         self.acks.scheduled = true;
+        let range = SeqRange::new(new.seq, new.end());
+        if self.rx.reorder.displaces_blocks(range) {
+            self.flush_compressed_ack(cx);
+        }
         cx.mib.inc(Counter::OfoQueueTcp);
         let size = new.truesize;
         let len = new.payload.len();
@@ -497,8 +501,7 @@ impl Subflow {
         self.rx.rmem -= freed;
         if inserted == Inserted::New {
             self.rx.rmem += size;
-            let rmem_max = cx.sysctl().tcp_rmem.max;
-            self.rx.grow_window(len, size, rmem_max);
+            self.grow_window(cx, len, size);
         }
     }
 
@@ -525,8 +528,7 @@ impl Subflow {
         self.data_received(cx);
         self.check_ce(segment);
         if len >= 128 {
-            let rmem_max = cx.sysctl().tcp_rmem.max;
-            self.rx.grow_window(len, size, rmem_max);
+            self.grow_window(cx, len, size);
         }
     }
 

@@ -8,6 +8,8 @@ use crate::seq::{Seq, SeqRange};
 
 /// SACK blocks remembered (`TCP_NUM_SACKS`).
 const MAX_BLOCKS: usize = 4;
+/// Blocks that an acknowledgement is sure to have room for (`TCP_SACK_BLOCKS_EXPECTED`).
+const EXPECTED_BLOCKS: usize = 2;
 
 /// The out-of-order queue: sorted, without overlaps.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub(super) struct Reorder {
     /// Contiguous stretches, the most recently touched first.
     blocks: [SeqRange; MAX_BLOCKS],
     count: u8,
+    /// Blocks that the acknowledgement under way has to report instead of the present ones.
+    snapshot: Option<([SeqRange; MAX_BLOCKS], u8)>,
     /// A duplicate to report once (RFC 2883).
     pub(super) dsack: Option<SeqRange>,
 }
@@ -35,8 +39,27 @@ impl Reorder {
     }
 
     /// The SACK blocks, most recent first.
-    pub(super) fn blocks(&self) -> &[SeqRange] {
+    fn blocks(&self) -> &[SeqRange] {
         &self.blocks[..usize::from(self.count)]
+    }
+
+    /// The SACK blocks to report with the acknowledgement that leaves now.
+    pub(super) fn reported(&mut self) -> impl Iterator<Item = SeqRange> + use<> {
+        let (blocks, count) = self.snapshot.take().unwrap_or((self.blocks, self.count));
+        blocks.into_iter().take(usize::from(count))
+    }
+
+    /// The next acknowledgement reports the blocks as they are now, whatever arrives before it
+    /// leaves.
+    pub(super) fn freeze_report(&mut self) {
+        self.snapshot = Some((self.blocks, self.count));
+    }
+
+    /// True if a segment that takes `range` would push older blocks behind the second place,
+    /// where they may no longer fit into an option (`TCP_SACK_BLOCKS_EXPECTED`).
+    pub(super) fn displaces_blocks(&self, range: SeqRange) -> bool {
+        let touched = self.blocks().iter().position(|block| touches(*block, range));
+        touched.unwrap_or(usize::from(self.count)) >= EXPECTED_BLOCKS
     }
 
     /// Adds a segment; `removed` is called with the memory of every segment it replaces.
@@ -96,16 +119,11 @@ impl Reorder {
 
     /// Puts the block that `range` belongs to first, joining neighbours.
     fn note_block(&mut self, range: SeqRange) {
-        let touching = |block: &SeqRange| {
-            block.start.at_or_before(range.end) && range.start.at_or_before(block.end)
-        };
         let mut block = range;
-        for &held in self.blocks().iter().filter(|held| touching(held)) {
+        for &held in self.blocks().iter().filter(|held| touches(**held, range)) {
             block = join(block, held);
         }
-        self.retain(|held| {
-            !(held.start.at_or_before(range.end) && range.start.at_or_before(held.end))
-        });
+        self.retain(|held| !touches(*held, range));
         let count = usize::from(self.count).min(MAX_BLOCKS - 1);
         self.blocks.copy_within(..count, 1);
         self.blocks[0] = block;
@@ -122,6 +140,11 @@ impl Reorder {
         }
         self.count = kept as u8;
     }
+}
+
+/// The ranges overlap or meet.
+fn touches(a: SeqRange, b: SeqRange) -> bool {
+    a.start.at_or_before(b.end) && b.start.at_or_before(a.end)
 }
 
 fn join(a: SeqRange, b: SeqRange) -> SeqRange {

@@ -148,7 +148,7 @@ impl Subflow {
             self.delayed_ack_timeout(cx);
         }
         if self.timers.compressed_ack.is_some_and(|at| at <= cx.now) {
-            self.compressed_ack_timeout(cx);
+            self.compressed_ack_timeout();
         }
         if self.timers.slot.fires(cx.now, tick) {
             match std::mem::take(&mut self.timers.kind) {

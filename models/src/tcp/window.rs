@@ -112,12 +112,13 @@ impl Receiver {
         }
     }
 
-    /// Lets the window follow the sender if the buffer could hold it (`tcp_grow_window`).
-    pub(super) fn grow_window(&mut self, len: u32, truesize: u32, rmem_max: u32) {
+    /// Lets the window follow the sender if the buffer could hold it (`tcp_grow_window`). True if
+    /// it grew.
+    fn grow_window(&mut self, len: u32, truesize: u32, rmem_max: u32) -> bool {
         let free = Space::window_from(self.ratio, self.rcvbuf.saturating_sub(self.rmem));
         let room = free.min(self.window_clamp).saturating_sub(self.rcv_ssthresh);
         if room == 0 {
-            return;
+            return false;
         }
         let increase = if Space::window_from(self.ratio, truesize) <= len {
             2 * u32::from(self.advmss)
@@ -127,6 +128,7 @@ impl Receiver {
         if increase > 0 {
             self.rcv_ssthresh += room.min(increase.max(2 * len));
         }
+        increase > 0
     }
 
     /// How much to grow for segments with much overhead (`__tcp_grow_window`).
@@ -145,6 +147,14 @@ impl Receiver {
 }
 
 impl Subflow {
+    /// A segment of `len` bytes arrived and takes `truesize` bytes: the window may grow, and while
+    /// it does every segment is acknowledged at once.
+    pub(super) fn grow_window(&mut self, cx: &Cx<'_>, len: u32, truesize: u32) {
+        if self.rx.grow_window(len, truesize, cx.config.sysctl.tcp_rmem.max) {
+            self.acks.quick_once();
+        }
+    }
+
     /// Chooses the window to advertise now; a window is never taken back
     /// (`tcp_select_window`). Returns the field of the header.
     pub(super) fn select_window(&mut self, cx: &mut Cx<'_>) -> u16 {
@@ -204,6 +214,11 @@ impl Subflow {
     /// (`rcv_rtt_est`).
     pub const fn rcv_rtt_us(&self) -> u32 {
         self.rx.rtt.rtt_us
+    }
+
+    /// The window that the buffer is trusted with, in bytes.
+    pub const fn rcv_ssthresh(&self) -> u32 {
+        self.rx.rcv_ssthresh
     }
 
     /// The segment size announced to the peer.

@@ -59,10 +59,11 @@ impl Link {
         if let Some(dice) = &mut self.dice {
             dice.set_loss(loss);
         } else if loss != Loss::None {
+            let sent = self.counters().traffic.sent.packets;
             let Aside { seed, name, impairments, .. } = &*self.aside;
             let dice = Dice::new(impairments.clone(), *seed, name).ok();
             self.dice = dice.map(|mut dice| {
-                dice.skip(self.traffic.sent.packets);
+                dice.skip(sent);
                 dice.set_loss(loss);
                 Box::new(dice)
             });
@@ -76,7 +77,6 @@ impl Link {
         if let Some(sending) = &self.sending {
             let work = if self.resumed { self.aside.rest } else { Work::of(sending.len()) };
             let rest = old.remaining(self.since, work, now, &progress);
-            self.traffic.busy += now - self.since;
             self.since = now;
             self.aside.rest = rest;
             self.resumed = true;
@@ -85,8 +85,8 @@ impl Link {
     }
 
     fn go_down<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
-        if let Some(ticket) = self.sending.take() {
-            self.traffic.busy += now - self.since;
+        let busy = self.sending.take();
+        if let Some(ticket) = busy {
             self.drop_waiting(Cause::Down, now, ticket, shared);
         }
         while let Some(waiting) = self.queue.drain() {
@@ -94,6 +94,7 @@ impl Link {
         }
         while let Some(flying) = self.pipe.pop_front() {
             self.aside.incidents.dropped(Cause::Down).add(flying.ticket.len());
+            self.aside.dropped_flying.add(flying.ticket.len());
             shared.note(Point::Dropped(Cause::Down), now, self.id, &flying.ticket);
             shared.pool.discard(flying.ticket);
         }

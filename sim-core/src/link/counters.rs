@@ -1,7 +1,7 @@
 //! What a link counts.
 
 use crate::queue::Backlog;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::trace::Cause;
 use crate::units::Bytes;
 
@@ -17,7 +17,19 @@ pub struct Count {
 impl Count {
     pub(crate) fn add(&mut self, len: Bytes) {
         self.packets += 1;
-        self.bytes = self.bytes.saturating_add(len.get());
+        self.bytes += len.get();
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
+    }
+
+    /// What remains when `others`, which are part of it, are taken away.
+    pub(super) fn without(self, others: &[Self]) -> Self {
+        others.iter().fold(self, |rest, other| Self {
+            packets: rest.packets - other.packets,
+            bytes: rest.bytes - other.bytes,
+        })
     }
 }
 
@@ -66,7 +78,18 @@ pub struct Incidents {
     pub corrupted: Count,
 }
 
-impl Traffic {
+/// What is counted while packets pass; the rest of [`Traffic`] follows from it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) offered: Count,
+    pub(super) max_backlog: Backlog,
+    /// How long the link was busy until it was last idle.
+    pub(super) busy: Span,
+    /// Since when it is busy, if it is.
+    pub(super) busy_since: Time,
+}
+
+impl Tally {
     pub(super) fn note_backlog(&mut self, backlog: Backlog) {
         self.max_backlog.packets = self.max_backlog.packets.max(backlog.packets);
         self.max_backlog.bytes = self.max_backlog.bytes.max(backlog.bytes);

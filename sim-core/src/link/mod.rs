@@ -27,6 +27,8 @@ use thiserror::Error;
 pub use change::LinkChange;
 pub use counters::{Count, Counters, Incidents, Traffic};
 
+use counters::Tally;
+
 use crate::capacity::{Capacity, Progress, Work};
 use crate::impair::{Dice, Fate, Impairments, LossError};
 use crate::packet::Packet;
@@ -107,33 +109,39 @@ struct Aside {
     /// What was left of the packet in transmission when the capacity changed.
     rest: Work,
     incidents: Incidents,
+    /// The part of those dropped as the link went down that had been sent.
+    dropped_flying: Count,
 }
 
 /// One direction of a link.
 ///
-/// What every packet touches lies in four cache lines.
+/// Each quarter is a cache line: what all ask; the queue; what a departure needs; what an arrival
+/// counts.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub struct Link {
     id: LinkId,
     up: bool,
+    /// The capacity has changed during the transmission.
+    resumed: bool,
     /// The packet in transmission.
     sending: Option<Ticket>,
-    /// The capacity changed meanwhile.
-    resumed: bool,
     /// When its transmission ends; [`Time::NEVER`] without one.
     finish: Time,
     /// Since when it is sent, at the present capacity; without one, since when the link is idle.
     since: Time,
-    capacity: Capacity,
-    delay: Span,
     backlog: Backlog,
+    aside: Box<Aside>,
+
     queue: Queue,
+    dice: Option<Box<Dice>>,
+
     /// What is on its way, the next arrival first.
     pipe: VecDeque<Flying>,
-    dice: Option<Box<Dice>>,
-    aside: Box<Aside>,
-    traffic: Traffic,
+    delay: Span,
+    capacity: Capacity,
+
+    tally: Tally,
 }
 
 const _: () = assert!(size_of::<Link>() <= 256);
@@ -174,15 +182,29 @@ impl Link {
                 progress: Progress::default(),
                 rest: Work::default(),
                 incidents: Incidents::default(),
+                dropped_flying: Count::default(),
             }),
-            traffic: Traffic::default(),
+            tally: Tally::default(),
         })
     }
 
     /// What happened up to the last look at the link. After a run, that is the time of the
     /// simulation.
     pub fn counters(&self) -> Counters {
-        Counters { traffic: self.traffic, incidents: self.aside.incidents }
+        let Aside { incidents, dropped_flying, .. } = &*self.aside;
+        let waiting = Count { packets: self.backlog.packets, bytes: self.backlog.bytes.get() };
+        let mut flying = Count::default();
+        for packet in &self.pipe {
+            flying.add(packet.ticket.len());
+        }
+        let dropped_waiting = incidents.dropped_down.without(&[*dropped_flying]);
+        let offered = self.tally.offered;
+        let Incidents { dropped_queue, dropped_aqm, lost, duplicated, .. } = *incidents;
+        let sent = offered.without(&[dropped_queue, dropped_aqm, dropped_waiting, waiting]);
+        let delivered = sent.plus(duplicated).without(&[lost, *dropped_flying, flying]);
+        let Tally { max_backlog, busy, .. } = self.tally;
+        let traffic = Traffic { offered, sent, delivered, max_backlog, busy };
+        Counters { traffic, incidents: *incidents }
     }
 
     /// What is not yet sent completely.
@@ -202,8 +224,8 @@ impl Link {
 
     /// How long it has been sending until `now`, the transmission under way included.
     pub fn busy(&self, now: Time) -> Span {
-        let current = self.sending.as_ref().map_or(Span::ZERO, |_| now - self.since);
-        self.traffic.busy + current
+        let current = self.sending.as_ref().map_or(Span::ZERO, |_| now - self.tally.busy_since);
+        self.tally.busy + current
     }
 
     /// How long a packet that comes at `now` would wait before its transmission begins,
@@ -237,16 +259,19 @@ impl Link {
     ) -> Result<Option<Time>, Refused> {
         self.catch_up(now, shared);
         let len = ticket.len();
-        self.traffic.offered.add(len);
+        self.tally.offered.add(len);
         if let Err(cause) = self.admit(now, &ticket, shared) {
             self.count_drop(cause, now, &ticket, shared);
             return Err(Refused(ticket));
         }
         self.backlog.packets += 1;
         self.backlog.bytes += len;
-        self.traffic.note_backlog(self.backlog);
+        self.tally.note_backlog(self.backlog);
         shared.note(Point::Enqueued, now, self.id, &ticket);
         let idle = self.sending.is_none();
+        if idle {
+            self.tally.busy_since = now;
+        }
         if idle && self.queue.lets_pass() {
             self.transmit(now, ticket);
         } else {
@@ -282,7 +307,6 @@ impl Link {
             shared.note(Point::Delivered, arrival, self.id, &ticket);
             ticket
         };
-        self.traffic.delivered.add(ticket.len());
         Some(ticket)
     }
 
@@ -336,6 +360,7 @@ impl Link {
                 Verdict::Drop(cause) => self.drop_waiting(cause, now, ticket, shared),
             }
         }
+        self.tally.busy += now - self.tally.busy_since;
         self.finish = Time::NEVER;
         self.since = now;
         if let Capacity::Trace(_) = self.capacity {
@@ -368,8 +393,6 @@ impl Link {
     /// A packet leaves the queue at the end of its transmission.
     fn count_sent<P: Packet>(&mut self, now: Time, ticket: &Ticket, shared: &mut Shared<P>) {
         self.leave_backlog(ticket);
-        self.traffic.sent.add(ticket.len());
-        self.traffic.busy += now - self.since;
         shared.note(Point::Served, now, self.id, ticket);
     }
 

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use thiserror::Error;
 
-use super::{Net, Place, RouteId};
+use super::tape::{MOST, Tape};
+use super::{Kind, Net, RouteId};
 use crate::link::{Link, LinkConfig, LinkError, LinkId};
 use crate::middlebox::{Emit, Middlebox};
 use crate::packet::Packet;
@@ -100,20 +101,16 @@ impl<P: Packet> NetBuilder<P> {
         self.check_routes()?;
         let places: usize = self.routes.iter().map(|route| route.len() + 1).sum();
         let most = places.max(self.links.len() + self.boxes.len());
-        if most >= (u32::MAX / 4) as usize {
+        if most >= MOST {
             return Err(NetError::TooLarge);
         }
         let (links, link_numbers) = sort_by_name(self.links)?;
         let (boxes, box_numbers) = sort_by_name(self.boxes)?;
-        let place = |&Element(kind): &Element| match kind {
-            ElementKind::Link(index) => Place::Link(link_numbers[index as usize]),
-            ElementKind::Box(index) => Place::Box(box_numbers[index as usize]),
+        let kind = |&Element(kind): &Element| match kind {
+            ElementKind::Link(index) => Kind::Link(link_numbers[index as usize]),
+            ElementKind::Box(index) => Kind::Box(box_numbers[index as usize]),
         };
-        let (mut tape, mut starts) = (Vec::with_capacity(places), Vec::new());
-        for (number, route) in (0..).zip(&self.routes) {
-            starts.push(tape.len() as u32);
-            tape.extend(route.iter().map(place).chain([Place::End(RouteId(number))]));
-        }
+        let tape = Tape::new(self.routes.iter().map(|route| route.iter().map(kind)));
         let (box_names, boxes) = boxes.into_iter().unzip();
         let (link_names, configs): (Vec<_>, Vec<_>) = links.into_iter().unzip();
         Ok(Net {
@@ -122,7 +119,6 @@ impl<P: Packet> NetBuilder<P> {
             boxes,
             box_names,
             tape,
-            starts,
             shared: Shared::default(),
             moving: VecDeque::new(),
             emit: Emit::default(),

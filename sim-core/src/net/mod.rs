@@ -3,49 +3,25 @@
 //! Routes are source routes. All of them lie behind each other on one tape,
 //! each closed by its end, and a packet's position is an index into the tape:
 //! going on is adding one.
-//!
-//! ```text
-//! tape: │ link 3 │ box 0 │ link 7 │ end 0 │ link 6 │ box 0 │ link 2 │ end 1 │ ...
-//!         └──────── route 0 ─────────────┘ └──────── route 1, its reverse ─┘
-//! ```
 
 mod builder;
+mod tape;
 
 use std::collections::VecDeque;
 
 pub use builder::{Element, NetBuilder, NetError};
+pub use tape::RouteId;
+pub(crate) use tape::{Kind, Place};
+
+use tape::Tape;
 
 use crate::calendar::{ActorId, Calendar};
 use crate::link::{Link, LinkChange, LinkId, Refused};
-use crate::middlebox::{Direction, Emission, Emit, Middlebox, Passage, Way};
+use crate::middlebox::{Emission, Emit, Middlebox, Passage, Way};
 use crate::packet::Packet;
 use crate::pool::Ticket;
 use crate::time::Time;
 use crate::trace::{Shared, Trace};
-
-/// A route from one host to another. Routes come in pairs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RouteId(pub u32);
-
-impl RouteId {
-    /// The route of the answers.
-    pub const fn reverse(self) -> Self {
-        Self(self.0 ^ 1)
-    }
-
-    /// Whether it is the first or the second of its pair.
-    pub const fn direction(self) -> Direction {
-        if self.0.is_multiple_of(2) { Direction::Forward } else { Direction::Reverse }
-    }
-}
-
-/// One place on the tape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Link(u32),
-    Box(u32),
-    End(RouteId),
-}
 
 /// The network.
 #[derive(Clone)]
@@ -54,9 +30,7 @@ pub struct Net<P> {
     link_names: Vec<String>,
     boxes: Vec<Box<dyn Middlebox<P>>>,
     box_names: Vec<String>,
-    tape: Vec<Place>,
-    /// Where each route begins on the tape.
-    starts: Vec<u32>,
+    tape: Tape,
     shared: Shared<P>,
     /// Packets between boxes; empty between events.
     moving: VecDeque<(u32, P)>,
@@ -97,15 +71,15 @@ impl<P: Packet> Net<P> {
 
     /// The links of a route, in order; nothing for a route that does not exist.
     pub fn links_of(&self, route: RouteId) -> impl Iterator<Item = LinkId> {
-        self.places_of(route).filter_map(|(_, place)| match place {
-            Place::Link(link) => Some(LinkId(link)),
+        self.tape.route(route).filter_map(|(_, kind)| match kind {
+            Kind::Link(link) => Some(LinkId(link)),
             _ => None,
         })
     }
 
     /// How many routes there are, two for each pair.
     pub fn routes(&self) -> usize {
-        self.starts.len()
+        self.tape.routes()
     }
 
     /// Packets that finished a transmission, summed over all links.
@@ -154,9 +128,9 @@ impl<P: Packet> Net<P> {
     /// Sends a packet; what arrives without passing a link is found in [`Net::next_arrival`].
     pub(crate) fn send(&mut self, calendar: &mut Calendar, now: Time, route: RouteId, packet: P) {
         // A route that does not exist leads nowhere.
-        let Some(&start) = self.starts.get(route.0 as usize) else { return };
-        match self.tape[start as usize] {
-            Place::Link(link) => {
+        let Some(start) = self.tape.start(route) else { return };
+        match self.tape.at(start).kind() {
+            Kind::Link(link) => {
                 let ticket = self.shared.pool.insert(packet, start);
                 self.offer(calendar, now, link, ticket);
             }
@@ -181,10 +155,10 @@ impl<P: Packet> Net<P> {
         calendar.set(link_actor(link), self.links[index].due());
         let mut ticket = ticket?;
         ticket.position += 1;
-        match self.tape[ticket.position as usize] {
-            Place::Link(next) => self.offer(calendar, now, next, ticket),
-            Place::End(route) => return Some((route, self.shared.pool.take(ticket)?)),
-            Place::Box(_) => {
+        match ticket.next.kind() {
+            Kind::Link(next) => self.offer(calendar, now, next, ticket),
+            Kind::End(route) => return Some((route, self.shared.pool.take(ticket)?)),
+            Kind::Box(_) => {
                 let position = ticket.position;
                 let packet = self.shared.pool.take(ticket)?;
                 self.travel(calendar, now, position, packet);
@@ -216,7 +190,8 @@ impl<P: Packet> Net<P> {
     }
 
     /// Gives a packet to a link.
-    fn offer(&mut self, calendar: &mut Calendar, now: Time, index: u32, ticket: Ticket) {
+    fn offer(&mut self, calendar: &mut Calendar, now: Time, index: u32, mut ticket: Ticket) {
+        ticket.next = self.tape.at(ticket.position + 1);
         let link = &mut self.links[index as usize];
         match link.push(now, ticket, &mut self.shared) {
             Ok(Some(due)) => calendar.set(link_actor(index), due),
@@ -236,14 +211,14 @@ impl<P: Packet> Net<P> {
     /// Moves packets through boxes until each has come to a link or a host.
     fn move_all(&mut self, calendar: &mut Calendar, now: Time) {
         while let Some((position, packet)) = self.moving.pop_front() {
-            match self.tape[position as usize] {
-                Place::Link(link) => {
+            match self.tape.at(position).kind() {
+                Kind::Link(link) => {
                     let ticket = self.shared.pool.insert(packet, position);
                     self.offer(calendar, now, link, ticket);
                 }
-                Place::End(route) => self.arrivals.push_back((route, packet)),
-                Place::Box(index) => {
-                    let passage = Passage::at(self.route_at(position), position);
+                Kind::End(route) => self.arrivals.push_back((route, packet)),
+                Kind::Box(index) => {
+                    let passage = Passage::at(self.tape.route_at(position), position);
                     let mut emit = std::mem::take(&mut self.emit);
                     self.boxes[index as usize].on_packet(now, passage, packet, &mut emit);
                     self.collect(emit);
@@ -258,39 +233,11 @@ impl<P: Packet> Net<P> {
         for Emission { passage, way, packet } in emit.drain() {
             let position = match way {
                 Way::Forward => passage.position + 1,
-                Way::Back => self.position_back(passage),
+                Way::Back => self.tape.behind_on_reverse(passage.route(), passage.position),
             };
             self.moving.push_back((position, packet));
         }
         self.emit = emit;
-    }
-
-    /// The route that a position belongs to.
-    fn route_at(&self, position: u32) -> RouteId {
-        let rest = self.tape[position as usize..].iter();
-        let end = rest.copied().find_map(|place| match place {
-            Place::End(route) => Some(route),
-            _ => None,
-        });
-        end.unwrap_or(RouteId(0))
-    }
-
-    /// Behind the same box on the reverse route: boxes stand there in the opposite order.
-    fn position_back(&self, passage: Passage) -> u32 {
-        let boxes = |route| {
-            let places = self.places_of(route);
-            places.filter(|(_, place)| matches!(place, Place::Box(_))).map(|(at, _)| at)
-        };
-        let route = passage.route();
-        let behind = boxes(route).filter(|&at| at > passage.position).count();
-        boxes(route.reverse()).nth(behind).map_or(passage.position, |at| at) + 1
-    }
-
-    /// The places of a route with their positions, without the end.
-    fn places_of(&self, route: RouteId) -> impl Iterator<Item = (u32, Place)> {
-        let start = self.starts.get(route.0 as usize).map_or(self.tape.len() as u32, |&at| at);
-        let places = self.tape[start as usize..].iter().copied();
-        (start..).zip(places).take_while(|(_, place)| !matches!(place, Place::End(_)))
     }
 }
 
