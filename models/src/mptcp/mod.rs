@@ -121,7 +121,7 @@ impl Default for SocketOptions {
             scheduler: scheduler::Name::Default,
             rcvbuf: None,
             sndbuf: None,
-            nodelay: true,
+            nodelay: false,
         }
     }
 }

@@ -48,7 +48,6 @@ impl Connection {
 
     /// Whatever a segment did to the subflow's life.
     fn after_segment(&mut self, env: &mut Env<'_>, index: usize) {
-        self.maybe_expand_sndbuf(env, index);
         self.push_pending(env);
         self.check_subflow_state(env, index);
     }

@@ -39,6 +39,7 @@ impl Connection {
                 if let Some(segment) = self.poll_subflow(env, index) {
                     return Some((index, segment));
                 }
+                self.maybe_expand_sndbuf(env, index);
             }
             self.ready &= !(1 << bit);
         }

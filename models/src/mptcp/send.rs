@@ -12,7 +12,7 @@ use crate::tcp::TcpConfig;
 /// of 32 KiB less its bookkeeping (`mptcp_carve_data_frag`).
 pub(super) const FRAGMENT: u64 = 32_768 - 64;
 /// Memory that one full segment takes in a send buffer (`tcp_sndbuf_expand`).
-const MEMORY_PER_SEGMENT: u32 = 4_352;
+const MEMORY_PER_SEGMENT: u32 = 2_304;
 /// Memory of a socket buffer that holds no data.
 const SKB_MEMORY: u64 = 1_280;
 /// Segments that leave as one buffer, typically.
@@ -312,13 +312,11 @@ impl Connection {
         self.tx.sndbuf = self.tx.sndbuf.max(total.saturating_add(base));
     }
 
-    /// Grows the buffer of a subflow that could send more than it holds
-    /// (`tcp_should_expand_sndbuf`).
+    /// Grows the buffer of a subflow whose window is not full although the writer waits for room
+    /// (`tcp_check_space`, `tcp_should_expand_sndbuf`).
     pub(super) fn maybe_expand_sndbuf(&mut self, env: &Env<'_>, index: usize) {
         let window = &self.windows[index];
-        let unsent = self.subs[index].tcp.unsent_bytes(window.snd_nxt);
-        let room = window.cwnd.saturating_sub(window.in_flight());
-        if unsent < room.saturating_mul(window.mss) {
+        if window.in_flight() < window.cwnd && window.can_send && self.writable() == 0 {
             self.update_sndbuf(env, index);
         }
     }

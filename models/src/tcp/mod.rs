@@ -312,6 +312,8 @@ pub struct Subflow {
     fin_sent: bool,
     /// The application sends small segments at once.
     nodelay: bool,
+    /// The number behind the last small segment sent (`snd_sml`).
+    small_sent: Seq,
     rtt: rtt::Rtt,
     rate: rate::Rate,
     recovery: recovery::Recovery,

@@ -53,6 +53,7 @@ impl Subflow {
             fin_queued: false,
             fin_sent: false,
             nodelay: offer.nodelay,
+            small_sent: offer.iss + 1,
             rtt: super::rtt::Rtt::default(),
             rate: super::rate::Rate::default(),
             recovery: super::recovery::Recovery::default(),

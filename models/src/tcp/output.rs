@@ -280,7 +280,7 @@ impl Subflow {
             return None;
         }
         let last = left == len && self.tx.sends_last_chunk();
-        if len < mss && last && !self.nodelay && cx.w().packets_out > 0 && !self.fin_queued {
+        if len < mss && last && self.nagle_holds(cx) {
             return None;
         }
         if self.burst.quota == 0 {
@@ -291,6 +291,14 @@ impl Subflow {
         }
         self.burst.quota = self.burst.quota.saturating_sub(1);
         Some(self.send_new(cx, chunk, len, last, left == len))
+    }
+
+    /// A small segment waits while another small one is unacknowledged (RFC 896 with Minshall's
+    /// change; `tcp_nagle_check`).
+    fn nagle_holds(&self, cx: &Cx<'_>) -> bool {
+        let w = cx.window();
+        let small_one_out = self.small_sent.after(w.snd_una);
+        !self.nodelay && !self.fin_queued && w.packets_out > 0 && small_one_out
     }
 
     /// Decides how much may leave in one burst; false to wait for more room
@@ -369,6 +377,9 @@ impl Subflow {
         }
         let offset = u64::from(seq - chunk.seq);
         segment.payload = crate::payload::Payload::pattern(chunk.stream + offset, len);
+        if len < self.current_mss() {
+            self.small_sent = seq + len;
+        }
         self.note_sent(cx, seq, len, fin);
         self.totals.data_segs_out += 1;
         self.totals.bytes_sent += u64::from(len);
