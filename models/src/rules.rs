@@ -51,8 +51,10 @@ pub enum WindowFromSpace {
 pub struct Rules {
     /// The line.
     pub stack: Stack,
-    /// Length of a timer tick: 1 s / `CONFIG_HZ` of the kernels the rules were measured on.
+    /// Length of a timer tick: 1 s / `hz`.
     pub tick: Span,
+    /// Timer ticks per second: `CONFIG_HZ` of the kernels the rules were measured on.
+    pub hz: u32,
     /// `tcp_syn_linear_timeouts` exists (6.5); before, SYN timeouts double at once.
     pub syn_linear_timeouts: u8,
     /// See [`WindowFromSpace`].
@@ -64,17 +66,13 @@ impl Rules {
     pub fn sysctl_defaults(&self) -> Sysctl {
         Sysctl { tcp_syn_linear_timeouts: self.syn_linear_timeouts, ..Sysctl::default() }
     }
-
-    /// Timer ticks per second.
-    pub const fn hz(&self) -> u32 {
-        (1_000_000_000_000 / self.tick.as_ps()) as u32
-    }
 }
 
 /// Linux 6.18.
 pub const UPSTREAM: Rules = Rules {
     stack: Stack::Upstream,
     tick: Span::from_ms(4),
+    hz: 250,
     syn_linear_timeouts: 4,
     window_from_space: WindowFromSpace::MeasuredRatio,
 };
@@ -83,6 +81,7 @@ pub const UPSTREAM: Rules = Rules {
 pub const OUT_OF_TREE: Rules = Rules {
     stack: Stack::OutOfTree,
     tick: Span::from_ms(1),
+    hz: 1_000,
     syn_linear_timeouts: 0,
     window_from_space: WindowFromSpace::AdvWinScale,
 };

@@ -113,25 +113,26 @@ impl App {
         }
     }
 
-    /// Reads what can be read and takes one step more: one call of the socket. True if there may
-    /// be something to send now; then call again when it is sent, for a real application too
-    /// makes its next call after the kernel has sent what the last one caused.
+    /// Reads what can be read and takes one step more: one call of the socket. True if it wrote or
+    /// closed; then call again when what that caused is sent, for a real application too makes its
+    /// next call after the kernel has sent what the last one caused.
+    #[inline]
     pub fn progress(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
         if self.done || connection.state() == MetaState::Opening {
             self.note_failure(connection, env);
             return false;
         }
-        let read = self.receive(connection, env);
+        self.receive(connection, env);
         let acted = match self.role {
             Role::Bulk { .. } => self.progress_bulk(connection, env),
             Role::Request { .. } => self.progress_request(connection, env),
             Role::Respond { .. } => self.progress_respond(connection, env),
         };
         self.note_failure(connection, env);
-        read || acted
+        acted
     }
 
-    fn receive(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+    fn receive(&mut self, connection: &mut Connection, env: &mut Env<'_>) {
         let mut any = false;
         while let Some(payload) = connection.read() {
             self.ledger.received(env.now, &payload);
@@ -143,7 +144,6 @@ impl App {
         if connection.at_end() {
             self.ledger.ended(env.now);
         }
-        any
     }
 
     /// Writes towards stream offset `end`; true if something was taken.

@@ -65,10 +65,11 @@ struct HyStart {
 
 impl Cubic {
     fn state(&mut self, flow: &Flow<'_>) -> &mut State {
-        if self.subflows.len() <= flow.me {
-            self.subflows.resize_with(flow.me + 1, State::default);
+        let me = flow.me();
+        if self.subflows.len() <= me {
+            self.subflows.resize_with(me + 1, State::default);
         }
-        &mut self.subflows[flow.me]
+        &mut self.subflows[me]
     }
 }
 
@@ -288,7 +289,7 @@ mod tests {
         let mut cubic = Cubic::default();
         let mut windows = [Window::new(cwnd, Seq(0))];
         windows[0].is_cwnd_limited = true;
-        let mut flow = Flow { windows: &mut windows, me: 0, clock: clock(0) };
+        let mut flow = Flow::new(&mut windows, 0, clock(0));
         cubic.init(&mut flow);
         let ssthresh = cubic.ssthresh(&mut flow);
         windows[0].ssthresh = ssthresh;
@@ -309,7 +310,7 @@ mod tests {
         let mut reached = None;
         for round in 1..200 {
             for _ in 0..windows[0].cwnd {
-                let mut flow = Flow { windows: &mut windows, me: 0, clock: clock(round * rtt_ms) };
+                let mut flow = Flow::new(&mut windows, 0, clock(round * rtt_ms));
                 cubic.cong_avoid(&mut flow, 1);
             }
             if windows[0].cwnd >= 999 && reached.is_none() {
@@ -325,7 +326,7 @@ mod tests {
     fn a_lower_peak_gives_way() {
         let (mut cubic, mut windows) = after_loss_at(1_000);
         windows[0].cwnd = 800;
-        let mut flow = Flow { windows: &mut windows, me: 0, clock: clock(1) };
+        let mut flow = Flow::new(&mut windows, 0, clock(1));
         cubic.ssthresh(&mut flow);
         assert_eq!(cubic.subflows[0].last_max_cwnd, 800 * (1024 + 717) / 2048);
     }
@@ -335,7 +336,7 @@ mod tests {
         let mut cubic = Cubic::default();
         let mut windows = [Window::new(20, Seq(0))];
         let sample = |rtt_us| AckSample { pkts_acked: 1, rtt_us: Some(rtt_us) };
-        let mut flow = Flow { windows: &mut windows, me: 0, clock: clock(0) };
+        let mut flow = Flow::new(&mut windows, 0, clock(0));
         cubic.init(&mut flow);
         flow.clock = clock(50);
         cubic.pkts_acked(&mut flow, sample(50_000));

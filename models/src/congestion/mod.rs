@@ -182,18 +182,60 @@ impl Clock {
 /// The windows of a connection and the subflow that a call is about.
 #[derive(Debug)]
 pub struct Flow<'a> {
-    /// All windows, in the order the subflows were created.
-    pub windows: &'a mut [Window],
-    /// Index of the subflow concerned.
-    pub me: usize,
+    older: &'a mut [Window],
+    own: &'a mut Window,
+    newer: &'a mut [Window],
     /// Now.
     pub clock: Clock,
 }
 
-impl Flow<'_> {
+impl<'a> Flow<'a> {
+    /// A call about `windows[me]`, which must exist.
+    pub fn new(windows: &'a mut [Window], me: usize, clock: Clock) -> Self {
+        let (older, rest) = windows.split_at_mut(me);
+        let (own, newer) = rest.split_at_mut(1);
+        Self { older, own: &mut own[0], newer, clock }
+    }
+
+    /// The same for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Flow<'_> {
+        Flow {
+            older: &mut *self.older,
+            own: &mut *self.own,
+            newer: &mut *self.newer,
+            clock: self.clock,
+        }
+    }
+
+    /// Index of the subflow concerned, in order of creation.
+    pub const fn me(&self) -> usize {
+        self.older.len()
+    }
+
     /// The window concerned.
-    pub fn window(&mut self) -> &mut Window {
-        &mut self.windows[self.me]
+    pub const fn window(&mut self) -> &mut Window {
+        self.own
+    }
+
+    /// The window concerned, to look at.
+    pub const fn view(&self) -> &Window {
+        self.own
+    }
+
+    /// All windows of the connection, in the order the subflows were created.
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Window> + Clone {
+        let own: &Window = self.own;
+        self.older.iter().chain(std::iter::once(own)).chain(self.newer.iter())
+    }
+
+    /// The number of subflows there have been.
+    pub const fn len(&self) -> usize {
+        self.older.len() + 1 + self.newer.len()
+    }
+
+    /// Never: there is at least the subflow concerned.
+    pub const fn is_empty(&self) -> bool {
+        false
     }
 }
 

@@ -35,7 +35,7 @@ mod tests {
     fn grow(window: &mut Window, acks: u32) {
         let mut windows = [window.clone()];
         for _ in 0..acks {
-            let mut flow = Flow { windows: &mut windows, me: 0, clock: Clock { us: 0, hz: 250 } };
+            let mut flow = Flow::new(&mut windows, 0, Clock { us: 0, hz: 250 });
             Reno.cong_avoid(&mut flow, 1);
         }
         *window = windows[0].clone();

@@ -344,7 +344,7 @@ impl World {
                 self.finished += 1;
                 out.request_stop();
             }
-            if !acted {
+            if !acted && !actor.connection.has_output() {
                 let due = actor.connection.due().min(actor.app.due());
                 out.set_due(number + 1, due);
                 return;

@@ -280,8 +280,11 @@ macro_rules! cx {
             mib: &mut *$env.mib,
             log: &mut *$env.log,
             congestion: &mut $connection.congestion,
-            windows: &mut $connection.windows,
-            me: $index,
+            flow: crate::congestion::Flow::new(
+                &mut $connection.windows,
+                $index,
+                crate::congestion::Clock { us: $env.now.as_us(), hz: $env.config.rules.hz },
+            ),
             space: $connection.rx.space,
         }
     };
@@ -413,6 +416,11 @@ impl Connection {
     }
 
     // ---- D: outputs ----------------------------------------------------------------------
+
+    /// True if [`Connection::poll_segment`] may have something.
+    pub const fn has_output(&self) -> bool {
+        self.ready != 0
+    }
 
     /// When [`Connection::on_timer`] wants to be called.
     pub fn due(&self) -> Time {

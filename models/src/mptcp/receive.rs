@@ -235,8 +235,9 @@ impl Connection {
         self.adjust_receive_buffer(env);
         for index in 0..self.subs.len() {
             let sub = &mut self.subs[index];
-            sub.tcp.after_read(&mut cx!(self, env, index));
-            self.mark_ready(index);
+            if sub.tcp.after_read(&mut cx!(self, env, index)) {
+                self.mark_ready(index);
+            }
         }
         // Data that waited for room in the buffer may move up.
         if self.is_mptcp() {

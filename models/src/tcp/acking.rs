@@ -233,17 +233,17 @@ impl Subflow {
     }
 
     /// The application read: acknowledge if that opens the window or was waited for
-    /// (`tcp_cleanup_rbuf`).
-    pub fn after_read(&mut self, cx: &mut Cx<'_>) {
+    /// (`tcp_cleanup_rbuf`). True if an ACK is to leave.
+    pub fn after_read(&mut self, cx: &mut Cx<'_>) -> bool {
         if !self.state.can_receive() {
-            return;
+            return false;
         }
         if self.acks.scheduled {
             let behind = self.rx.rcv_nxt - self.rx.rcv_wup;
             let waited = self.acks.pushed_twice || (self.acks.pushed && !self.acks.pingpong);
             if behind > u32::from(self.rx.rcv_mss) || (waited && cx.space.used == 0) {
                 self.wants.ack = true;
-                return;
+                return true;
             }
         }
         let current = self.rx.remaining_window();
@@ -251,8 +251,10 @@ impl Subflow {
             let window = self.rx.selectable_window(cx.space, self.negotiated.rcv_wscale);
             if window > 0 && window >= 2 * current {
                 self.wants.ack = true;
+                return true;
             }
         }
+        false
     }
 
     /// An acknowledgement is leaving, alone or on data (`tcp_event_ack_sent`).

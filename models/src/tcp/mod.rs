@@ -51,7 +51,7 @@ pub(crate) use self::window::initial_ratio;
 pub(crate) use self::timers::TickTimer;
 
 use crate::congestion::{
-    AckSample, CaEvent, CaState, Clock, Congestion, CongestionControl, Flow, Window,
+    AckSample, CaEvent, CaState, Congestion, CongestionControl, Flow, Window,
 };
 use crate::observe::event::{Event, EventLog};
 use crate::observe::mib::{Counter, Mib};
@@ -147,10 +147,8 @@ pub struct Cx<'a> {
     pub log: &'a mut EventLog,
     /// The congestion control of the connection.
     pub congestion: &'a mut Congestion,
-    /// The windows of all subflows of the connection.
-    pub windows: &'a mut [Window],
-    /// Which of them is this subflow's.
-    pub me: usize,
+    /// The windows of all subflows of the connection, seen from this subflow.
+    pub flow: Flow<'a>,
     /// The receive buffer that limits the advertised window.
     pub space: Space,
 }
@@ -158,59 +156,48 @@ pub struct Cx<'a> {
 impl Cx<'_> {
     /// The subflow's window.
     fn window(&self) -> &Window {
-        &self.windows[self.me]
+        self.flow.view()
     }
 
     fn w(&mut self) -> &mut Window {
-        &mut self.windows[self.me]
+        self.flow.window()
     }
 
     fn sysctl(&self) -> &Sysctl {
         &self.config.sysctl
     }
 
-    fn clock(&self) -> Clock {
-        Clock { us: self.now.as_us(), hz: self.config.rules.hz() }
-    }
-
     fn event(&mut self, event: Event) {
-        self.log.push(self.now, self.me, event);
+        self.log.push(self.now, self.flow.me(), event);
     }
 
     fn ca_ssthresh(&mut self) -> u32 {
-        let clock = self.clock();
-        self.congestion.ssthresh(&mut Flow { windows: self.windows, me: self.me, clock })
+        self.congestion.ssthresh(&mut self.flow.reborrow())
     }
 
     fn ca_event(&mut self, event: CaEvent) {
-        let clock = self.clock();
-        self.congestion.cwnd_event(&mut Flow { windows: self.windows, me: self.me, clock }, event);
+        self.congestion.cwnd_event(&mut self.flow.reborrow(), event);
     }
 
     fn ca_set_state(&mut self, new: CaState) {
-        let clock = self.clock();
-        self.congestion.set_state(&mut Flow { windows: self.windows, me: self.me, clock }, new);
+        self.congestion.set_state(&mut self.flow.reborrow(), new);
         self.w().ca_state = new;
     }
 
     fn ca_cong_avoid(&mut self, acked: u32) {
-        let clock = self.clock();
-        self.congestion.cong_avoid(&mut Flow { windows: self.windows, me: self.me, clock }, acked);
+        self.congestion.cong_avoid(&mut self.flow.reborrow(), acked);
     }
 
     fn ca_pkts_acked(&mut self, sample: AckSample) {
-        let clock = self.clock();
-        self.congestion.pkts_acked(&mut Flow { windows: self.windows, me: self.me, clock }, sample);
+        self.congestion.pkts_acked(&mut self.flow.reborrow(), sample);
     }
 
     fn ca_undo_cwnd(&mut self) -> u32 {
-        let clock = self.clock();
-        self.congestion.undo_cwnd(&mut Flow { windows: self.windows, me: self.me, clock })
+        self.congestion.undo_cwnd(&mut self.flow.reborrow())
     }
 
     fn ca_init(&mut self) {
-        let clock = self.clock();
-        self.congestion.init(&mut Flow { windows: self.windows, me: self.me, clock });
+        self.congestion.init(&mut self.flow.reborrow());
     }
 }
 
