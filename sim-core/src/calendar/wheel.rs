@@ -16,7 +16,7 @@ const OUTER: usize = 128;
 const BUCKETS_PER_ACTOR: usize = 8;
 
 /// Entries a bucket of the inner wheel should hold, as a divisor: one in two buckets.
-const BUCKETS_PER_ENTRY: u64 = 2;
+const BUCKETS_PER_ENTRY: u64 = 4;
 
 /// Widths in powers of two: 16 ps to 18 s.
 const WIDTHS: std::ops::RangeInclusive<u32> = 4..=42;

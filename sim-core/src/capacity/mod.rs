@@ -50,8 +50,8 @@ impl Capacity {
     #[inline]
     pub(crate) fn serve(&self, start: Time, work: Work, progress: &mut Progress) -> Time {
         match self {
-            Self::Unlimited => start,
             Self::Fixed(rate) => start + work.time_at(*rate),
+            Self::Unlimited => start,
             Self::Steps(steps) => steps.finish(start, work),
             Self::Trace(trace) => trace.finish(start, work.bytes(), progress),
         }
@@ -97,6 +97,7 @@ impl Work {
         Bytes::new(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
 
+    #[inline]
     fn time_at(self, rate: Rate) -> Span {
         let rate = rate.as_bps();
         // Up to 2 MB the division fits in 64 bits, which is several times faster.

@@ -85,12 +85,12 @@ impl Link {
     }
 
     fn go_down<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
-        let busy = self.sending.take();
-        if let Some(ticket) = busy {
+        if let Some(ticket) = self.sending.take() {
             self.drop_waiting(Cause::Down, now, ticket, shared);
-        }
-        while let Some(waiting) = self.queue.drain() {
-            self.drop_waiting(Cause::Down, now, waiting.ticket, shared);
+            while let Some(waiting) = self.queue.drain() {
+                self.drop_waiting(Cause::Down, now, waiting.ticket, shared);
+            }
+            self.begin(now, shared);
         }
         while let Some(flying) = self.pipe.pop_front() {
             self.aside.incidents.dropped(Cause::Down).add(flying.ticket.len());
@@ -98,6 +98,5 @@ impl Link {
             shared.note(Point::Dropped(Cause::Down), now, self.id, &flying.ticket);
             shared.pool.discard(flying.ticket);
         }
-        self.begin(now, shared);
     }
 }

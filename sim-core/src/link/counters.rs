@@ -55,8 +55,6 @@ pub struct Traffic {
     pub delivered: Count,
     /// The largest backlog so far, packets and bytes each.
     pub max_backlog: Backlog,
-    /// How long the link has been sending.
-    pub busy: Span,
 }
 
 /// What only some packets count.

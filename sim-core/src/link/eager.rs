@@ -75,6 +75,8 @@ struct Eager {
     last_arrival: Time,
     shared: Shared<TestPacket>,
     counters: Counters,
+    /// The time of all transmissions that are over.
+    busy: Span,
     departures: Vec<(Time, TestPacket)>,
 }
 
@@ -95,6 +97,7 @@ impl Eager {
             last_arrival: Time::ZERO,
             shared: Shared { trace: Trace::all(Points::ALL), ..Shared::default() },
             counters: Counters::default(),
+            busy: Span::ZERO,
             departures: Vec::new(),
             config,
         }
@@ -216,7 +219,7 @@ impl Eager {
         let (ticket, _) = self.service.take().unwrap();
         self.leave(&ticket);
         self.counters.traffic.sent.add(ticket.len());
-        self.counters.traffic.busy += self.now - self.service_since;
+        self.busy += self.now - self.service_since;
         self.note(Point::Served, &ticket);
         match self.dice.throw(&ticket) {
             Fate::Lost => self.discard(Cause::Loss, ticket),
@@ -308,7 +311,9 @@ impl Eager {
         }
         self.backlog.packets += 1;
         self.backlog.bytes += ticket.len();
-        self.counters.traffic.note_backlog(self.backlog);
+        let most = &mut self.counters.traffic.max_backlog;
+        most.packets = most.packets.max(self.backlog.packets);
+        most.bytes = most.bytes.max(self.backlog.bytes);
         self.note(Point::Enqueued, &ticket);
         let waiting = Waiting { since: self.now, ticket };
         self.queue.push(waiting, |ticket| self.shared.pool.flow(ticket));
@@ -364,7 +369,7 @@ impl Eager {
 
     fn go_down(&mut self) {
         if let Some((ticket, _)) = self.service.take() {
-            self.counters.traffic.busy += self.now - self.service_since;
+            self.busy += self.now - self.service_since;
             self.leave(&ticket);
             self.discard(Cause::Down, ticket);
         }
@@ -397,8 +402,8 @@ pub(super) fn run_eager(config: LinkConfig, steps: &[Step], end: Span) -> Outcom
         }
     }
     let records = link.shared.trace.records();
-    let Eager { departures, mut counters, backlog, .. } = link;
+    let Eager { departures, counters, backlog, .. } = link;
     let current = link.service.map_or(Span::ZERO, |_| link.now - link.service_since);
-    let busy = std::mem::take(&mut counters.traffic.busy) + current;
+    let busy = link.busy + current;
     Outcome { departures, records, counters, backlog, busy }
 }

@@ -202,8 +202,7 @@ impl Link {
         let Incidents { dropped_queue, dropped_aqm, lost, duplicated, .. } = *incidents;
         let sent = offered.without(&[dropped_queue, dropped_aqm, dropped_waiting, waiting]);
         let delivered = sent.plus(duplicated).without(&[lost, *dropped_flying, flying]);
-        let Tally { max_backlog, busy, .. } = self.tally;
-        let traffic = Traffic { offered, sent, delivered, max_backlog, busy };
+        let traffic = Traffic { offered, sent, delivered, max_backlog: self.tally.max_backlog };
         Counters { traffic, incidents: *incidents }
     }
 
@@ -311,8 +310,16 @@ impl Link {
     }
 
     /// Does all that has happened up to and including `now`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn catch_up<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
+        if self.finish <= now {
+            self.complete_until(now, shared);
+        }
+    }
+
+    /// The greater part of packets are popped in time, so this stays out of their way.
+    #[inline(never)]
+    fn complete_until<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
         while self.finish <= now
             && let Some(ticket) = self.sending.take()
         {
@@ -322,7 +329,7 @@ impl Link {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn admit<P: Packet>(
         &mut self,
         now: Time,
@@ -345,7 +352,7 @@ impl Link {
     }
 
     /// Begins the transmission of the next packet, if one waits.
-    #[inline(always)]
+    #[inline]
     fn begin<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
         while let Some((waiting, verdict)) =
             self.queue.next(now, self.backlog, |ticket| shared.pool.mark_ce(ticket))
@@ -368,7 +375,7 @@ impl Link {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn transmit(&mut self, now: Time, ticket: Ticket) {
         let work = Work::of(ticket.len());
         self.finish = self.capacity.serve(now, work, &mut self.aside.progress);
@@ -378,7 +385,7 @@ impl Link {
     }
 
     /// Ends a transmission: the packet meets its fate.
-    #[inline(always)]
+    #[inline]
     fn complete<P: Packet>(&mut self, now: Time, ticket: Ticket, shared: &mut Shared<P>) {
         self.count_sent(now, &ticket, shared);
         match &mut self.dice {
@@ -418,7 +425,7 @@ impl Link {
     }
 
     /// Puts a packet on its way, behind all that arrive no later.
-    #[inline(always)]
+    #[inline]
     fn launch(&mut self, arrival: Time, ticket: Ticket) {
         let arrival = self.in_order(arrival);
         self.pipe.push_back(Flying { arrival, ticket });

@@ -45,9 +45,7 @@ fn run_lazy(config: LinkConfig, steps: &[Step], end: Span) -> Outcome {
         traffic.offered.packets + incidents.duplicated.packets,
         traffic.delivered.packets + incidents.dropped_packets() + under_way as u64
     );
-    let (records, mut counters) = (shared.trace.records(), link.counters());
-    // It contains the transmission under way up to its last change of rate.
-    counters.traffic.busy = Span::ZERO;
+    let (records, counters) = (shared.trace.records(), link.counters());
     let (backlog, busy) = (link.backlog(), link.busy(now));
     Outcome { departures, records, counters, backlog, busy }
 }

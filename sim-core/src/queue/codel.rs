@@ -77,7 +77,6 @@ pub(super) struct State {
 }
 
 impl State {
-    #[inline(never)]
     pub(super) fn serve(
         &mut self,
         config: &CodelConfig,
@@ -163,6 +162,14 @@ impl Codel {
         config.check()?;
         Ok(Self { config, state: State::default() })
     }
+
+    pub(super) fn run_empty(&mut self) {
+        self.state.run_empty();
+    }
+
+    pub(super) fn set_limit(&mut self, limit: Limit) {
+        self.config.limit = limit;
+    }
 }
 
 impl Discipline for Codel {
@@ -176,14 +183,6 @@ impl Discipline for Codel {
 
     fn serve(&mut self, departure: &Departure, mark: impl FnOnce() -> bool) -> Verdict {
         self.state.serve(&self.config, departure, mark)
-    }
-
-    fn run_empty(&mut self) {
-        self.state.run_empty();
-    }
-
-    fn set_limit(&mut self, limit: Limit) {
-        self.config.limit = limit;
     }
 }
 

@@ -83,7 +83,6 @@ impl FqCodel {
         self.config.limit = limit;
     }
 
-    #[inline(never)]
     pub(super) fn push(&mut self, waiting: Waiting, flow: u64) {
         let index = self.queue_of(flow);
         let quantum = self.quantum();
@@ -115,7 +114,6 @@ impl FqCodel {
         self.take_from(index)
     }
 
-    #[inline(never)]
     pub(super) fn next(
         &mut self,
         now: Time,

@@ -107,6 +107,16 @@ pub enum QueueConfig {
 impl QueueConfig {
     /// A drop-tail queue that holds everything.
     pub const UNLIMITED: Self = Self::DropTail { limit: Limit::NONE };
+
+    /// The largest backlog.
+    pub fn limit(&self) -> Limit {
+        match self {
+            Self::DropTail { limit } | Self::EcnThreshold { limit, .. } => *limit,
+            Self::Red(config) => config.limit,
+            Self::Codel(config) => config.limit,
+            Self::FqCodel(config) => config.limit,
+        }
+    }
 }
 
 /// What is wrong with the parameters of a queue.
@@ -170,23 +180,15 @@ pub(crate) struct Departure {
     pub(crate) behind: Bytes,
 }
 
-/// Decisions about the packets of one first-in-first-out queue.
+/// What decides who enters a queue and, where it matters, who is still served.
 ///
 /// `mark` marks the packet, or answers false if it is not ECN-capable.
-pub(crate) trait Discipline {
+trait Discipline {
     fn admit(&mut self, arrival: &Arrival, mark: impl FnOnce() -> bool) -> Verdict;
 
     fn serve(&mut self, _: &Departure, _: impl FnOnce() -> bool) -> Verdict {
         Verdict::Pass
     }
-
-    /// The queue is found empty when the next transmission could begin.
-    fn run_empty(&mut self) {}
-
-    fn set_limit(&mut self, limit: Limit);
-
-    /// The mean rate of the link is now this (`None`: unlimited).
-    fn set_rate(&mut self, _: Option<Rate>) {}
 }
 
 #[derive(Clone, Debug)]
@@ -201,10 +203,6 @@ impl Discipline for DropTail {
         } else {
             Verdict::Drop(Cause::Queue)
         }
-    }
-
-    fn set_limit(&mut self, limit: Limit) {
-        self.limit = limit;
     }
 }
 
@@ -224,10 +222,6 @@ impl Discipline for EcnThreshold {
             Verdict::Pass
         }
     }
-
-    fn set_limit(&mut self, limit: Limit) {
-        self.limit = limit;
-    }
 }
 
 /// A packet that waits, and since when.
@@ -237,44 +231,23 @@ pub(crate) struct Waiting {
     pub(crate) ticket: Ticket,
 }
 
-/// First in, first out.
+/// The disciplines are a closed set, so that no packet pays for a call through a pointer.
 #[derive(Clone, Debug)]
-struct Fifo<D> {
-    discipline: D,
-    waiting: VecDeque<Waiting>,
-}
-
-impl<D> Fifo<D> {
-    fn new(discipline: D) -> Self {
-        Self { discipline, waiting: VecDeque::new() }
-    }
+enum Policy {
+    DropTail(DropTail),
+    EcnThreshold(Box<EcnThreshold>),
+    Red(Box<Red>),
+    Codel(Box<Codel>),
+    /// Has queues of its own.
+    FqCodel(Box<FqCodel>),
 }
 
 /// The packets that wait for one link.
 #[derive(Clone, Debug)]
-pub(crate) struct Queue(Kind);
-
-/// The disciplines are a closed set, so that no packet pays for a call through a pointer.
-#[derive(Clone, Debug)]
-enum Kind {
-    DropTail(Fifo<DropTail>),
-    Red(Box<Fifo<Red>>),
-    Codel(Box<Fifo<Codel>>),
-    EcnThreshold(Box<Fifo<EcnThreshold>>),
-    FqCodel(Box<FqCodel>),
-}
-
-/// Does the same with the queue in each variant.
-macro_rules! each {
-    ($queue:expr, $fifo:ident => $one:expr, $fair:ident => $other:expr) => {
-        match &mut $queue.0 {
-            Kind::DropTail($fifo) => $one,
-            Kind::Red($fifo) => $one,
-            Kind::Codel($fifo) => $one,
-            Kind::EcnThreshold($fifo) => $one,
-            Kind::FqCodel($fair) => $other,
-        }
-    };
+pub(crate) struct Queue {
+    /// First in, first out.
+    waiting: VecDeque<Waiting>,
+    policy: Policy,
 }
 
 impl Queue {
@@ -284,98 +257,110 @@ impl Queue {
         rate: Option<Rate>,
         stream: Stream,
     ) -> Result<Self, QueueError> {
-        let limited = |limit: Limit| match limit.count() {
-            0 => Err(QueueError::NoRoom),
-            _ => Ok(limit),
-        };
-        Ok(Self(match *config {
-            QueueConfig::DropTail { limit } => {
-                Kind::DropTail(Fifo::new(DropTail { limit: limited(limit)? }))
-            }
+        if config.limit().count() == 0 {
+            return Err(QueueError::NoRoom);
+        }
+        let policy = match *config {
+            QueueConfig::DropTail { limit } => Policy::DropTail(DropTail { limit }),
             QueueConfig::EcnThreshold { mark_above, limit } => {
-                let limit = limited(limit)?;
-                Kind::EcnThreshold(Box::new(Fifo::new(EcnThreshold { mark_above, limit })))
+                Policy::EcnThreshold(Box::new(EcnThreshold { mark_above, limit }))
             }
-            QueueConfig::Red(config) => {
-                limited(config.limit)?;
-                Kind::Red(Box::new(Fifo::new(Red::new(config, rate, stream)?)))
-            }
-            QueueConfig::Codel(config) => {
-                limited(config.limit)?;
-                Kind::Codel(Box::new(Fifo::new(Codel::new(config)?)))
-            }
+            QueueConfig::Red(config) => Policy::Red(Box::new(Red::new(config, rate, stream)?)),
+            QueueConfig::Codel(config) => Policy::Codel(Box::new(Codel::new(config)?)),
             QueueConfig::FqCodel(config) => {
-                limited(config.limit)?;
-                Kind::FqCodel(Box::new(FqCodel::new(config, stream)?))
+                Policy::FqCodel(Box::new(FqCodel::new(config, stream)?))
             }
-        }))
-    }
-
-    /// Whether a packet may enter.
-    #[inline(always)]
-    pub(crate) fn admit(&mut self, arrival: &Arrival, mark: impl FnOnce() -> bool) -> Verdict {
-        each!(self, fifo => fifo.discipline.admit(arrival, mark), _fair => Verdict::Pass)
-    }
-
-    /// Adds a packet that was admitted. `flow` is asked by fair queues only.
-    pub(crate) fn push(&mut self, waiting: Waiting, flow: impl FnOnce(&Ticket) -> u64) {
-        each!(self, fifo => fifo.waiting.push_back(waiting), fair => {
-            let flow = flow(&waiting.ticket);
-            fair.push(waiting, flow);
-        });
+        };
+        Ok(Self { waiting: VecDeque::new(), policy })
     }
 
     /// True if arrivals can push others out.
     pub(crate) fn is_fair(&self) -> bool {
-        matches!(self.0, Kind::FqCodel(_))
+        matches!(self.policy, Policy::FqCodel(_))
     }
 
     /// True if a packet that finds the link idle need not go through the queue: it would be served
     /// at once, and no state depends on that.
     pub(crate) fn lets_pass(&self) -> bool {
-        !matches!(self.0, Kind::Codel(_) | Kind::FqCodel(_))
+        !matches!(self.policy, Policy::Codel(_) | Policy::FqCodel(_))
+    }
+
+    /// Whether a packet may enter.
+    pub(crate) fn admit(&mut self, arrival: &Arrival, mark: impl FnOnce() -> bool) -> Verdict {
+        match &mut self.policy {
+            Policy::DropTail(policy) => policy.admit(arrival, mark),
+            Policy::EcnThreshold(policy) => policy.admit(arrival, mark),
+            Policy::Red(policy) => policy.admit(arrival, mark),
+            Policy::Codel(policy) => policy.admit(arrival, mark),
+            Policy::FqCodel(_) => Verdict::Pass,
+        }
+    }
+
+    /// Adds a packet that was admitted. `flow` is asked by fair queues only.
+    pub(crate) fn push(&mut self, waiting: Waiting, flow: impl FnOnce(&Ticket) -> u64) {
+        if let Policy::FqCodel(fair) = &mut self.policy {
+            let flow = flow(&waiting.ticket);
+            fair.push(waiting, flow);
+        } else {
+            self.waiting.push_back(waiting);
+        }
     }
 
     /// Takes out the packet that has to go because `backlog` exceeds the limit, where the arrival
     /// itself was not turned away.
     pub(crate) fn evict(&mut self, backlog: Backlog) -> Option<Waiting> {
-        match &mut self.0 {
-            Kind::FqCodel(fair) => fair.evict(backlog),
+        match &mut self.policy {
+            Policy::FqCodel(fair) => fair.evict(backlog),
             _ => None,
         }
     }
 
     /// Takes the packet whose turn it is at `now`, and what becomes of it.
-    #[inline(always)]
     pub(crate) fn next(
         &mut self,
         now: Time,
         backlog: Backlog,
         mark: impl FnOnce(&Ticket) -> bool,
     ) -> Option<(Waiting, Verdict)> {
-        each!(self, fifo => {
-            let Some(waiting) = fifo.waiting.pop_front() else {
-                fifo.discipline.run_empty();
-                return None;
-            };
-            let behind = backlog.bytes - waiting.ticket.len();
-            let departure = Departure { now, waited: now - waiting.since, behind };
-            let verdict = fifo.discipline.serve(&departure, || mark(&waiting.ticket));
-            Some((waiting, verdict))
-        }, fair => fair.next(now, mark))
+        match &mut self.policy {
+            Policy::FqCodel(fair) => fair.next(now, mark),
+            Policy::Codel(codel) => {
+                let Some(waiting) = self.waiting.pop_front() else {
+                    codel.run_empty();
+                    return None;
+                };
+                let behind = backlog.bytes - waiting.ticket.len();
+                let departure = Departure { now, waited: now - waiting.since, behind };
+                let verdict = codel.serve(&departure, || mark(&waiting.ticket));
+                Some((waiting, verdict))
+            }
+            _ => Some((self.waiting.pop_front()?, Verdict::Pass)),
+        }
     }
 
     /// Empties the queue without asking the discipline.
     pub(crate) fn drain(&mut self) -> Option<Waiting> {
-        each!(self, fifo => fifo.waiting.pop_front(), fair => fair.drain())
+        match &mut self.policy {
+            Policy::FqCodel(fair) => fair.drain(),
+            _ => self.waiting.pop_front(),
+        }
     }
 
     pub(crate) fn set_limit(&mut self, limit: Limit) {
-        each!(self, fifo => fifo.discipline.set_limit(limit), fair => fair.set_limit(limit));
+        match &mut self.policy {
+            Policy::DropTail(policy) => policy.limit = limit,
+            Policy::EcnThreshold(policy) => policy.limit = limit,
+            Policy::Red(policy) => policy.set_limit(limit),
+            Policy::Codel(policy) => policy.set_limit(limit),
+            Policy::FqCodel(policy) => policy.set_limit(limit),
+        }
     }
 
+    /// The mean rate of the link is now this (`None`: unlimited).
     pub(crate) fn set_rate(&mut self, rate: Option<Rate>) {
-        each!(self, fifo => fifo.discipline.set_rate(rate), _fair => {});
+        if let Policy::Red(red) = &mut self.policy {
+            red.set_rate(rate);
+        }
     }
 }
 
@@ -393,7 +378,7 @@ mod tests {
         let mut queue = DropTail { limit: Limit::Packets(3) };
         assert_eq!(queue.admit(&arrival(2, 9_000, 1_500), || true), Verdict::Pass);
         assert_eq!(queue.admit(&arrival(3, 120, 40), || true), Verdict::Drop(Cause::Queue));
-        queue.set_limit(Limit::Bytes(Bytes::new(3_000)));
+        queue.limit = Limit::Bytes(Bytes::new(3_000));
         assert_eq!(queue.admit(&arrival(30, 1_500, 1_500), || true), Verdict::Pass);
         assert_eq!(queue.admit(&arrival(1, 1_501, 1_500), || true), Verdict::Drop(Cause::Queue));
     }

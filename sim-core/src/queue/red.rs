@@ -77,6 +77,14 @@ impl Red {
         Ok(red)
     }
 
+    pub(super) fn set_limit(&mut self, limit: Limit) {
+        self.config.limit = limit;
+    }
+
+    pub(super) fn set_rate(&mut self, rate: Option<Rate>) {
+        self.packet_time = rate.map_or(Span::ZERO, |rate| rate.time_for(self.config.mean_packet));
+    }
+
     fn update_average(&mut self, arrival: &Arrival) {
         if let Some(since) = arrival.idle_since {
             // As if small packets had arrived all the time and found the queue empty.
@@ -123,7 +131,6 @@ impl Red {
 }
 
 impl Discipline for Red {
-    #[inline(never)]
     fn admit(&mut self, arrival: &Arrival, mark: impl FnOnce() -> bool) -> Verdict {
         self.update_average(arrival);
         if !self.config.limit.admits(arrival.backlog, arrival.len) {
@@ -139,14 +146,6 @@ impl Discipline for Red {
         }
         let markable = self.config.ecn && self.average < self.config.max.count() as f64;
         if markable && mark() { Verdict::Marked } else { Verdict::Drop(Cause::Aqm) }
-    }
-
-    fn set_limit(&mut self, limit: Limit) {
-        self.config.limit = limit;
-    }
-
-    fn set_rate(&mut self, rate: Option<Rate>) {
-        self.packet_time = rate.map_or(Span::ZERO, |rate| rate.time_for(self.config.mean_packet));
     }
 }
 
