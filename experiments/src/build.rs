@@ -1,0 +1,286 @@
+//! A plan becomes a simulation.
+//!
+//! ```text
+//! links, paths ──► Net (a link per direction, a pair of routes per path)
+//! hosts ─────────► World (stacks, listeners, routing tables)      ──► Simulation
+//! timeline ──────► Timeline (links) and host changes
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use mptcpsim_core::capacity::Capacity;
+use mptcpsim_core::link::{LinkChange, LinkConfig};
+use mptcpsim_core::net::{Element, Net, NetBuilder, NetError, RouteId};
+use mptcpsim_core::rng::Seed;
+use mptcpsim_core::sim::{Simulation, SimulationError};
+use mptcpsim_core::time::Span;
+use mptcpsim_core::timeline::{Change as NetChange, Timeline};
+use mptcpsim_core::units::Bytes;
+use mptcpsim_models::app::AppSpec;
+use mptcpsim_models::host::{FlowStart, HostChange, HostConfig, Listener, Packet, World};
+use mptcpsim_models::mptcp::SocketOptions;
+use mptcpsim_models::path_manager::endpoints;
+use mptcpsim_models::scheduler;
+use mptcpsim_models::tcp::TcpConfig;
+use thiserror::Error;
+
+use crate::plan::{Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan};
+use crate::scenario::{App, AppDirection, EndpointFlag, Protocol, Scheduler, Table};
+
+/// The largest IP packet, as on Ethernet.
+const MTU: u16 = 1_500;
+/// The initial window (RFC 6928).
+const INITIAL_CWND: u32 = 10;
+
+/// Why a plan cannot be built.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The timeline.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+}
+
+/// The simulation of a plan at time zero, its flows waiting for their time.
+///
+/// Links are called like `wifi.up` and `wifi.down`.
+///
+/// # Errors
+/// If the engine refuses something that the check let pass.
+pub fn build(plan: &Plan) -> Result<Simulation<World>, BuildError> {
+    let seed = Seed(plan.seed);
+    let (net, routes) = network(plan).build(seed)?;
+    let log_events = plan.record.tables.contains(&Table::Events);
+    let configs = plan.hosts.iter().map(host).collect();
+    let mut world = World::new(configs, ends(plan), seed, log_events);
+    add_routes(&mut world, plan, &routes);
+    add_flows(&mut world, plan);
+    let timeline = timeline(plan, &net, &mut world);
+    let mut simulation = Simulation::new(net, timeline, world)?;
+    simulation.with_hosts(|world, out| world.start(out));
+    Ok(simulation)
+}
+
+/// The network before its random streams are seeded.
+struct Network {
+    builder: NetBuilder<Packet>,
+    routes: Vec<RouteId>,
+}
+
+impl Network {
+    fn build(self, seed: Seed) -> Result<(Net<Packet>, Vec<RouteId>), NetError> {
+        Ok((self.builder.build(seed)?, self.routes))
+    }
+}
+
+fn network(plan: &Plan) -> Network {
+    let mut builder = Net::builder();
+    let mut links = Vec::new();
+    for link in &plan.links {
+        let up = builder.link(link_name(&link.name, true), link.up.config.clone());
+        let down = builder.link(link_name(&link.name, false), link.down.config.clone());
+        links.push((up, down));
+    }
+    let switched = switched_interfaces(plan, &mut builder);
+    let mut routes = Vec::new();
+    for path in &plan.paths {
+        let [a, b] = path.ends.map(|end| switched.get(&end).copied());
+        let via = || path.via.iter().filter_map(|link| links.get(link.0));
+        let forward = a.map(|a| a.out).into_iter().chain(via().map(|link| link.0));
+        let forward = forward.chain(b.map(|b| b.into)).collect::<Vec<_>>();
+        let reverse = b.map(|b| b.out).into_iter().chain(via().rev().map(|link| link.1));
+        let reverse = reverse.chain(a.map(|a| a.into)).collect::<Vec<_>>();
+        routes.push(builder.route(&forward, &reverse));
+    }
+    Network { builder, routes }
+}
+
+/// The name of one direction of a link.
+pub(crate) fn link_name(link: &str, upwards: bool) -> String {
+    format!("{link}.{}", if upwards { "up" } else { "down" })
+}
+
+/// The two links that stand for an interface that goes up and down.
+#[derive(Clone, Copy)]
+struct Switched {
+    out: Element,
+    into: Element,
+}
+
+/// Links without rate and delay in front of the interfaces that the timeline switches: a link that is
+/// down loses packets, which is what an interface does.
+fn switched_interfaces(
+    plan: &Plan,
+    builder: &mut NetBuilder<Packet>,
+) -> BTreeMap<InterfaceId, Switched> {
+    let switched = plan.timeline.iter().filter_map(|timed| match timed.change {
+        Change::Interface { interface, .. } => Some(interface),
+        _ => None,
+    });
+    let mut add = |id| {
+        let config = || LinkConfig::new(Capacity::Unlimited, Span::ZERO);
+        let [out, into] = interface_names(plan, id).map(|name| builder.link(name, config()));
+        Switched { out, into }
+    };
+    switched.collect::<BTreeSet<_>>().into_iter().map(|id| (id, add(id))).collect()
+}
+
+fn interface_names(plan: &Plan, id: InterfaceId) -> [String; 2] {
+    let host = plan.hosts.get(id.host.0);
+    let interface = host.and_then(|host| host.interfaces.get(id.interface));
+    let name = |host: &HostPlan| host.name.clone();
+    let (host, interface) =
+        (host.map(name).unwrap_or_default(), interface.map_or("", |interface| &interface.name));
+    ["out", "in"].map(|way| format!("{host}.{interface}.{way}"))
+}
+
+/// The host at the end of each route.
+fn ends(plan: &Plan) -> Vec<u32> {
+    let number = |end: InterfaceId| u32::try_from(end.host.0).unwrap_or(u32::MAX);
+    plan.paths.iter().flat_map(|path| [number(path.ends[1]), number(path.ends[0])]).collect()
+}
+
+fn add_routes(world: &mut World, plan: &Plan, routes: &[RouteId]) {
+    for route in &plan.routes {
+        let (Some(path), Some(id)) = (plan.paths.get(route.path.0), routes.get(route.path.0))
+        else {
+            continue;
+        };
+        let [a, b] = path.ends.map(|end| end.host.0);
+        world.add_route(a, route.a, route.b, *id);
+        world.add_route(b, route.b, route.a, id.reverse());
+    }
+}
+
+fn host(plan: &HostPlan) -> HostConfig {
+    let addresses = plan.interfaces.iter().flat_map(|interface| {
+        interface.addresses.iter().map(|address| (interface.name.clone(), *address))
+    });
+    HostConfig {
+        name: plan.name.clone(),
+        tcp: TcpConfig {
+            sysctl: plan.sysctl.clone(),
+            rules: plan.stack.rules(),
+            mtu: MTU,
+            initial_cwnd: INITIAL_CWND,
+            quickack: false,
+            tso: true,
+        },
+        endpoints: endpoints::Config {
+            endpoints: plan.endpoints.iter().map(endpoint).collect(),
+            limits: endpoints::Limits {
+                subflows: plan.subflow_limit,
+                add_addr_accepted: plan.add_addr_accepted,
+            },
+        },
+        addresses: addresses.collect(),
+    }
+}
+
+fn endpoint(plan: &EndpointPlan) -> endpoints::Endpoint {
+    let has = |flag| plan.flags.contains(&flag);
+    endpoints::Endpoint {
+        id: plan.id,
+        addr: plan.address,
+        port: plan.port,
+        subflow: has(EndpointFlag::Subflow),
+        signal: has(EndpointFlag::Signal),
+        backup: has(EndpointFlag::Backup),
+        fullmesh: has(EndpointFlag::Fullmesh),
+    }
+}
+
+/// Flows, and a listener for each port: repetitions of a flow share theirs.
+fn add_flows(world: &mut World, plan: &Plan) {
+    let mut listening = BTreeSet::new();
+    for flow in &plan.flows {
+        let (client, server) = apps(&flow.app);
+        let number = world.add_flow(FlowStart {
+            at: flow.start,
+            client: flow.from.host.0,
+            from: flow.from.address,
+            to: SocketAddr::new(flow.to.address, flow.port),
+            options: socket(flow, &flow.from),
+            app: client,
+        });
+        if listening.insert((flow.to.host, flow.port)) {
+            let options = socket(flow, &flow.to);
+            let listener =
+                Listener { port: flow.port, addr: None, options, app: server, flow: number };
+            world.listen(flow.to.host.0, listener);
+        }
+    }
+}
+
+fn socket(flow: &FlowPlan, end: &FlowEnd) -> SocketOptions {
+    // The kernel doubles what SO_RCVBUF and SO_SNDBUF ask for, to account for its overhead.
+    let doubled = |bytes: Bytes| u32::try_from(bytes.get().saturating_mul(2)).unwrap_or(u32::MAX);
+    SocketOptions {
+        mptcp: flow.protocol == Protocol::Mptcp,
+        congestion_control: Some(end.congestion_control),
+        scheduler: match flow.scheduler {
+            Scheduler::Default => scheduler::Name::Default,
+        },
+        rcvbuf: end.receive_buffer.map(doubled),
+        sndbuf: end.send_buffer.map(doubled),
+        ..SocketOptions::default()
+    }
+}
+
+/// What the two ends of a flow do: the one that opens the connection first.
+fn apps(app: &App) -> (AppSpec, AppSpec) {
+    let (sender, direction) = match app {
+        App::Bulk { bytes, direction } => {
+            (AppSpec::Bulk { send: Some(*bytes), until: None, abort: false }, *direction)
+        }
+        App::Timed { duration, direction } => {
+            (AppSpec::Bulk { send: None, until: Some(*duration), abort: false }, *direction)
+        }
+        App::Request { count, request_bytes, response_bytes, think_time } => {
+            let (request, response) = (*request_bytes, *response_bytes);
+            let (count, think, delay) = (*count, *think_time, Span::ZERO);
+            let client = AppSpec::Request { request, response, count, think, delay };
+            return (client, AppSpec::Respond { request, response });
+        }
+    };
+    let receiver = AppSpec::Bulk { send: Some(Bytes::ZERO), until: None, abort: false };
+    match direction {
+        AppDirection::Download => (receiver, sender),
+        AppDirection::Upload => (sender, receiver),
+        AppDirection::Both => (sender.clone(), sender),
+    }
+}
+
+fn timeline(plan: &Plan, net: &Net<Packet>, world: &mut World) -> Timeline {
+    let mut timeline = Timeline::new();
+    for timed in &plan.timeline {
+        let mut link = |name: &str, change: &LinkChange| {
+            if let Some(link) = net.link_named(name) {
+                timeline.add(timed.at, NetChange::Link(link, change.clone()));
+            }
+        };
+        match &timed.change {
+            Change::Link { link: id, upwards, set } => {
+                let name = plan.links.get(id.0).map(|link| link_name(&link.name, *upwards));
+                link(&name.unwrap_or_default(), set);
+            }
+            Change::Interface { interface, up } => {
+                let change = LinkChange { up: Some(*up), ..LinkChange::default() };
+                interface_names(plan, *interface).iter().for_each(|name| link(name, &change));
+            }
+            Change::SetEndpoint(HostId(host), plan) => {
+                let change = HostChange::AddEndpoint { host: *host, endpoint: endpoint(plan) };
+                timeline.add(timed.at, NetChange::Host(world.add_change(change)));
+            }
+            Change::RemoveEndpoint(HostId(host), id) => {
+                let change = HostChange::RemoveEndpoint { host: *host, id: *id };
+                timeline.add(timed.at, NetChange::Host(world.add_change(change)));
+            }
+        }
+    }
+    timeline
+}

@@ -1,0 +1,190 @@
+//! Parse, don't validate: text becomes a [`Plan`], or a list of all its faults.
+//!
+//! ```text
+//! text ─► tree with places ─► overrides ─► shape ─► Scenario ─► Plan
+//!                                  every step reports its faults and goes on
+//! ```
+//!
+//! What one fault spoils is left out of later steps, so that nobody reads ten
+//! messages about one mistake.
+
+mod capacity;
+mod fault;
+mod flows;
+mod hosts;
+mod key;
+mod links;
+mod network;
+mod overrides;
+mod paths;
+mod queues;
+mod shape;
+mod source;
+mod sweep;
+mod timeline;
+mod tree;
+
+use std::collections::BTreeSet;
+
+use mptcpsim_core::time::Span;
+use mptcpsim_core::units::Bytes;
+
+use crate::plan::{Plan, RecordPlan};
+use crate::scenario::{Scenario, Table};
+
+pub use fault::{Fault, Faults, Problem};
+pub use key::KeyPath;
+pub use overrides::Override;
+pub use source::{Notation, Place, Source, Text};
+
+use tree::Node;
+
+/// More faults than anybody reads.
+const MAX_FAULTS: usize = 500;
+/// Longer than every experiment that ends in a lifetime.
+const MAX_DURATION: Span = Span::from_secs(30 * 24 * 3_600);
+/// More samples than fit into memory.
+const MAX_SAMPLES: u64 = 10_000_000;
+
+/// Reads a scenario, puts the values of `overrides` in, and works everything out.
+///
+/// # Errors
+/// All faults at once.
+pub fn check(source: &Source, overrides: &[Override]) -> Result<Plan, Faults> {
+    let mut tree = tree::read(source)?;
+    let mut report = Report::new(tree.clone());
+    for value in overrides {
+        value.apply(&mut tree, &mut report);
+    }
+    report.tree = tree.clone();
+    let original = tree.clone();
+    let plan = plan(&mut tree, source, &mut report);
+    if report.faults.is_empty() {
+        sweep::check(&original, source, &mut report);
+    }
+    match (Faults::from_all(report.faults), plan) {
+        (Err(faults), _) => Err(faults),
+        (Ok(()), Some(plan)) => Ok(plan),
+        (Ok(()), None) => Err(Faults::from(Fault::new(
+            Place::start_of(&source.text),
+            KeyPath::root(),
+            Problem::Syntax("this is no scenario".into()),
+        ))),
+    }
+}
+
+/// The plan that a tree describes; useless if `report` has faults afterwards.
+fn plan(tree: &mut Node, source: &Source, report: &mut Report) -> Option<Plan> {
+    shape::check(tree, report);
+    let scenario: Scenario = match serde_path_to_error::deserialize(tree.to_json()) {
+        Ok(scenario) => scenario,
+        Err(error) => {
+            let key = error.path().to_string().replace(['[', ']'], ".").replace("..", ".");
+            let key = KeyPath::parse(key.trim_matches('.')).unwrap_or_else(KeyPath::root);
+            report.fault(&key, Problem::Syntax(error.inner().to_string()));
+            return None;
+        }
+    };
+    let network = network::declare(&scenario, report);
+    let paths = paths::join(&scenario, &network, report);
+    let routes = paths::routes(&network, &paths);
+    let links = links::check(&network, &paths, source.folder.as_deref(), report);
+    let flows = flows::check(&scenario, &network, &paths, &routes, report);
+    let hosts = hosts::check(&scenario, &network, &flows, report);
+    let timeline = timeline::check(&scenario, &network, &paths, &hosts, report);
+    let flows = flows::finish(flows, &hosts);
+    let duration = duration(&scenario, report);
+    Some(Plan {
+        name: scenario.name.clone().unwrap_or_else(|| source.stem().to_owned()),
+        duration,
+        seed: scenario.seed.unwrap_or(1),
+        record: record(&scenario, duration, report),
+        sweep: scenario.sweep.clone(),
+        links,
+        hosts,
+        paths,
+        routes,
+        flows,
+        timeline,
+        scenario,
+    })
+}
+
+fn duration(scenario: &Scenario, report: &mut Report) -> Span {
+    let key = KeyPath::root().key("duration");
+    let duration = scenario.duration.unwrap_or(Span::from_secs(60));
+    if duration.is_zero() {
+        report.invalid(&key, "a run of no length", "write for example `duration = \"30 s\"`");
+    } else if duration > MAX_DURATION {
+        report.invalid(&key, "the run is longer than 30 days", "write a shorter time");
+    }
+    duration
+}
+
+fn record(scenario: &Scenario, duration: Span, report: &mut Report) -> RecordPlan {
+    let key = KeyPath::root().key("record").key("interval");
+    let record = &scenario.record;
+    let interval = record.interval.unwrap_or(Span::from_ms(100));
+    if interval.is_zero() {
+        report.invalid(&key, "samples need time between them", "write for example `\"100 ms\"`");
+    } else if duration <= MAX_DURATION && duration.as_ps() / interval.as_ps() > MAX_SAMPLES {
+        let what = format!("more than {MAX_SAMPLES} samples in {duration}");
+        report.invalid(&key, what, "write a longer time");
+    }
+    RecordPlan {
+        interval,
+        tables: record.tables.clone().unwrap_or_else(|| Table::ALL.into()),
+        pcap: record.pcap,
+        snap_length: record.snap_length.unwrap_or(Bytes::new(200)),
+    }
+}
+
+/// The faults found so far, and what they spoil.
+struct Report {
+    /// The tree as written: it knows all places.
+    tree: Node,
+    faults: Vec<Fault>,
+    spoilt: BTreeSet<KeyPath>,
+}
+
+impl Report {
+    fn new(tree: Node) -> Self {
+        Self { tree, faults: Vec::new(), spoilt: BTreeSet::new() }
+    }
+
+    /// The place of the value at `key`, or of what is around it.
+    fn place(&self, key: &KeyPath) -> Place {
+        self.tree.place_of(key)
+    }
+
+    /// Reports a fault of the value at `key`, unless an earlier fault explains it.
+    fn fault(&mut self, key: &KeyPath, problem: Problem) {
+        self.fault_at(self.place(key), key, problem);
+    }
+
+    fn fault_at(&mut self, place: Place, key: &KeyPath, problem: Problem) {
+        let fault = Fault::new(place, key.clone(), problem);
+        if !self.is_spoilt(key) && self.faults.len() < MAX_FAULTS && !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
+    fn invalid(&mut self, key: &KeyPath, what: impl Into<String>, help: impl Into<String>) {
+        self.fault(key, Problem::invalid(what, help));
+    }
+
+    /// Remembers that nothing can be said about `key` any more.
+    fn spoil(&mut self, key: KeyPath) {
+        self.spoilt.insert(key);
+    }
+
+    fn is_spoilt(&self, key: &KeyPath) -> bool {
+        self.spoilt.iter().any(|spoilt| key.is_within(spoilt))
+    }
+
+    /// Whether anything at or inside `key` was faulty, so that conclusions from it are idle.
+    fn is_doubtful(&self, key: &KeyPath) -> bool {
+        let inside = |other: &KeyPath| other.is_within(key) || key.is_within(other);
+        self.spoilt.iter().any(inside) || self.faults.iter().any(|fault| inside(&fault.key))
+    }
+}

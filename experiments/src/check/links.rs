@@ -1,0 +1,255 @@
+//! What each direction of a link is, once both halves of its description are laid over each other.
+
+use std::path::Path;
+
+use mptcpsim_core::impair::{self, Impairments};
+use mptcpsim_core::link::LinkConfig;
+use mptcpsim_core::time::Span;
+use mptcpsim_core::units::{Probability, Rate};
+
+use super::Report;
+use super::capacity;
+use super::fault::Problem;
+use super::key::KeyPath;
+use super::network::{DeclaredLink, Network};
+use super::queues;
+use crate::plan::{DirectionPlan, LinkId, LinkPlan, PathPlan};
+use crate::scenario::{Directions, Jitter, Loss, OneWay, PacketFilter};
+
+/// Faster than any interface there is.
+pub(super) const MAX_RATE: Rate = Rate::from_bps(10_000_000_000_000);
+/// Longer than any way on Earth, or to the Moon and back.
+const MAX_DELAY: Span = Span::from_secs(3_600);
+
+/// One direction of a link as described: what both have in common, and what differs in this one.
+#[derive(Clone, Copy)]
+pub(super) struct Side<'a> {
+    both: &'a OneWay,
+    own: Option<&'a OneWay>,
+    key: &'a KeyPath,
+    /// `up` or `down`, as in the scenario.
+    name: &'static str,
+}
+
+impl<'a> Side<'a> {
+    /// The `up` direction of a link.
+    pub(super) fn up(declared: &'a DeclaredLink) -> Self {
+        let DeclaredLink { link, key, .. } = declared;
+        Self { both: &link.both, own: link.up.as_ref(), key, name: "up" }
+    }
+
+    /// The `down` direction of a link.
+    pub(super) fn down(declared: &'a DeclaredLink) -> Self {
+        let DeclaredLink { link, key, .. } = declared;
+        Self { both: &link.both, own: link.down.as_ref(), key, name: "down" }
+    }
+
+    /// What `pick` finds in this direction, and the key it was written at.
+    pub(super) fn get<T>(
+        self,
+        field: &str,
+        pick: impl Fn(&'a OneWay) -> Option<&'a T>,
+    ) -> Option<(&'a T, KeyPath)> {
+        let own = self.own.and_then(&pick).map(|value| (value, self.key.key(self.name).key(field)));
+        own.or_else(|| pick(self.both).map(|value| (value, self.key.key(field))))
+    }
+
+    /// Propagation delay, zero if it is missing.
+    pub(super) fn delay(self) -> Span {
+        self.get("delay", |way| way.delay.as_ref()).map_or(Span::ZERO, |(delay, _)| *delay)
+    }
+}
+
+/// Both directions of every link.
+pub(super) fn check(
+    network: &Network,
+    paths: &[PathPlan],
+    folder: Option<&Path>,
+    report: &mut Report,
+) -> Vec<LinkPlan> {
+    let mut links = Vec::new();
+    for (index, declared) in network.links.iter().enumerate() {
+        let round_trip = longest_round_trip(network, paths, LinkId(index));
+        let mut plan = |side| direction(side, round_trip, folder, report);
+        let (up, down) = (plan(Side::up(declared)), plan(Side::down(declared)));
+        links.push(LinkPlan { name: declared.name.clone(), up, down });
+    }
+    links
+}
+
+/// The longest round trip without queueing of the paths that use a link.
+pub(super) fn longest_round_trip(network: &Network, paths: &[PathPlan], link: LinkId) -> Span {
+    let round_trip = |id: &LinkId| {
+        let declared = network.links.get(id.0);
+        declared.map_or(Span::ZERO, |link| Side::up(link).delay() + Side::down(link).delay())
+    };
+    let users = paths.iter().filter(|path| path.via.contains(&link));
+    let longest = users.map(|path| path.via.iter().map(round_trip).fold(Span::ZERO, |a, b| a + b));
+    longest.max().unwrap_or_else(|| round_trip(&link))
+}
+
+fn direction(
+    side: Side<'_>,
+    round_trip: Span,
+    folder: Option<&Path>,
+    report: &mut Report,
+) -> DirectionPlan {
+    let service = capacity::check(side, folder, report);
+    let delay = match side.get("delay", |way| way.delay.as_ref()) {
+        Some((delay, key)) => check_delay(*delay, &key, report),
+        None => missing(side, "delay", "delay = \"15 ms\"", report),
+    };
+    let loss = side.get("loss", |way| way.loss.as_ref());
+    let loss = loss.and_then(|(loss, key)| loss_in(side.name, loss, &key, report));
+    let jitter = side.get("jitter", |way| way.jitter.as_ref());
+    let jitter = jitter.map(|(jitter, key)| check_jitter(jitter, &key, report));
+    let duplication = side.get("duplication", |way| way.duplication.as_ref()).map(|found| *found.0);
+    let corruption = side.get("corruption", |way| way.corruption.as_ref()).map(|found| *found.0);
+    let queue = queues::resolve(side, service.nominal_rate, round_trip, report);
+    let described = OneWay {
+        rate: service.described,
+        delay: Some(delay),
+        queue: Some(queues::describe(&queue)),
+        loss: loss.clone(),
+        jitter: jitter.cloned(),
+        duplication,
+        corruption,
+        outages: service.outages,
+    };
+    let impairments = impairments(loss.as_ref(), jitter, duplication, corruption);
+    let config = LinkConfig { capacity: service.capacity, delay, queue, impairments, up: true };
+    DirectionPlan { config, described, trace: service.trace }
+}
+
+fn impairments(
+    loss: Option<&Loss>,
+    jitter: Option<&Jitter>,
+    duplication: Option<Probability>,
+    corruption: Option<Probability>,
+) -> Impairments {
+    let (jitter, reorder) = jitter.map(jitter_model).unwrap_or_default();
+    let (loss, loss_of) = loss.map(loss_model).unwrap_or_default();
+    Impairments {
+        loss,
+        loss_of,
+        jitter,
+        reorder,
+        duplicate: duplication.unwrap_or_default(),
+        corrupt: corruption.unwrap_or_default(),
+    }
+}
+
+/// The engine's model of a loss.
+pub(super) fn loss_model(loss: &Loss) -> (impair::Loss, impair::Filter) {
+    let survives = |loss: Probability| Probability::new(1.0 - loss.get()).unwrap_or_default();
+    let (model, filter) = match loss {
+        Loss::Bernoulli { probability, filter, .. } => {
+            (impair::Loss::Bernoulli { probability: *probability }, filter)
+        }
+        Loss::GilbertElliott {
+            good_to_bad,
+            bad_to_good,
+            loss_in_bad,
+            loss_in_good,
+            filter,
+            ..
+        } => {
+            let (h, k) = (survives(*loss_in_bad), survives(*loss_in_good));
+            (impair::Loss::GilbertElliott { p: *good_to_bad, r: *bad_to_good, h, k }, filter)
+        }
+        Loss::List { numbers, filter, .. } => (impair::Loss::Listed(numbers.clone()), filter),
+    };
+    let filter = match filter {
+        PacketFilter::All => impair::Filter::All,
+        PacketFilter::Data => impair::Filter::Data,
+    };
+    (model, filter)
+}
+
+/// The engine's model of a jitter, and whether packets may overtake each other.
+fn jitter_model(jitter: &Jitter) -> (impair::Jitter, bool) {
+    match *jitter {
+        Jitter::Uniform { max, reorder } => (impair::Jitter::Uniform { max }, reorder),
+        Jitter::Normal { mean, deviation, reorder } => {
+            (impair::Jitter::Normal { mean, deviation }, reorder)
+        }
+        Jitter::Exponential { mean, cap, reorder } => {
+            (impair::Jitter::Exponential { mean, cap }, reorder)
+        }
+    }
+}
+
+pub(super) fn missing<T: Default>(
+    side: Side<'_>,
+    field: &str,
+    example: &str,
+    report: &mut Report,
+) -> T {
+    let problem = Problem::Missing { key: field.to_owned(), example: example.to_owned() };
+    report.fault(&side.key.key(field), problem);
+    T::default()
+}
+
+/// Reports a delay that is too long to be meant.
+pub(super) fn check_delay(delay: Span, key: &KeyPath, report: &mut Report) -> Span {
+    if delay > MAX_DELAY {
+        report.invalid(key, format!("a delay of {delay} is absurd"), "write at most one hour");
+    }
+    delay
+}
+
+/// Reports a rate that carries nothing or more than any interface.
+pub(super) fn check_rate(rate: Rate, key: &KeyPath, report: &mut Report) -> Rate {
+    if rate.as_bps() == 0 {
+        let help = "use `outages`, or `up = false` in the timeline";
+        report.invalid(key, "a link of rate 0 carries nothing", help);
+    } else if rate > MAX_RATE {
+        let help = format!("write at most {MAX_RATE}");
+        report.invalid(key, format!("a rate of {rate} is absurd"), help);
+    }
+    rate
+}
+
+/// The loss of one direction, if the model is meant for it.
+pub(super) fn loss_in(side: &str, loss: &Loss, key: &KeyPath, report: &mut Report) -> Option<Loss> {
+    let here = match loss.direction() {
+        Directions::Both => true,
+        Directions::Up => side == "up",
+        Directions::Down => side == "down",
+    };
+    if !here {
+        let own_table = key.steps().iter().rev().nth(1).is_some_and(|step| step == side);
+        if own_table {
+            let what = format!("this is the `{side}` direction, but the loss is in the other one");
+            report.invalid(&key.key("direction"), what, "leave out `direction`");
+        }
+        return None;
+    }
+    if let Loss::List { numbers, .. } = loss {
+        let numbers_key = key.key("numbers");
+        if numbers.is_empty() {
+            report.invalid(&numbers_key, "no packet is named", "write for example `[10, 11]`");
+        }
+        if let Some(index) = numbers.iter().position(|number| *number == 0) {
+            let key = numbers_key.index(index);
+            report.invalid(&key, "there is no packet 0", "packets are counted from 1");
+        }
+    }
+    Some(loss.clone().in_its_direction())
+}
+
+fn check_jitter<'a>(jitter: &'a Jitter, key: &KeyPath, report: &mut Report) -> &'a Jitter {
+    let (name, largest) = match jitter {
+        Jitter::Uniform { max, .. } => ("max", *max),
+        Jitter::Normal { mean, deviation, .. } => ("deviation", *mean + *deviation),
+        Jitter::Exponential { mean, cap, .. } => {
+            if mean > cap {
+                let what = format!("the mean of {mean} is above the cap of {cap}");
+                report.invalid(&key.key("cap"), what, "write a longer cap");
+            }
+            ("cap", *cap)
+        }
+    };
+    check_delay(largest, &key.key(name), report);
+    jitter
+}

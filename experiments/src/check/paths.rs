@@ -1,0 +1,156 @@
+//! Paths join interfaces through links; routes say which path a pair of addresses uses.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::Report;
+use super::fault::Problem;
+use super::key::KeyPath;
+use super::network::{Network, path_name};
+use crate::plan::{HostId, InterfaceId, LinkId, PathId, PathPlan, Route};
+use crate::scenario::{Link, Path, Scenario};
+
+/// The paths of a scenario; faulty ones are reported and left out.
+pub(super) fn join(scenario: &Scenario, network: &Network, report: &mut Report) -> Vec<PathPlan> {
+    let key = KeyPath::root().key("paths");
+    if scenario.paths.is_empty() {
+        let help = "add a table `[[paths]]`, for example with `rate` and `delay`";
+        report.invalid(&key, "there is no path", help);
+    }
+    let mut paths = Vec::new();
+    let mut names = BTreeMap::new();
+    let mut joined = BTreeMap::new();
+    for (index, path) in scenario.paths.iter().enumerate() {
+        let key = key.index(index);
+        if report.is_spoilt(&key.key("between")) || report.is_spoilt(&key.key("via")) {
+            continue;
+        }
+        let ends = ends(path, index, network, &key, report);
+        let via = via(path, index, network, &key, report);
+        let (Some(ends), Some(via)) = (ends, via) else { continue };
+        let name = path_name(path, index);
+        if let Some(first) = names.insert(name.clone(), key.clone()) {
+            let what = format!("the path name `{name}`");
+            report.fault(&key.key("name"), Problem::Duplicate { what, first });
+        }
+        let [a, b] = ends;
+        if let Some(first) = joined.insert((a.min(b), a.max(b)), key.clone()) {
+            let what = "this pair of interfaces".to_owned();
+            report.fault(&key.key("between"), Problem::Duplicate { what, first });
+        }
+        paths.push(PathPlan { name, ends, via });
+    }
+    paths
+}
+
+/// The interfaces that a path joins.
+fn ends(
+    path: &Path,
+    index: usize,
+    network: &Network,
+    key: &KeyPath,
+    report: &mut Report,
+) -> Option<[InterfaceId; 2]> {
+    let Some(between) = &path.between else {
+        let interface = path_name(path, index);
+        let end = |host: &str, report: &mut Report| {
+            network.find_interface(network.host(host)?, &interface, key, report)
+        };
+        return Some([end("client", report)?, end("server", report)?]);
+    };
+    let key = key.key("between");
+    let [a, b] = [0, 1].map(|side| end(between.get(side)?, network, &key.index(side), report));
+    let (a, b) = (a?, b?);
+    if a.host == b.host {
+        let help = "join interfaces of two hosts";
+        report.invalid(&key, "the path leads from a host to itself", help);
+        return None;
+    }
+    let families = |id| network.addresses(id).iter().map(IpAddr::is_ipv4).collect::<Vec<_>>();
+    let shared = families(a).iter().any(|family| families(b).contains(family));
+    if !shared && !report.is_doubtful(&KeyPath::root().key("hosts")) {
+        let what = "one end has only IPv4 addresses and the other only IPv6";
+        report.invalid(&key, what, "give both interfaces an address of the same kind");
+        return None;
+    }
+    Some([a, b])
+}
+
+/// The interface that `host.interface` names.
+fn end(text: &str, network: &Network, key: &KeyPath, report: &mut Report) -> Option<InterfaceId> {
+    let Some((host, interface)) = text.split_once('.') else {
+        let help = "write `host.interface`, for example `phone.wlan0`";
+        report.invalid(key, format!("`{text}` names no interface"), help);
+        return None;
+    };
+    let host = network.find_host(host, key, report)?;
+    network.find_interface(host, interface, key, report)
+}
+
+/// The links of a path.
+fn via(
+    path: &Path,
+    index: usize,
+    network: &Network,
+    key: &KeyPath,
+    report: &mut Report,
+) -> Option<Vec<LinkId>> {
+    let Some(names) = &path.via else {
+        return network.link(&path_name(path, index)).map(|link| vec![link]);
+    };
+    let key = key.key("via");
+    if path.link != Link::default() {
+        let help = "give the keys of the link in `[links.NAME]`, or leave out `via`";
+        report.invalid(&key, "a path with `via` has no rate, delay or queue of its own", help);
+        return None;
+    }
+    if names.is_empty() {
+        report.invalid(&key, "the path is empty", "name at least one link");
+        return None;
+    }
+    let mut links = Vec::new();
+    for (position, name) in names.iter().enumerate() {
+        let key = key.index(position);
+        let Some(link) = network.find_link(name, &key, report) else { continue };
+        if links.contains(&link) {
+            let what = format!("the path runs in a circle: it passes `{name}` twice");
+            report.invalid(&key, what, "name each link once, in order from the first end");
+        }
+        links.push(link);
+    }
+    (links.len() == names.len()).then_some(links)
+}
+
+/// The path of every pair of addresses that can reach each other.
+pub(super) fn routes(network: &Network, paths: &[PathPlan]) -> Vec<Route> {
+    let mut table = Table::default();
+    for (index, path) in paths.iter().enumerate() {
+        let [a, b] = path.ends;
+        table.add(PathId(index), network.addresses(a), network.addresses(b));
+    }
+    let everywhere = |host: HostId| network.all_addresses(host).collect::<Vec<_>>();
+    for (index, path) in paths.iter().enumerate() {
+        let [a, b] = path.ends;
+        table.add(PathId(index), network.addresses(a), &everywhere(b.host));
+    }
+    for (index, path) in paths.iter().enumerate() {
+        let [a, b] = path.ends;
+        table.add(PathId(index), &everywhere(a.host), network.addresses(b));
+    }
+    table.0.into_values().collect()
+}
+
+/// Routes by the pair of addresses, the smaller one first.
+#[derive(Default)]
+struct Table(BTreeMap<(IpAddr, IpAddr), Route>);
+
+impl Table {
+    /// Routes all pairs of the same family over `path`, but for those that have a route.
+    fn add(&mut self, path: PathId, from: &[IpAddr], to: &[IpAddr]) {
+        for &a in from {
+            for &b in to.iter().filter(|b| b.is_ipv4() == a.is_ipv4()) {
+                self.0.entry((a.min(b), a.max(b))).or_insert(Route { a, b, path });
+            }
+        }
+    }
+}

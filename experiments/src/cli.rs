@@ -1,0 +1,207 @@
+//! What can be typed, and what happens then.
+//!
+//! Results go to the standard output or into files, errors to the standard
+//! error. Exit codes: 0 done, 1 the run or a check failed, 2 bad input.
+
+mod faults;
+mod list;
+mod run;
+mod summary;
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mptcpsim::check::{Override, Source, check};
+use mptcpsim::plan::Plan;
+use mptcpsim::results::WriteError;
+use mptcpsim::{scenario, shipped};
+
+const EXAMPLES: &str = "Examples:
+  mptcpsim run                              the embedded scenario wifi-lte
+  mptcpsim run handover --out results/h     a path dies and returns
+  mptcpsim run my.toml --seed 7 --set links.wifi.delay=\"40 ms\"
+  mptcpsim check my.toml                    every fault at once, nothing is run
+  mptcpsim list queues                      what can be named, with parameters
+  mptcpsim schema > scenario.schema.json    completion and checks in an editor";
+
+/// Simulates Multipath TCP.
+///
+/// A scenario says what the network is and what flows through it; a run writes tables, plots and
+/// captures into a folder. The same scenario and seed always give the same results.
+#[derive(Parser)]
+#[command(name = "mptcpsim", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scenario and write its results
+    Run(run::RunArgs),
+    /// Draw the plots of a run again from its CSV files
+    Plot {
+        /// A folder that `run` has written
+        folder: PathBuf,
+    },
+    /// Show what can be named in a scenario, with parameters and defaults
+    List {
+        /// One kind of thing; without it all kinds in short
+        kind: Option<list::Kind>,
+    },
+    /// Show every fault of a scenario without running it
+    Check(CheckArgs),
+    /// Print the JSON Schema of scenarios
+    Schema,
+}
+
+/// A scenario and the values that replace those in it.
+#[derive(Args)]
+struct ScenarioArgs {
+    /// Give a key of the scenario another value, as in `--set links.wifi.rate="5 Mbit/s"`. Elements of
+    /// lists are counted from 0: `--set flows.0.app.bytes="1 MB"`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The seed of every random stream
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// When the run ends at the latest, such as `10 s`
+    #[arg(long, value_name = "TIME")]
+    duration: Option<String>,
+}
+
+#[derive(Args)]
+struct CheckArgs {
+    /// A TOML or JSON file, or the name of a shipped scenario
+    scenario: String,
+    #[command(flatten)]
+    values: ScenarioArgs,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people
+    #[default]
+    Text,
+    /// JSON for programs
+    Json,
+}
+
+/// Why a command ends early: what to say, and the exit code.
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+/// What went wrong while doing what was asked.
+const FAILED: u8 = 1;
+/// What was asked cannot be done.
+const BAD_INPUT: u8 = 2;
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Plot { folder } => plot(&folder),
+        Command::List { kind } => print(&list::text(kind)),
+        Command::Check(args) => check_scenario(&args),
+        Command::Schema => schema(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { message, code }) => {
+            // Nobody is left to tell if the standard error is closed too.
+            let _ = writeln!(io::stderr(), "{message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+impl Failure {
+    fn bad_input(why: impl Display) -> Self {
+        Self { message: format!("error: {why}"), code: BAD_INPUT }
+    }
+
+    fn failed(why: impl Display) -> Self {
+        Self { message: format!("error: {why}"), code: FAILED }
+    }
+}
+
+/// Nothing can be written where it was asked for: that is the asker's to put right.
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        Self::bad_input(error)
+    }
+}
+
+/// Writes to the standard output. A reader that has seen enough, such as `head`, is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write to the standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn plot(folder: &Path) -> Result<(), Failure> {
+    let files = mptcpsim::plot::plot(folder).map_err(Failure::bad_input)?;
+    let lines = files.iter().map(|file| format!("{}\n", folder.join(file).display()));
+    print(&lines.collect::<String>())
+}
+
+fn check_scenario(args: &CheckArgs) -> Result<(), Failure> {
+    let plan = plan(Some(&args.scenario), &args.values, false)?;
+    print(&format!(
+        "{}: no faults. {} links, {} hosts, {} paths, {} flows, {}\n",
+        plan.name,
+        plan.links.len(),
+        plan.hosts.len(),
+        plan.paths.len(),
+        plan.flows.len(),
+        plan.duration
+    ))
+}
+
+fn schema() -> Result<(), Failure> {
+    print(&format!("{:#}\n", scenario::schema()))
+}
+
+/// The plan of the scenario called `name`, or of the default one.
+fn plan(name: Option<&str>, values: &ScenarioArgs, pcap: bool) -> Result<Plan, Failure> {
+    let source = source(name.unwrap_or(shipped::DEFAULT))?;
+    let mut overrides = values.set.iter().map(|text| Override::set(text)).collect::<Vec<_>>();
+    let seed = values.seed.map(|seed| seed.to_string());
+    let options = [("--seed", "seed", seed), ("--duration", "duration", values.duration.clone())];
+    for (option, key, value) in options {
+        overrides.extend(value.map(|value| Override::option(option, key, &value)));
+    }
+    if pcap {
+        overrides.push(Override::option("--pcap", "record.pcap", "true"));
+    }
+    check(&source, &overrides)
+        .map_err(|faults| Failure { message: faults::render(&faults), code: BAD_INPUT })
+}
+
+/// A file, or a shipped scenario.
+fn source(name: &str) -> Result<Source, Failure> {
+    let path = Path::new(name);
+    let found = if path.exists() { None } else { shipped::find(name) };
+    match found {
+        Some(shipped) => Ok(shipped.source()),
+        None if path.exists() => Source::read(path)
+            .map_err(|faults| Failure { message: faults::render(&faults), code: BAD_INPUT }),
+        None => {
+            let names = shipped::SCENARIOS.iter().map(|shipped| shipped.name).collect::<Vec<_>>();
+            Err(Failure::bad_input(format!(
+                "there is no file `{name}`, and no shipped scenario of that name\n  help: shipped are {}",
+                names.join(", ")
+            )))
+        }
+    }
+}

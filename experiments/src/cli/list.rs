@@ -1,0 +1,160 @@
+//! `mptcpsim list`: what can be named, straight from the schema that scenarios are checked by.
+
+use std::fmt::Write;
+
+use clap::ValueEnum;
+use mptcpsim::{scenario, shipped};
+use mptcpsim_models::rules::Stack;
+use mptcpsim_models::sysctl::Sysctl;
+use serde_json::Value;
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// Who decides which subflow carries the next data
+    Schedulers,
+    /// Who decides how fast a subflow sends
+    CongestionControls,
+    /// Who opens subflows and announces addresses
+    PathManagers,
+    /// Queue disciplines of links
+    Queues,
+    /// Loss models of links
+    Losses,
+    /// How the delay of links can vary
+    Jitters,
+    /// What runs over a connection
+    Apps,
+    /// Whose TCP and MPTCP a host runs
+    Stacks,
+    /// Settings of hosts
+    Sysctls,
+    /// The scenarios that come with mptcpsim
+    Scenarios,
+}
+
+impl Kind {
+    /// The type of the schema that holds the names, and the key that names them in a scenario.
+    fn definition(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Schedulers => Some(("Scheduler", "flows.N.mptcp.scheduler")),
+            Self::CongestionControls => Some(("CongestionControl", "flows.N.congestion_control")),
+            Self::PathManagers => Some(("PathManager", "flows.N.mptcp.path_manager")),
+            Self::Queues => Some(("Queue", "links.NAME.queue")),
+            Self::Losses => Some(("Loss", "links.NAME.loss")),
+            Self::Jitters => Some(("Jitter", "links.NAME.jitter")),
+            Self::Apps => Some(("App", "flows.N.app")),
+            Self::Stacks => Some(("Stack", "hosts.NAME.stack")),
+            Self::Sysctls | Self::Scenarios => None,
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+    }
+}
+
+/// One kind in full, or all in short.
+pub(super) fn text(kind: Option<Kind>) -> String {
+    let schema = scenario::schema();
+    match kind {
+        Some(Kind::Sysctls) => sysctls(),
+        Some(Kind::Scenarios) => scenarios(),
+        Some(kind) => in_full(kind, &schema),
+        None => {
+            let kinds = Kind::value_variants().iter().map(|kind| in_short(*kind, &schema));
+            kinds.collect::<String>() + "\n`mptcpsim list KIND` shows parameters and defaults.\n"
+        }
+    }
+}
+
+fn in_short(kind: Kind, schema: &Value) -> String {
+    let names = match kind {
+        Kind::Sysctls => vec![format!("{} settings", Sysctl::describe(Stack::Upstream).len())],
+        Kind::Scenarios => {
+            shipped::SCENARIOS.iter().map(|shipped| shipped.name.to_owned()).collect()
+        }
+        _ => choices(kind, schema).iter().map(|choice| name_of(choice).to_owned()).collect(),
+    };
+    format!("{:<20} {}\n", kind.name(), names.join(", "))
+}
+
+fn in_full(kind: Kind, schema: &Value) -> String {
+    let mut text = String::new();
+    if let Some((_, key)) = kind.definition() {
+        line(&mut text, format_args!("{key} =\n"));
+    }
+    for choice in choices(kind, schema) {
+        line(&mut text, format_args!("{}\n    {}", name_of(choice), description(choice)));
+        for (name, property) in parameters(choice) {
+            let column = format!("{name} ({})", requirement(choice, name, property));
+            line(&mut text, format_args!("    {column:<36} {}", description(property)));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn choices(kind: Kind, schema: &Value) -> &[Value] {
+    let definition = kind.definition().and_then(|(name, _)| schema.get("$defs")?.get(name));
+    let choices = definition.and_then(|definition| definition.get("oneOf")?.as_array());
+    choices.map_or(&[], Vec::as_slice)
+}
+
+/// What names a choice: its constant, or the constant among its keys.
+fn name_of(choice: &Value) -> &str {
+    let constant = |schema: &'_ Value| schema.get("const").and_then(Value::as_str).is_some();
+    let of_key = || choice.get("properties")?.as_object()?.values().find(|key| constant(key));
+    let named = if constant(choice) { Some(choice) } else { of_key() };
+    named.and_then(|schema| schema.get("const")?.as_str()).unwrap_or("")
+}
+
+/// The keys beside the name, those that must be given first.
+fn parameters(choice: &Value) -> Vec<(&String, &Value)> {
+    let properties = choice.get("properties").and_then(Value::as_object);
+    let parameters = properties.into_iter().flatten();
+    let mut parameters =
+        parameters.filter(|(_, key)| key.get("const").is_none()).collect::<Vec<_>>();
+    parameters.sort_by_key(|(name, _)| !is_required(choice, name));
+    parameters
+}
+
+fn is_required(choice: &Value, name: &str) -> bool {
+    let required = choice.get("required").and_then(Value::as_array);
+    required.is_some_and(|required| required.iter().any(|key| key == name))
+}
+
+fn requirement(choice: &Value, name: &str, property: &Value) -> String {
+    match property.get("default") {
+        Some(Value::String(default)) => format!("default `{default}`"),
+        Some(default) => format!("default {default}"),
+        None if is_required(choice, name) => "required".to_owned(),
+        None => "optional".to_owned(),
+    }
+}
+
+fn description(schema: &Value) -> String {
+    let text = schema.get("description").and_then(Value::as_str).unwrap_or("");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn sysctls() -> String {
+    let mut text = "hosts.NAME.sysctl.\"...\" =\n\n".to_owned();
+    for knob in Sysctl::describe(Stack::Upstream) {
+        if knob.only.is_none_or(|line| line == Stack::Upstream) {
+            line(&mut text, format_args!("{} = {}", knob.name, knob.default));
+            line(&mut text, format_args!("    {}: {}", knob.help, knob.expected));
+        }
+    }
+    text
+}
+
+fn scenarios() -> String {
+    let lines = shipped::SCENARIOS.iter();
+    lines.map(|shipped| format!("{:<20} {}\n", shipped.name, shipped.title())).collect()
+}
+
+/// Writing into a string cannot fail.
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    let _ = writeln!(text, "{arguments}");
+}

@@ -1,0 +1,132 @@
+//! What is seen of a simulation: samples while it runs, sums at its end.
+//!
+//! Looking changes nothing: an observer only reads, apart from taking away the
+//! events that hosts have logged.
+
+mod flows;
+mod links;
+mod sums;
+
+use mptcpsim_core::net::Net;
+use mptcpsim_core::sim::Simulation;
+use mptcpsim_core::time::Time;
+use mptcpsim_models::host::{Packet, World};
+use mptcpsim_models::observe::event::{Event, Logged};
+
+use crate::plan::{Change, Plan};
+use crate::results::{EventRow, Recorder};
+use flows::Flows;
+use links::Links;
+
+/// Turns what happens into rows.
+pub(crate) struct Observer<'a> {
+    plan: &'a Plan,
+    links: Links<'a>,
+    flows: Flows<'a>,
+    /// How many entries of the timeline have been told.
+    told: usize,
+}
+
+impl<'a> Observer<'a> {
+    /// An observer of a simulation at time zero.
+    pub(crate) fn new(plan: &'a Plan, net: &Net<Packet>) -> Self {
+        Self { plan, links: Links::new(plan, net), flows: Flows::new(plan), told: 0 }
+    }
+
+    /// What there is to see now, and what has happened since the last look.
+    pub(crate) fn sample(&mut self, simulation: &mut Simulation<World>, recorder: &mut Recorder) {
+        let now = simulation.now();
+        self.flows.meet(simulation.hosts());
+        self.events(now, simulation.hosts_mut(), recorder);
+        self.flows.sample(now, simulation.hosts(), recorder);
+        self.links.sample(now, simulation.net(), recorder);
+    }
+
+    /// The rows about the run as a whole.
+    pub(crate) fn sum_up(&self, simulation: &Simulation<World>, recorder: &mut Recorder) {
+        let (now, world) = (simulation.now(), simulation.hosts());
+        sums::flows(self.plan, &self.flows, now, world, recorder);
+        sums::counters(self.plan, world, recorder);
+        self.links.sum_up(now, simulation.net(), recorder);
+    }
+
+    /// Events of the network and of all hosts, in order of time.
+    fn events(&mut self, now: Time, world: &mut World, recorder: &mut Recorder) {
+        let mut rows = Vec::new();
+        let due = self.plan.timeline.iter().skip(self.told).take_while(|timed| timed.at <= now);
+        for timed in due {
+            self.told += 1;
+            rows.push((timed.at, change_row(self.plan, timed.at, &timed.change)));
+        }
+        for (number, host) in self.plan.hosts.iter().enumerate() {
+            for logged in world.drain_events(number) {
+                let flow = self.flows.name(logged.connection as usize);
+                rows.push((logged.at, event_row(&host.name, flow, &logged)));
+            }
+        }
+        rows.sort_by_key(|(at, _)| *at);
+        rows.into_iter().for_each(|(_, row)| recorder.push(row));
+    }
+}
+
+fn event_row(host: &str, flow: &str, logged: &Logged) -> EventRow {
+    let (event, detail) = match &logged.event {
+        Event::State(state) => ("tcp-state", state.name().to_owned()),
+        Event::Congestion(state) => ("congestion-state", format!("{state:?}")),
+        Event::Timeout(count) => ("retransmission-timeout", format!("{count} in a row")),
+        Event::LossProbe => ("loss-probe", String::new()),
+        Event::Undo => ("undo", String::new()),
+        Event::Mptcp { what, detail } => (*what, detail.clone()),
+    };
+    EventRow {
+        time_s: logged.at.as_secs_f64(),
+        host: host.to_owned(),
+        connection: flow.to_owned(),
+        subflow: u32::try_from(logged.subflow).ok(),
+        event: event.to_owned(),
+        detail,
+    }
+}
+
+fn change_row(plan: &Plan, at: Time, change: &Change) -> EventRow {
+    let host_name =
+        |host: usize| plan.hosts.get(host).map_or(String::new(), |host| host.name.clone());
+    let (host, event, detail) = match change {
+        Change::Link { link, upwards, set } => {
+            let name = plan.links.get(link.0).map_or("", |link| &link.name);
+            let event = match set.up {
+                Some(true) => "link-up",
+                Some(false) => "link-down",
+                None => "link-change",
+            };
+            let direction = if *upwards { "up" } else { "down" };
+            (String::new(), event, format!("{name}, {direction}"))
+        }
+        Change::Interface { interface, up } => {
+            let host = plan.hosts.get(interface.host.0);
+            let name = host.and_then(|host| host.interfaces.get(interface.interface));
+            let event = if *up { "interface-up" } else { "interface-down" };
+            (
+                host_name(interface.host.0),
+                event,
+                name.map_or(String::new(), |name| name.name.clone()),
+            )
+        }
+        Change::SetEndpoint(host, endpoint) => {
+            let flags = endpoint.flags.iter().map(|flag| format!("{flag:?}").to_lowercase());
+            let flags = flags.collect::<Vec<_>>().join(" ");
+            let detail = format!("{} with id {}: {flags}", endpoint.address, endpoint.id);
+            (host_name(host.0), "endpoint-set", detail)
+        }
+        Change::RemoveEndpoint(host, id) => {
+            (host_name(host.0), "endpoint-removed", format!("id {id}"))
+        }
+    };
+    EventRow {
+        time_s: at.as_secs_f64(),
+        host,
+        event: event.to_owned(),
+        detail,
+        ..EventRow::default()
+    }
+}

@@ -1,0 +1,222 @@
+//! What a run comes to: a row per flow, per subflow, per counter.
+
+use mptcpsim_core::time::Time;
+use mptcpsim_models::host::{Actor, World};
+use mptcpsim_models::mptcp::{Connection, Mode};
+
+use super::flows::{Flows, srtt_ms};
+use crate::plan::{FlowPlan, Plan};
+use crate::results::{CounterRow, Recorder, SubflowRow, SummaryRow};
+use crate::scenario::{App, AppDirection, Protocol};
+
+/// The rows of all flows and of their subflows.
+pub(super) fn flows(
+    plan: &Plan,
+    flows: &Flows<'_>,
+    now: Time,
+    world: &World,
+    recorder: &mut Recorder,
+) {
+    for (number, flow) in plan.flows.iter().enumerate() {
+        let ends = flows.ends(number, world);
+        recorder.push(summary(plan, flow, ends, now));
+        for end in ends.into_iter().flatten().filter(|end| end.app().sent() > 0) {
+            subflows(flow, flows, end, now, recorder);
+        }
+    }
+}
+
+/// The counters of all hosts that are not zero.
+pub(super) fn counters(plan: &Plan, world: &World, recorder: &mut Recorder) {
+    for (number, host) in plan.hosts.iter().enumerate() {
+        let Some(mib) = world.mib(number) else { continue };
+        for (counter, value) in mib.iter(host.stack) {
+            let counter = counter.name().to_owned();
+            recorder.push(CounterRow { host: host.name.clone(), counter, value });
+        }
+    }
+}
+
+fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -> SummaryRow {
+    let name = |host: usize| plan.hosts.get(host).map_or(String::new(), |host| host.name.clone());
+    let both = || ends.iter().flatten();
+    let bytes = both().map(|end| end.app().ledger().bytes()).sum();
+    let complete = is_complete(&flow.app, ends);
+    let last = both().filter_map(|end| end.app().ledger().last_byte_at()).max();
+    let end = last.filter(|_| complete);
+    let time = (end.unwrap_or(now) - flow.start).as_secs_f64();
+    let gap = both().map(|end| end.app().ledger().longest_gap()).max_by_key(|(gap, _)| *gap);
+    let gap = gap.filter(|(gap, _)| !gap.is_zero());
+    let of_subflows = |count: fn(&Connection, usize) -> u64| -> u64 {
+        both().flat_map(|end| all_subflows(end.connection(), count)).sum()
+    };
+    SummaryRow {
+        flow: flow.name.clone(),
+        kind: kind(&flow.app).to_owned(),
+        protocol: protocol(flow.protocol).to_owned(),
+        from: name(flow.from.host.0),
+        to: name(flow.to.host.0),
+        bytes,
+        start_s: flow.start.as_secs_f64(),
+        end_s: end.map(Time::as_secs_f64),
+        completion_s: end.map(|_| time),
+        goodput_bps: if time > 0.0 { 8.0 * bytes as f64 / time } else { 0.0 },
+        complete,
+        intact: both().all(|end| end.app().ledger().wrong_bytes() == 0),
+        fallback: fallback(ends),
+        subflows: ends[0].map_or(0, |end| established(end.connection())),
+        retransmitted_packets: of_subflows(|connection, index| {
+            connection.subflow(index).map_or(0, |subflow| subflow.totals().retransmissions)
+        }),
+        reinjected_bytes: both().map(|end| end.connection().statistics().reinjected_bytes).sum(),
+        duplicate_bytes: both().map(|end| end.connection().statistics().duplicate_bytes).sum(),
+        reorder_p99_s: None,
+        longest_gap_s: gap.map_or(0.0, |(gap, _)| gap.as_secs_f64()),
+        longest_gap_start_s: gap.map(|(_, from)| from.as_secs_f64()),
+        requests: requests(&flow.app, ends),
+    }
+}
+
+fn all_subflows<'a>(
+    connection: &'a Connection,
+    count: fn(&Connection, usize) -> u64,
+) -> impl Iterator<Item = u64> + 'a {
+    (0..connection.subflow_count()).map(move |index| count(connection, index))
+}
+
+fn established(connection: &Connection) -> u32 {
+    let ever = |index: &usize| {
+        let statistics = connection.subflow_statistics(*index);
+        statistics.is_some_and(|statistics| statistics.established_at.is_some())
+    };
+    u32::try_from((0..connection.subflow_count()).filter(ever).count()).unwrap_or(u32::MAX)
+}
+
+/// Why MPTCP is not in use, by the name of the counter that says so; empty if it is.
+fn fallback(ends: [Option<&Actor>; 2]) -> String {
+    let reason = ends.into_iter().flatten().find_map(|end| match end.connection().mode() {
+        Mode::FellBack(counter) => Some(counter.name()),
+        Mode::Mptcp | Mode::Plain => None,
+    });
+    reason.unwrap_or("").to_owned()
+}
+
+/// Whether everything that was to be read was read.
+fn is_complete(app: &App, ends: [Option<&Actor>; 2]) -> bool {
+    let [Some(opener), Some(acceptor)] = ends else { return false };
+    let read = |end: &Actor| end.app().ledger().bytes();
+    let finished = |end: &Actor| end.app().is_done() && end.connection().error().is_none();
+    match app {
+        App::Bulk { bytes, direction } => {
+            let (down, up) = (read(opener) >= bytes.get(), read(acceptor) >= bytes.get());
+            match direction {
+                AppDirection::Download => down,
+                AppDirection::Upload => up,
+                AppDirection::Both => down && up,
+            }
+        }
+        App::Timed { .. } => finished(opener),
+        App::Request { count, response_bytes, .. } => {
+            read(opener) >= u64::from(*count) * response_bytes.get()
+        }
+    }
+}
+
+fn requests(app: &App, [opener, _]: [Option<&Actor>; 2]) -> u64 {
+    match (app, opener) {
+        (App::Request { response_bytes, .. }, Some(opener)) => {
+            opener.app().ledger().bytes() / response_bytes.get().max(1)
+        }
+        _ => 0,
+    }
+}
+
+fn subflows(flow: &FlowPlan, flows: &Flows<'_>, end: &Actor, now: Time, recorder: &mut Recorder) {
+    let connection = end.connection();
+    let acked = |connection: &Connection, index| {
+        connection.subflow(index).map_or(0, |subflow| subflow.totals().bytes_acked)
+    };
+    let total: u64 = all_subflows(connection, acked).sum();
+    for index in 0..connection.subflow_count() {
+        if let Some(row) = subflow(flow, flows, end, index, total, now) {
+            recorder.push(row);
+        }
+    }
+}
+
+fn subflow(
+    flow: &FlowPlan,
+    flows: &Flows<'_>,
+    end: &Actor,
+    index: usize,
+    total: u64,
+    now: Time,
+) -> Option<SubflowRow> {
+    let connection = end.connection();
+    let (subflow, window) = (connection.subflow(index)?, connection.window(index)?);
+    let statistics = connection.subflow_statistics(index)?;
+    let tuple = connection.tuple(index)?;
+    let (source, destination) =
+        if connection.is_client() { (tuple.src, tuple.dst) } else { (tuple.dst, tuple.src) };
+    let totals = subflow.totals();
+    let time = statistics
+        .established_at
+        .map(|from| (statistics.closed_at.unwrap_or(now) - from).as_secs_f64());
+    let rate = time.filter(|time| *time > 0.0).map(|time| 8.0 * totals.bytes_acked as f64 / time);
+    Some(SubflowRow {
+        flow: flow.name.clone(),
+        sender: flows.host(end).to_owned(),
+        subflow: u32::try_from(index).ok()?,
+        path: flows.path(tuple).to_owned(),
+        source: source.to_string(),
+        destination: destination.to_string(),
+        backup: connection.is_backup(index),
+        opened_s: subflow.opened_at().as_secs_f64(),
+        opened_because: opened_because(connection, index),
+        established_s: statistics.established_at.map(Time::as_secs_f64),
+        closed_s: statistics.closed_at.map(Time::as_secs_f64),
+        closed_because: closed_because(connection, index),
+        bytes: totals.bytes_acked,
+        share: (total > 0).then(|| totals.bytes_acked as f64 / total as f64),
+        goodput_bps: rate,
+        srtt_ms: srtt_ms(window),
+        min_rtt_ms: (window.min_rtt_us < u32::MAX).then(|| f64::from(window.min_rtt_us) / 1e3),
+        losses: totals.lost,
+        retransmissions: totals.retransmissions,
+        timeouts: totals.timeouts,
+        reinjected_bytes: statistics.reinjected_bytes,
+    })
+}
+
+fn opened_because(connection: &Connection, index: usize) -> String {
+    match connection.address_ids(index) {
+        _ if index == 0 => "initial".to_owned(),
+        Some((local, remote)) => format!("join from address id {local} to {remote}"),
+        None => String::new(),
+    }
+}
+
+fn closed_because(connection: &Connection, index: usize) -> String {
+    let reset = connection.subflow_statistics(index).and_then(|statistics| statistics.reset_reason);
+    let error = connection.subflow(index).and_then(|subflow| subflow.error());
+    match (reset, error) {
+        (Some(reason), _) => format!("reset, reason {}", reason.0),
+        (None, Some(error)) => error.name().to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+fn kind(app: &App) -> &'static str {
+    match app {
+        App::Bulk { .. } => "bulk",
+        App::Timed { .. } => "timed",
+        App::Request { .. } => "request",
+    }
+}
+
+fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Mptcp => "mptcp",
+        Protocol::Tcp => "tcp",
+    }
+}

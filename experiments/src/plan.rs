@@ -1,0 +1,259 @@
+//! A scenario that was checked: everything named is found, everything left out is filled in.
+//!
+//! A `Plan` can only be made by [`check`](crate::check::check); whoever builds
+//! a simulation from it meets no unknown name, no limit in "BDP" and no
+//! missing value any more.
+
+mod resolved;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use mptcpsim_core::link::{LinkChange, LinkConfig};
+use mptcpsim_core::time::{Span, Time};
+use mptcpsim_core::units::Bytes;
+use mptcpsim_models::congestion;
+use mptcpsim_models::rules::Stack;
+use mptcpsim_models::sysctl::Sysctl;
+
+use crate::scenario::{
+    App, EndpointFlag, OneWay, PathManager, Protocol, Scenario, Scheduler, Sweep, Table,
+};
+
+/// The number of a link in [`Plan::links`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkId(pub usize);
+
+/// The number of a host in [`Plan::hosts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostId(pub usize);
+
+/// The number of a path in [`Plan::paths`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PathId(pub usize);
+
+/// One run, ready to be built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The name of the experiment.
+    pub name: String,
+    /// When the run ends at the latest.
+    pub duration: Span,
+    /// The seed of every random stream.
+    pub seed: u64,
+    /// All links.
+    pub links: Vec<LinkPlan>,
+    /// All hosts.
+    pub hosts: Vec<HostPlan>,
+    /// All paths.
+    pub paths: Vec<PathPlan>,
+    /// Which path a pair of addresses uses.
+    pub routes: Vec<Route>,
+    /// All connections, repeated ones one by one.
+    pub flows: Vec<FlowPlan>,
+    /// What changes when, in order.
+    pub timeline: Vec<TimedChange>,
+    /// What is recorded.
+    pub record: RecordPlan,
+    /// What a sweep over this scenario varies; a single run ignores it.
+    pub sweep: Option<Sweep>,
+    /// The scenario as written, for [`Plan::resolved`].
+    pub(crate) scenario: Scenario,
+}
+
+/// A link: two directions that know nothing of each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkPlan {
+    /// The name.
+    pub name: String,
+    /// From the first end of a path to the second.
+    pub up: DirectionPlan,
+    /// From the second end of a path to the first.
+    pub down: DirectionPlan,
+}
+
+/// One direction of a link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DirectionPlan {
+    /// All that the engine needs.
+    pub config: LinkConfig,
+    /// The same as a scenario says it, defaults and limits included.
+    pub(crate) described: OneWay,
+    /// The text of the delivery trace, if there is one.
+    pub(crate) trace: Option<String>,
+}
+
+/// A host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostPlan {
+    /// The name.
+    pub name: String,
+    /// Which stack it runs.
+    pub stack: Stack,
+    /// Its interfaces, by name.
+    pub interfaces: Vec<InterfacePlan>,
+    /// Its settings.
+    pub sysctl: Sysctl,
+    /// What the in-kernel path manager may use.
+    pub endpoints: Vec<EndpointPlan>,
+    /// Subflows of a connection beyond the first.
+    pub subflow_limit: u8,
+    /// Announced addresses of the peer that are used.
+    pub add_addr_accepted: u8,
+}
+
+/// An interface of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfacePlan {
+    /// The name.
+    pub name: String,
+    /// Its addresses, at least one.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// An address that the in-kernel path manager may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointPlan {
+    /// The address, one of the host's own.
+    pub address: IpAddr,
+    /// What it is used for.
+    pub flags: BTreeSet<EndpointFlag>,
+    /// The identifier; no other endpoint of the host has it.
+    pub id: u8,
+    /// The port announced with it.
+    pub port: Option<u16>,
+}
+
+/// An interface of a host, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InterfaceId {
+    /// The host.
+    pub host: HostId,
+    /// Which of [`HostPlan::interfaces`].
+    pub interface: usize,
+}
+
+/// A way between two interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPlan {
+    /// The name.
+    pub name: String,
+    /// The two ends.
+    pub ends: [InterfaceId; 2],
+    /// The links, in order from the first end; at least one, none twice.
+    pub via: Vec<LinkId>,
+}
+
+/// Which path packets between two addresses take.
+///
+/// Forwards (`a` to `b`) they pass the `up` direction of the path's links in
+/// order; backwards the `down` direction in the opposite order.
+///
+/// A pair that no path joins uses the first path from the interface of one of
+/// its addresses to the other's host, as with the source-based routing that
+/// hosts with several interfaces are set up with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// An address of the path's first host.
+    pub a: IpAddr,
+    /// An address of the path's second host.
+    pub b: IpAddr,
+    /// The path.
+    pub path: PathId,
+}
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowPlan {
+    /// The name; no other flow has it.
+    pub name: String,
+    /// When it is opened.
+    pub start: Time,
+    /// Which kind of socket opens it.
+    pub protocol: Protocol,
+    /// The end that opens it.
+    pub from: FlowEnd,
+    /// The end that accepts it.
+    pub to: FlowEnd,
+    /// Port that `to` listens on. Only repetitions of the same flow share it.
+    pub port: u16,
+    /// What runs over it.
+    pub app: App,
+    /// Which subflow carries the next data.
+    pub scheduler: Scheduler,
+    /// Who opens subflows.
+    pub path_manager: PathManager,
+}
+
+/// One end of a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowEnd {
+    /// The host.
+    pub host: HostId,
+    /// The address of the first subflow.
+    pub address: IpAddr,
+    /// The congestion control.
+    pub congestion_control: congestion::Name,
+    /// A fixed receive buffer.
+    pub receive_buffer: Option<Bytes>,
+    /// A fixed send buffer.
+    pub send_buffer: Option<Bytes>,
+}
+
+/// Something that changes at a given time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimedChange {
+    /// When.
+    pub at: Time,
+    /// What.
+    pub change: Change,
+}
+
+/// A change of the network or of a host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// One direction of a link becomes different.
+    Link {
+        /// The link.
+        link: LinkId,
+        /// True for the `up` direction.
+        upwards: bool,
+        /// What it is from then on.
+        set: LinkChange,
+    },
+    /// An interface goes up or down.
+    Interface {
+        /// The interface.
+        interface: InterfaceId,
+        /// Whether it is up from then on.
+        up: bool,
+    },
+    /// A new endpoint, or other flags for the one with the same identifier.
+    SetEndpoint(HostId, EndpointPlan),
+    /// The endpoint with this identifier goes.
+    RemoveEndpoint(HostId, u8),
+}
+
+/// What is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordPlan {
+    /// The time between two samples.
+    pub interval: Span,
+    /// Which tables are written.
+    pub tables: BTreeSet<Table>,
+    /// Whether packets are captured.
+    pub pcap: bool,
+    /// How many bytes of a packet a capture keeps.
+    pub snap_length: Bytes,
+}
+
+impl Plan {
+    /// The path between two addresses, and whether it leads forwards from `from` to `to`.
+    pub fn path_between(&self, from: IpAddr, to: IpAddr) -> Option<(PathId, bool)> {
+        self.routes.iter().find_map(|route| {
+            let forwards = route.a == from && route.b == to;
+            let backwards = route.a == to && route.b == from;
+            (forwards || backwards).then_some((route.path, forwards))
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! The scenario of a plan with nothing left to guess: what a run writes beside its results.
+
+use std::collections::BTreeMap;
+
+use super::{DirectionPlan, EndpointPlan, FlowPlan, HostPlan, LinkPlan, PathPlan, Plan};
+use crate::scenario::{
+    Addresses, Capacity, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay, Path,
+    Record, Scenario,
+};
+
+impl Plan {
+    /// The scenario in its long form with every default written out. Running it gives the same run again.
+    ///
+    /// It names the files of [`Plan::traces`]: whoever writes the scenario writes them beside it.
+    pub fn resolved(&self) -> Scenario {
+        Scenario {
+            name: Some(self.name.clone()),
+            duration: Some(self.duration),
+            seed: Some(self.seed),
+            links: self.links.iter().map(|link| (link.name.clone(), self.link(link))).collect(),
+            hosts: self.hosts.iter().map(|host| (host.name.clone(), self.host(host))).collect(),
+            paths: self.paths.iter().map(|path| self.path(path)).collect(),
+            flows: self.declared_flows(),
+            timeline: self.scenario.timeline.clone(),
+            record: Record {
+                interval: Some(self.record.interval),
+                tables: Some(self.record.tables.clone()),
+                pcap: self.record.pcap,
+                snap_length: Some(self.record.snap_length),
+            },
+            sweep: None,
+        }
+    }
+
+    /// The names of the files that the resolved scenario refers to, with their text.
+    pub fn traces(&self) -> Vec<(String, &str)> {
+        let directions =
+            self.links.iter().flat_map(|link| [(link, "up", &link.up), (link, "down", &link.down)]);
+        let traces = directions.filter_map(|(link, name, plan)| {
+            Some((trace_name(link, name), plan.trace.as_deref()?))
+        });
+        traces.collect()
+    }
+
+    fn link(&self, link: &LinkPlan) -> Link {
+        let (up, down) = (one_way(&link.up, link, "up"), one_way(&link.down, link, "down"));
+        if up == down {
+            Link { both: up, up: None, down: None }
+        } else {
+            Link { both: OneWay::default(), up: Some(up), down: Some(down) }
+        }
+    }
+
+    fn host(&self, host: &HostPlan) -> Host {
+        let declared = self.scenario.hosts.get(&host.name);
+        let addresses = host.interfaces.iter().map(|interface| {
+            let addresses = match interface.addresses.as_slice() {
+                [only] => Addresses::One(*only),
+                several => Addresses::Many(several.to_vec()),
+            };
+            (interface.name.clone(), addresses)
+        });
+        Host {
+            stack: declared.map(|declared| declared.stack).unwrap_or_default(),
+            addresses: addresses.collect(),
+            sysctl: declared.map_or_else(BTreeMap::new, |declared| declared.sysctl.clone()),
+            mptcp: Some(HostMptcp {
+                endpoints: Some(host.endpoints.iter().map(endpoint).collect()),
+                limits: EndpointLimits {
+                    subflows: Some(host.subflow_limit),
+                    add_addr_accepted: Some(host.add_addr_accepted),
+                },
+            }),
+        }
+    }
+
+    fn path(&self, path: &PathPlan) -> Path {
+        let between = path.ends.map(|end| {
+            let host = &self.hosts[end.host.0];
+            format!("{}.{}", host.name, host.interfaces[end.interface].name)
+        });
+        let via = path.via.iter().map(|link| self.links[link.0].name.clone()).collect();
+        Path {
+            name: Some(path.name.clone()),
+            between: Some(between),
+            via: Some(via),
+            link: Link::default(),
+        }
+    }
+
+    /// The flows as written, with names, hosts and addresses filled in. Repeated ones stay one entry.
+    fn declared_flows(&self) -> Vec<Flow> {
+        let mut plans = self.flows.iter();
+        let mut flows = Vec::new();
+        for (index, flow) in self.scenario.flows.iter().enumerate() {
+            let times = flow.repeat.map_or(1, |repeat| repeat.times);
+            let Some(first) = plans.next() else { break };
+            if times > 1 {
+                plans.nth(times as usize - 2);
+            }
+            flows.push(self.flow(flow, index, first));
+        }
+        flows
+    }
+
+    fn flow(&self, flow: &Flow, index: usize, plan: &FlowPlan) -> Flow {
+        Flow {
+            name: flow.name.clone().or_else(|| Some(format!("flow{}", index + 1))),
+            from: Some(self.hosts[plan.from.host.0].name.clone()),
+            to: Some(self.hosts[plan.to.host.0].name.clone()),
+            start: Some(flow.start.unwrap_or_default()),
+            source: Some(plan.from.address.to_string()),
+            destination: Some(plan.to.address.to_string()),
+            port: Some(plan.port),
+            ..flow.clone()
+        }
+    }
+}
+
+/// The name of the trace of one direction, unique and relative to the scenario.
+fn trace_name(link: &LinkPlan, direction: &str) -> String {
+    format!("traces/{}-{direction}.trace", link.name)
+}
+
+fn one_way(plan: &DirectionPlan, link: &LinkPlan, direction: &str) -> OneWay {
+    let mut described = plan.described.clone();
+    if plan.trace.is_some() {
+        described.rate = Some(Capacity::Trace { trace: trace_name(link, direction) });
+    }
+    described
+}
+
+fn endpoint(plan: &EndpointPlan) -> Endpoint {
+    Endpoint {
+        interface: None,
+        address: Some(plan.address),
+        flags: plan.flags.iter().copied().collect(),
+        id: Some(plan.id),
+        port: plan.port,
+    }
+}

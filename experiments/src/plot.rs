@@ -1,0 +1,64 @@
+//! Plots of a run as SVG and PNG, from the CSV files in its folder.
+//!
+//! Plots are made from files and not from a running simulation, so they can be
+//! made again at any time and cost a run nothing.
+
+mod draw;
+mod figures;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::results::{Manifest, WriteError, read_rows};
+
+/// Why plots cannot be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlotError {
+    /// The folder holds no results.
+    #[error("`{}` is no folder of results: {why}", folder.display())]
+    NoResults {
+        /// The folder.
+        folder: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// A table cannot be read.
+    #[error(transparent)]
+    Table(#[from] WriteError),
+    /// A picture cannot be drawn or written.
+    #[error("cannot draw `{}`: {why}", path.display())]
+    Draw {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Draws what the tables in `folder` hold and returns the files, relative to the folder.
+///
+/// Goodput and share of the paths over time, congestion window and round-trip
+/// time of the subflows of the largest flow, and queues.
+///
+/// # Errors
+/// If the folder holds no results, or a picture cannot be written.
+pub fn plot(folder: &Path) -> Result<Vec<PathBuf>, PlotError> {
+    let no_results = |why: String| PlotError::NoResults { folder: folder.to_owned(), why };
+    let manifest = std::fs::read_to_string(folder.join("manifest.json"))
+        .map_err(|error| no_results(format!("manifest.json: {error}")))?;
+    let manifest: Manifest = serde_json::from_str(&manifest)
+        .map_err(|error| no_results(format!("manifest.json: {error}")))?;
+    let samples = read_rows(folder)?;
+    let queues = read_rows(folder)?;
+    let mut files = Vec::new();
+    for figure in figures::all(&manifest.name, &samples, &queues) {
+        for ending in ["svg", "png"] {
+            let file = Path::new("plots").join(format!("{}.{ending}", figure.file));
+            draw::draw(&figure, &folder.join(&file))?;
+            files.push(file);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,13 @@
+//! What a run leaves behind: tables, a digest, and a folder of files.
+
+mod digest;
+mod files;
+mod recorder;
+mod rows;
+
+pub use digest::Digest;
+pub use files::{Manifest, ResultFolder, WriteError, read_rows};
+pub use recorder::{Recorder, Tables};
+pub use rows::{
+    CounterRow, EventRow, LinkRow, QueueRow, Row, SubflowRow, SummaryRow, TimeseriesRow,
+};

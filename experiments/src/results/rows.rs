@@ -1,0 +1,246 @@
+//! The rows of the tables.
+//!
+//! A field is a column of the CSV file of the table; its name ends in its
+//! unit. Nothing known is an empty cell, never a made-up zero.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::recorder::Tables;
+use crate::scenario::Table;
+
+/// A row of one of the tables.
+pub trait Row: Serialize + DeserializeOwned + Sized {
+    /// The table it belongs to.
+    const TABLE: Table;
+
+    /// Where rows of this kind are kept.
+    fn rows(tables: &mut Tables) -> &mut Vec<Self>;
+}
+
+/// A connection as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SummaryRow {
+    /// The name of the flow.
+    pub flow: String,
+    /// What ran over it: `bulk`, `timed` or `request`.
+    pub kind: String,
+    /// The kind of socket that opened it: `mptcp` or `tcp`.
+    pub protocol: String,
+    /// The host that opened it.
+    pub from: String,
+    /// The host that accepted it.
+    pub to: String,
+    /// Bytes that applications read, at both ends together.
+    pub bytes: u64,
+    /// When it was opened.
+    pub start_s: f64,
+    /// When the last byte was read, if everything was.
+    pub end_s: Option<f64>,
+    /// The time from start to end.
+    pub completion_s: Option<f64>,
+    /// Bytes read in bits, over the time from the start to the end, or to the end of the run.
+    pub goodput_bps: f64,
+    /// Whether everything that was to be sent was read.
+    pub complete: bool,
+    /// Whether every byte read was the byte written.
+    pub intact: bool,
+    /// Empty while MPTCP is in use; otherwise why the connection is plain TCP.
+    pub fallback: String,
+    /// How many subflows were established over time.
+    pub subflows: u32,
+    /// Packets sent again on the subflow they were sent on before.
+    pub retransmitted_packets: u64,
+    /// Bytes sent again on another subflow.
+    pub reinjected_bytes: u64,
+    /// Bytes that arrived more than once.
+    pub duplicate_bytes: u64,
+    /// How long data waited for earlier data at the receiver: the 99th percentile.
+    pub reorder_p99_s: Option<f64>,
+    /// The longest time in which nothing new could be read after the first byte.
+    pub longest_gap_s: f64,
+    /// When it began.
+    pub longest_gap_start_s: Option<f64>,
+    /// Requests that were answered.
+    pub requests: u64,
+}
+
+/// One direction of a subflow: what its sender knows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SubflowRow {
+    /// The name of the flow.
+    pub flow: String,
+    /// The host that sends.
+    pub sender: String,
+    /// The number of the subflow within the connection, from 0 in order of opening.
+    pub subflow: u32,
+    /// The name of the path.
+    pub path: String,
+    /// The address and port of the end that opened the connection.
+    pub source: String,
+    /// The address and port of the other end.
+    pub destination: String,
+    /// Whether it is a backup in the end.
+    pub backup: bool,
+    /// When it was opened.
+    pub opened_s: f64,
+    /// Why: `initial`, or what the path manager went by.
+    pub opened_because: String,
+    /// When it was established.
+    pub established_s: Option<f64>,
+    /// When it was closed.
+    pub closed_s: Option<f64>,
+    /// Why.
+    pub closed_because: String,
+    /// Bytes acknowledged.
+    pub bytes: u64,
+    /// Its part of the bytes that this sender's subflows carried, 0 to 1.
+    pub share: Option<f64>,
+    /// Bytes acknowledged in bits, over the time from its establishment to its end.
+    pub goodput_bps: Option<f64>,
+    /// Smoothed round-trip time in the end.
+    pub srtt_ms: Option<f64>,
+    /// Smallest round-trip time measured.
+    pub min_rtt_ms: Option<f64>,
+    /// Packets that the sender found to be lost.
+    pub losses: u64,
+    /// Packets sent again.
+    pub retransmissions: u64,
+    /// Retransmission timeouts.
+    pub timeouts: u64,
+    /// Bytes of other subflows that were sent again on this one.
+    pub reinjected_bytes: u64,
+}
+
+/// One direction of a subflow at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimeseriesRow {
+    /// When.
+    pub time_s: f64,
+    /// The name of the flow.
+    pub flow: String,
+    /// The host that sends.
+    pub sender: String,
+    /// The number of the subflow within the connection.
+    pub subflow: u32,
+    /// The name of the path.
+    pub path: String,
+    /// Congestion window.
+    pub cwnd_packets: u64,
+    /// Slow-start threshold; empty while there is none.
+    pub ssthresh_packets: Option<u64>,
+    /// Smoothed round-trip time.
+    pub srtt_ms: Option<f64>,
+    /// Bytes sent and not yet acknowledged or found lost.
+    pub inflight_bytes: u64,
+    /// Bytes acknowledged since the start.
+    pub delivered_bytes: u64,
+    /// Bytes acknowledged since the sample before, in bits per second.
+    pub rate_bps: f64,
+    /// Window that the receiver offers.
+    pub rwnd_bytes: u64,
+}
+
+/// One direction of a link over the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkRow {
+    /// The name of the link.
+    pub link: String,
+    /// `up` or `down`.
+    pub direction: String,
+    /// Packets that reached the queue.
+    pub offered_packets: u64,
+    /// Bytes that reached the queue.
+    pub offered_bytes: u64,
+    /// Packets that reached the other end.
+    pub delivered_packets: u64,
+    /// Bytes that reached the other end.
+    pub delivered_bytes: u64,
+    /// Packets dropped because the queue was full.
+    pub overflow_packets: u64,
+    /// Packets dropped by queue management.
+    pub managed_packets: u64,
+    /// Packets lost at random after serialisation.
+    pub lost_packets: u64,
+    /// Packets lost because the link was down.
+    pub down_packets: u64,
+    /// Packets marked with congestion experienced.
+    pub marked_packets: u64,
+    /// Packets delivered twice.
+    pub duplicated_packets: u64,
+    /// Packets delivered with a bit changed.
+    pub corrupted_packets: u64,
+    /// Largest backlog.
+    pub max_backlog_packets: u64,
+    /// Largest backlog.
+    pub max_backlog_bytes: u64,
+    /// Part of the run in which a packet was being serialised, 0 to 1.
+    pub utilisation: f64,
+}
+
+/// The queue of one direction of a link at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// When.
+    pub time_s: f64,
+    /// The name of the link.
+    pub link: String,
+    /// `up` or `down`.
+    pub direction: String,
+    /// Packets not yet fully serialised.
+    pub backlog_packets: u64,
+    /// Bytes not yet fully serialised.
+    pub backlog_bytes: u64,
+    /// How long a packet that arrives now will wait; empty if nothing is ever served.
+    pub delay_ms: Option<f64>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// When.
+    pub time_s: f64,
+    /// The host it happened at; empty if it happened in the network.
+    pub host: String,
+    /// The name of the flow.
+    pub connection: String,
+    /// The number of the subflow, if it concerns one.
+    pub subflow: Option<u32>,
+    /// What happened, as a fixed word.
+    pub event: String,
+    /// More about it.
+    pub detail: String,
+}
+
+/// A counter of a host at the end of the run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CounterRow {
+    /// The host.
+    pub host: String,
+    /// The name that the kernel gives it.
+    pub counter: String,
+    /// Its value.
+    pub value: u64,
+}
+
+macro_rules! rows {
+    ($($row:ident: $table:ident in $field:ident;)*) => {
+        $(impl Row for $row {
+            const TABLE: Table = Table::$table;
+
+            fn rows(tables: &mut Tables) -> &mut Vec<Self> {
+                &mut tables.$field
+            }
+        })*
+    };
+}
+
+rows! {
+    SummaryRow: Summary in summary;
+    SubflowRow: Subflows in subflows;
+    TimeseriesRow: Timeseries in timeseries;
+    LinkRow: Links in links;
+    QueueRow: Queues in queues;
+    EventRow: Events in events;
+    CounterRow: Counters in counters;
+}

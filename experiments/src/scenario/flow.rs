@@ -1,0 +1,195 @@
+//! Flows: connections and the applications that use them.
+
+use mptcpsim_core::time::Span;
+use mptcpsim_core::units::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::quantity;
+
+/// A connection and what runs over it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Flow {
+    /// The name results use for this flow; without it `flow1`, `flow2` and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The host that opens the connection; without it the first end of the first path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The host that accepts it; without it the other one of two hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// When the connection is opened; without it at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<quantity::Time>")]
+    pub start: Option<Span>,
+    /// The same flow several times, one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
+    /// Which kind of socket opens the connection.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// What runs over the connection.
+    pub app: App,
+    /// How MPTCP uses its subflows.
+    #[serde(default, skip_serializing_if = "FlowMptcp::is_default")]
+    pub mptcp: FlowMptcp,
+    /// The congestion control of both ends; without it what the hosts' sysctls say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub congestion_control: Option<CongestionControl>,
+    /// Interface or address the first subflow leaves from; without it that of the first path between the hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"wlan0")]
+    pub source: Option<String>,
+    /// Interface or address the first subflow goes to; without it that of the first path between the hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"10.0.1.2")]
+    pub destination: Option<String>,
+    /// Port that `to` listens on, another one for each flow; without it 5001 for the first flow, 5002 for the
+    /// second and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_535))]
+    pub port: Option<u16>,
+    /// A fixed receive buffer at both ends, as set with SO_RCVBUF; without it the kernel tunes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<quantity::ByteCount>")]
+    pub receive_buffer: Option<Bytes>,
+    /// A fixed send buffer at both ends, as set with SO_SNDBUF; without it the kernel tunes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<quantity::ByteCount>")]
+    pub send_buffer: Option<Bytes>,
+}
+
+/// A flow that is opened again and again, each time as a connection of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Repeat {
+    /// How many connections there are.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub times: u32,
+    /// The time from one start to the next.
+    #[schemars(with = "quantity::Time")]
+    pub every: Span,
+}
+
+/// Which kind of socket opens a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Multipath TCP; falls back to TCP when the peer or the path has none.
+    #[default]
+    Mptcp,
+    /// Plain TCP.
+    Tcp,
+}
+
+/// What runs over a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum App {
+    /// Sends a number of bytes as fast as the network takes them, then closes.
+    Bulk {
+        /// How much is sent (in each direction).
+        #[schemars(with = "quantity::ByteCount")]
+        bytes: Bytes,
+        /// Who sends.
+        #[serde(default)]
+        direction: AppDirection,
+    },
+    /// Sends for a time as fast as the network takes it, then closes.
+    Timed {
+        /// For how long, from when the connection is opened.
+        #[schemars(with = "quantity::Time")]
+        duration: Span,
+        /// Who sends.
+        #[serde(default)]
+        direction: AppDirection,
+    },
+    /// Sends a request and waits for the response, several times on the same connection, then closes.
+    Request {
+        /// How many requests there are.
+        #[serde(default = "one")]
+        #[schemars(range(min = 1, max = 1_000_000))]
+        count: u32,
+        /// The size of a request.
+        #[serde(default = "small_request")]
+        #[schemars(with = "quantity::ByteCount")]
+        request_bytes: Bytes,
+        /// The size of a response.
+        #[schemars(with = "quantity::ByteCount")]
+        response_bytes: Bytes,
+        /// The pause between a response and the next request.
+        #[serde(default)]
+        #[schemars(with = "quantity::Time")]
+        think_time: Span,
+    },
+}
+
+/// Who sends the bytes of an application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AppDirection {
+    /// `to` sends: the host that opened the connection receives.
+    #[default]
+    Download,
+    /// `from` sends: the host that opened the connection.
+    Upload,
+    /// Both send at the same time.
+    Both,
+}
+
+/// How MPTCP uses its subflows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FlowMptcp {
+    /// Which subflow carries the next data.
+    pub scheduler: Scheduler,
+    /// Who opens subflows and announces addresses.
+    pub path_manager: PathManager,
+}
+
+impl FlowMptcp {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Which subflow carries the next data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheduler {
+    /// The stack's own default. Upstream: the subflow that would send what it holds the soonest, by pacing rate.
+    #[default]
+    Default,
+}
+
+/// Who opens subflows and announces addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathManager {
+    /// The stack's own default. Upstream: the in-kernel path manager with the hosts' endpoints.
+    #[default]
+    Default,
+    /// The in-kernel path manager with the hosts' endpoints.
+    Endpoints,
+    /// The in-kernel path manager; every address of the host that opens the connection is an endpoint with the
+    /// flags `subflow` and `fullmesh`.
+    Fullmesh,
+}
+
+/// How fast data is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CongestionControl {
+    /// NewReno (RFC 5681, RFC 6582), on each subflow for itself.
+    Reno,
+    /// CUBIC (RFC 9438) with HyStart as in Linux, on each subflow for itself.
+    Cubic,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn small_request() -> Bytes {
+    Bytes::new(200)
+}

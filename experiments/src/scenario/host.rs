@@ -1,0 +1,137 @@
+//! Hosts: which stack they run, their addresses and their settings.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A host and its settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Host {
+    /// Whose TCP and MPTCP the host runs.
+    pub stack: Stack,
+    /// The address of each interface, or a list of addresses.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = BTreeMap::from([("wlan0", "10.0.1.1")]))]
+    pub addresses: BTreeMap<String, Addresses>,
+    /// Settings by the names they have on that stack; `mptcpsim list sysctls` shows them all.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctl: BTreeMap<String, SysctlValue>,
+    /// What `ip mptcp` configures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mptcp: Option<HostMptcp>,
+}
+
+/// Whose TCP and MPTCP a host runs: protocol version, defaults and names of settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stack {
+    /// Linux as released: MPTCP version 1 (RFC 8684), in-kernel path manager.
+    #[default]
+    Upstream,
+}
+
+/// One address or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Addresses {
+    /// A single address.
+    One(IpAddr),
+    /// Several addresses, for example IPv4 and IPv6.
+    Many(Vec<IpAddr>),
+}
+
+impl Addresses {
+    /// All addresses, in order.
+    pub fn as_slice(&self) -> &[IpAddr] {
+        match self {
+            Self::One(address) => std::slice::from_ref(address),
+            Self::Many(addresses) => addresses,
+        }
+    }
+}
+
+/// The value of a sysctl.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SysctlValue {
+    /// A number.
+    Integer(i64),
+    /// Any other text, such as a name or three numbers.
+    Text(String),
+}
+
+/// What `ip mptcp` configures on a host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct HostMptcp {
+    /// Endpoints (`ip mptcp endpoint`). Without this key a host with several addresses that opens connections
+    /// has a `subflow` endpoint for each, as NetworkManager sets up; an empty list means none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Vec<Endpoint>>,
+    /// Limits (`ip mptcp limits`).
+    #[serde(skip_serializing_if = "EndpointLimits::is_default")]
+    pub limits: EndpointLimits,
+}
+
+/// An address that the in-kernel path manager may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Endpoint {
+    /// The interface whose first address is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// The address, instead of an interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// What the address is used for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<EndpointFlag>,
+    /// The address identifier; without it the next free one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 255))]
+    pub id: Option<u8>,
+    /// A port to announce with the address; only with the flag `signal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_535))]
+    pub port: Option<u16>,
+}
+
+/// What an endpoint is used for.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndpointFlag {
+    /// Open a subflow from this address.
+    Subflow,
+    /// Announce this address to the peer.
+    Signal,
+    /// Use subflows of this address only when no other is left.
+    Backup,
+    /// Open a subflow from this address to every known address of the peer.
+    Fullmesh,
+}
+
+/// How many subflows the in-kernel path manager allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct EndpointLimits {
+    /// Subflows of a connection beyond the first, opened or accepted; without it 2, or as many as the
+    /// endpoints made by default need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 8))]
+    pub subflows: Option<u8>,
+    /// Announced addresses of the peer that are used; without it 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 8))]
+    pub add_addr_accepted: Option<u8>,
+}
+
+impl EndpointLimits {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}

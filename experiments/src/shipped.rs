@@ -1,0 +1,65 @@
+//! The scenarios that come with mptcpsim, embedded so that the binary needs no files.
+
+use crate::check::{Notation, Source};
+
+/// A scenario that comes with mptcpsim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shipped {
+    /// The name it is run by.
+    pub name: &'static str,
+    /// Its text, in TOML.
+    pub text: &'static str,
+}
+
+/// The scenario that runs when none is named.
+pub const DEFAULT: &str = "wifi-lte";
+
+macro_rules! shipped {
+    ($($name:literal),*) => {
+        &[$(Shipped {
+            name: $name,
+            text: include_str!(concat!("../../scenarios/", $name, ".toml")),
+        },)*]
+    };
+}
+
+/// All of them, the default one first.
+pub const SCENARIOS: &[Shipped] =
+    shipped!["wifi-lte", "two-equal-paths", "handover", "short-flows", "raspberry-pi"];
+
+/// The shipped scenario called `name`.
+pub fn find(name: &str) -> Option<&'static Shipped> {
+    SCENARIOS.iter().find(|shipped| shipped.name == name)
+}
+
+impl Shipped {
+    /// What it is about: the first line of its text.
+    pub fn title(&self) -> &'static str {
+        self.text.lines().next().unwrap_or("").trim_start_matches('#').trim()
+    }
+
+    /// Its text as the check takes it.
+    pub fn source(&self) -> Source {
+        Source::new(&format!("{}.toml", self.name), self.text, Notation::Toml)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::check;
+
+    #[test]
+    fn every_shipped_scenario_is_faultless_and_explained() {
+        assert_eq!(SCENARIOS[0].name, DEFAULT);
+        for shipped in SCENARIOS {
+            let plan = check(&shipped.source(), &[]).unwrap_or_else(|faults| panic!("{faults}"));
+            assert_eq!(plan.name, shipped.name);
+            assert!(
+                shipped.title().len() > 20 && shipped.text.starts_with('#'),
+                "{}",
+                shipped.name
+            );
+        }
+    }
+}
