@@ -68,6 +68,7 @@ pub struct BenchPacket {
 const BODY: [NonZeroU64; 15] = [NonZeroU64::MIN; 15];
 
 impl Packet for BenchPacket {
+    /// Slightly different lengths keep links from beating time together.
     fn len(&self) -> Bytes {
         Bytes::new(1_500 - self.flow % 64)
     }
@@ -138,7 +139,7 @@ impl ClosedNetwork {
             .map(|(forward, reverse)| builder.route(&forward, &reverse))
             .collect();
         let mut simulation = Simulation::new(builder.build(Seed(1))?, Timeline::new(), Echo)?;
-        // Flows begin one after the other, so that links do not beat time together.
+        // Flows begin one after the other, for the same reason.
         let gap = Span::from_us(1_300) / u64::from(self.flows);
         for route in routes {
             simulation.run_until(simulation.now() + gap);

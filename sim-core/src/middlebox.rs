@@ -97,7 +97,8 @@ impl<P> Emit<P> {
 
 /// A box on the way.
 ///
-/// What it does not send on or back is gone.
+/// What it does not send on or back is gone. What several boxes send at one time moves in the
+/// order in which it was sent, each packet one box at a time.
 pub trait Middlebox<P>: Send {
     /// What kind of box it is, for reports.
     fn name(&self) -> &str;

@@ -198,6 +198,42 @@ fn a_box_answers_in_the_middle_of_a_longer_way() {
     );
 }
 
+/// Lets the first packet pass and sends all others back.
+#[derive(Clone, Default)]
+struct Gate {
+    shut: bool,
+}
+
+impl Middlebox<Numbered> for Gate {
+    fn name(&self) -> &str {
+        "gate"
+    }
+
+    fn on_packet(&mut self, _: Time, passage: Passage, packet: Numbered, out: &mut Emit<Numbered>) {
+        match std::mem::replace(&mut self.shut, true) {
+            true => out.back(passage, packet),
+            false => out.forward(passage, packet),
+        }
+    }
+
+    fn clone_box(&self) -> Box<dyn Middlebox<Numbered>> {
+        Box::new(self.clone())
+    }
+}
+
+#[test]
+fn packets_that_run_in_a_circle_die() {
+    let mut builder = Net::builder();
+    let (there, back) = (builder.link("there", link(1)), builder.link("back", link(1)));
+    let gate = builder.middlebox("gate", Box::new(Gate::default()));
+    let mirror = builder.middlebox("mirror", Box::new(Mirror));
+    let route = builder.route(&[gate, mirror, there], &[back, mirror, gate]);
+    let mut simulation = simulation(builder, Timeline::new());
+    send(&mut simulation, route, &[1]);
+    simulation.run_until(at(50));
+    assert_eq!(simulation.hosts().events, []);
+}
+
 #[test]
 fn boxes_repeat_on_the_path_a_packet_came_by() {
     let mut builder = Net::builder();

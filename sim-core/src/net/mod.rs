@@ -23,6 +23,19 @@ use crate::pool::Ticket;
 use crate::time::Time;
 use crate::trace::{Shared, Trace};
 
+/// A packet that moves on without taking time.
+#[derive(Clone)]
+struct Moving<P> {
+    position: u32,
+    /// Boxes since the last link.
+    passed: u8,
+    packet: P,
+}
+
+/// A packet that has passed so many boxes without a link in between runs in a circle, and is
+/// dropped: its time to live would be used up.
+const TIME_TO_LIVE: u8 = 64;
+
 /// The network.
 #[derive(Clone)]
 pub struct Net<P> {
@@ -33,7 +46,7 @@ pub struct Net<P> {
     tape: Tape,
     shared: Shared<P>,
     /// Packets between boxes; empty between events.
-    moving: VecDeque<(u32, P)>,
+    moving: VecDeque<Moving<P>>,
     emit: Emit<P>,
     /// Packets that reached a host without passing a link.
     arrivals: VecDeque<(RouteId, P)>,
@@ -171,7 +184,7 @@ impl<P: Packet> Net<P> {
     pub(crate) fn wake_box(&mut self, calendar: &mut Calendar, now: Time, index: u32) {
         let mut emit = std::mem::take(&mut self.emit);
         self.boxes[index as usize].on_timer(now, &mut emit);
-        self.collect(emit);
+        self.collect(emit, 0);
         calendar.set(self.box_actor(index), self.boxes[index as usize].due());
         self.move_all(calendar, now);
     }
@@ -204,24 +217,25 @@ impl<P: Packet> Net<P> {
     #[cold]
     #[inline(never)]
     fn travel(&mut self, calendar: &mut Calendar, now: Time, position: u32, packet: P) {
-        self.moving.push_back((position, packet));
+        self.moving.push_back(Moving { position, passed: 0, packet });
         self.move_all(calendar, now);
     }
 
     /// Moves packets through boxes until each has come to a link or a host.
     fn move_all(&mut self, calendar: &mut Calendar, now: Time) {
-        while let Some((position, packet)) = self.moving.pop_front() {
+        while let Some(Moving { position, passed, packet }) = self.moving.pop_front() {
             match self.tape.at(position).kind() {
                 Kind::Link(link) => {
                     let ticket = self.shared.pool.insert(packet, position);
                     self.offer(calendar, now, link, ticket);
                 }
                 Kind::End(route) => self.arrivals.push_back((route, packet)),
+                Kind::Box(_) if passed == TIME_TO_LIVE => {}
                 Kind::Box(index) => {
                     let passage = Passage::at(self.tape.route_at(position), position);
                     let mut emit = std::mem::take(&mut self.emit);
                     self.boxes[index as usize].on_packet(now, passage, packet, &mut emit);
-                    self.collect(emit);
+                    self.collect(emit, passed + 1);
                     calendar.set(self.box_actor(index), self.boxes[index as usize].due());
                 }
             }
@@ -229,13 +243,13 @@ impl<P: Packet> Net<P> {
     }
 
     /// Takes over what a box has sent.
-    fn collect(&mut self, mut emit: Emit<P>) {
+    fn collect(&mut self, mut emit: Emit<P>, passed: u8) {
         for Emission { passage, way, packet } in emit.drain() {
             let position = match way {
                 Way::Forward => passage.position + 1,
                 Way::Back => self.tape.behind_on_reverse(passage.route(), passage.position),
             };
-            self.moving.push_back((position, packet));
+            self.moving.push_back(Moving { position, passed, packet });
         }
         self.emit = emit;
     }
