@@ -195,6 +195,62 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((gap, what).prop_map(|(gap, what)| Step { gap, what }), 0..150)
 }
 
+/// Numbers at the edges of what can be written.
+fn extreme() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), Just(1), Just(u64::MAX), 0u64..100_000, any::<u64>()]
+}
+
+fn extreme_queue() -> impl Strategy<Value = QueueConfig> {
+    let numbers = (prop::array::uniform5(extreme()), any::<[bool; 2]>(), probability(1.0));
+    (0u8..5, numbers, any::<f64>()).prop_map(|(kind, (numbers, [one, two], share), weight)| {
+        let [a, b, c, d, e] = numbers;
+        let limit = |count, packets| match packets {
+            true => Limit::Packets(count),
+            false => Limit::Bytes(Bytes::new(count)),
+        };
+        let codel = CodelConfig {
+            target: Span::from_ps(b),
+            interval: Span::from_ps(c),
+            ecn: one,
+            limit: limit(a, two),
+            mtu: Bytes::new(d),
+        };
+        match kind {
+            0 => QueueConfig::DropTail { limit: limit(a, one) },
+            1 => QueueConfig::EcnThreshold { mark_above: limit(b, two), limit: limit(a, one) },
+            2 => QueueConfig::Red(RedConfig {
+                min: limit(b.min(c), one),
+                max: limit(b.max(c), one),
+                limit: limit(a, two),
+                max_probability: share,
+                weight: weight.abs().min(1.0),
+                gentle: two,
+                ecn: one,
+                mean_packet: Bytes::new(d),
+            }),
+            3 => QueueConfig::Codel(codel),
+            _ => QueueConfig::FqCodel(FqCodelConfig {
+                flows: e as u32 % 70_000,
+                quantum: Bytes::new(e),
+                limit: limit(a, two),
+                codel,
+            }),
+        }
+    })
+}
+
+fn extreme_impairments() -> impl Strategy<Value = Impairments> {
+    (impairments(), 0u8..3, extreme(), extreme()).prop_map(|(impairments, kind, a, b)| {
+        let (a, b) = (Span::from_ps(a), Span::from_ps(b));
+        let jitter = match kind {
+            0 => Jitter::Uniform { max: a },
+            1 => Jitter::Normal { mean: a, deviation: b },
+            _ => Jitter::Exponential { mean: a, cap: b },
+        };
+        Impairments { jitter, ..impairments }
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -213,5 +269,41 @@ proptest! {
         let watched: Vec<Step> = steps.iter().flat_map(looks).collect();
         let end = Span::from_ms(60);
         prop_assert_eq!(run_lazy(config.clone(), &steps, end), run_lazy(config, &watched, end));
+    }
+
+    #[test]
+    fn no_accepted_configuration_panics(
+        queue in extreme_queue(),
+        impairments in extreme_impairments(),
+        numbers in prop::array::uniform4(extreme()),
+        changes in prop::collection::vec((extreme(), extreme(), change()), 0..4),
+        steps in prop::collection::vec((extreme(), 0usize..5), 0..60),
+    ) {
+        let [rate, other_rate, period, delay] = numbers;
+        let list = [(0, rate), (period / 3 + 1, other_rate)]
+            .map(|(at, bps)| (Time::from_ps(at), Rate::from_bps(bps)));
+        let capacities = [
+            Steps::new(&list, Some(Span::from_ps(period))).ok().map(Capacity::Steps),
+            DeliveryTrace::new(&[rate / 2, rate]).ok().map(Capacity::Trace),
+            Some(Capacity::Fixed(Rate::from_bps(rate))),
+        ];
+        let mut script: Vec<Step> = steps.into_iter().map(|(gap, size)| {
+            let len = [0, 1, 40, 65_535, 1_000_000][size];
+            Step { gap: Span::from_ps(gap), what: What::Push(TestPacket::new(gap % 7, len)) }
+        }).collect();
+        for (at, gap, change) in changes {
+            let step = Step { gap: Span::from_ps(gap), what: What::Change(change) };
+            script.insert(at as usize % (script.len() + 1), step);
+        }
+        for capacity in capacities.into_iter().flatten() {
+            let config = LinkConfig {
+                queue: queue.clone(),
+                impairments: impairments.clone(),
+                ..LinkConfig::new(capacity, Span::from_ps(delay))
+            };
+            if Link::new(LinkId(0), "test", config.clone(), SEED).is_ok() {
+                run_lazy(config, &script, Span::from_ps(delay));
+            }
+        }
     }
 }

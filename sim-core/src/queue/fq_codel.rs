@@ -19,7 +19,7 @@ use crate::units::Bytes;
 pub struct FqCodelConfig {
     /// How many queues there are, 1024 in the RFC.
     pub flows: u32,
-    /// Bytes a queue may send in a turn, 1514 in the RFC.
+    /// Bytes a queue may send in a turn, 1514 in the RFC; at least 256.
     pub quantum: Bytes,
     /// The largest backlog of all queues together, 10240 packets in the RFC.
     pub limit: Limit,
@@ -38,6 +38,9 @@ impl Default for FqCodelConfig {
         }
     }
 }
+
+/// As in Linux: below, a queue would wait for many turns until it may send a packet.
+const LEAST_QUANTUM: Bytes = Bytes::new(256);
 
 #[derive(Clone, Debug, Default)]
 struct Flow {
@@ -67,8 +70,8 @@ impl FqCodel {
         if !(1..=65_536).contains(&config.flows) {
             return Err(QueueError::Flows(config.flows));
         }
-        if config.quantum == Bytes::ZERO {
-            return Err(QueueError::Quantum);
+        if config.quantum < LEAST_QUANTUM {
+            return Err(QueueError::Quantum(config.quantum));
         }
         Ok(Self {
             config,
@@ -278,6 +281,7 @@ mod tests {
         let ok = FqCodelConfig::default();
         assert_eq!(error(ok), None);
         assert_eq!(error(FqCodelConfig { flows: 0, ..ok }), Some(QueueError::Flows(0)));
-        assert_eq!(error(FqCodelConfig { quantum: Bytes::ZERO, ..ok }), Some(QueueError::Quantum));
+        let quantum = Bytes::new(255);
+        assert_eq!(error(FqCodelConfig { quantum, ..ok }), Some(QueueError::Quantum(quantum)));
     }
 }

@@ -146,9 +146,9 @@ pub enum QueueError {
     /// FQ-CoDel: the number of queues is unusable.
     #[error("FQ-CoDel: there must be 1 to 65536 queues, not {0}")]
     Flows(u32),
-    /// FQ-CoDel: flows would never get a turn.
-    #[error("FQ-CoDel: the quantum must be above 0 B")]
-    Quantum,
+    /// FQ-CoDel: a turn is too short.
+    #[error("FQ-CoDel: the quantum must be at least 256 B, not {0}")]
+    Quantum(Bytes),
 }
 
 /// What a discipline decides about a packet.
