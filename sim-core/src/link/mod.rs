@@ -14,6 +14,7 @@
 //! arrives at the far end.
 
 mod change;
+mod config;
 mod counters;
 #[cfg(test)]
 mod eager;
@@ -22,18 +23,17 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use thiserror::Error;
-
 pub use change::LinkChange;
+pub use config::{LinkConfig, LinkError};
 pub use counters::{Count, Counters, Incidents, Traffic};
 
 use counters::Tally;
 
 use crate::capacity::{Capacity, Progress, Work};
-use crate::impair::{Dice, Fate, Impairments, LossError};
+use crate::impair::{Dice, Fate, Impairments};
 use crate::packet::Packet;
 use crate::pool::Ticket;
-use crate::queue::{Arrival, Backlog, Queue, QueueConfig, QueueError, Verdict, Waiting};
+use crate::queue::{Arrival, Backlog, Queue, Verdict, Waiting};
 use crate::rng::{Seed, Stream};
 use crate::time::{Span, Time};
 use crate::trace::{Cause, Point, Shared};
@@ -41,50 +41,6 @@ use crate::trace::{Cause, Point, Shared};
 /// The number of a link, in the order of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
-
-/// What a link is to be.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LinkConfig {
-    /// How fast it sends.
-    pub capacity: Capacity,
-    /// The propagation delay, one way.
-    pub delay: Span,
-    /// Its queue.
-    pub queue: QueueConfig,
-    /// What goes wrong on it.
-    pub impairments: Impairments,
-    /// Whether it works from the start.
-    pub up: bool,
-}
-
-impl LinkConfig {
-    /// A faultless link with an unlimited queue.
-    pub fn new(capacity: Capacity, delay: Span) -> Self {
-        let impairments = Impairments::default();
-        Self { capacity, delay, queue: QueueConfig::UNLIMITED, impairments, up: true }
-    }
-
-    /// The same with another queue.
-    pub fn with_queue(self, queue: QueueConfig) -> Self {
-        Self { queue, ..self }
-    }
-
-    /// The same with impairments.
-    pub fn with_impairments(self, impairments: Impairments) -> Self {
-        Self { impairments, ..self }
-    }
-}
-
-/// What is wrong with a link.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum LinkError {
-    /// The queue.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-    /// The loss model.
-    #[error(transparent)]
-    Loss(#[from] LossError),
-}
 
 /// A packet that may not enter, given back.
 #[derive(Debug)]

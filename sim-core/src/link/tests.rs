@@ -6,7 +6,7 @@ use super::eager::{OPPORTUNITIES, Outcome, ROUND, SEED, STEPS, Step, What, run_e
 use super::*;
 use crate::capacity::{DeliveryTrace, Steps};
 use crate::impair::{Filter, Jitter, Loss};
-use crate::queue::{CodelConfig, FqCodelConfig, Limit, RedConfig};
+use crate::queue::{CodelConfig, FqCodelConfig, Limit, QueueConfig, RedConfig};
 use crate::test_packet::TestPacket;
 use crate::trace::{Points, Trace};
 use crate::units::{Bytes, Probability, Rate};
