@@ -11,7 +11,7 @@ fn w1() {
     for (name, paths, mptcp) in [("W1", vec![path(1000, 10)], false), ("W2", vec![path(100, 10), path(100, 20)], true)] {
         if std::env::var("ONLY").is_ok_and(|o| o != name) { continue; }
         let lab = Lab::upload(paths, 1).congestion(Name::Reno).with(|l| {
-            l.client_app = AppSpec::Bulk { send: None, until: None, abort: false };
+            l.client_app = AppSpec::Bulk { send: None, until: None, abort: false, delay: Span::ZERO };
             l.options.mptcp = mptcp;
             l.client.quickack = true; l.server.quickack = true;
         });

@@ -25,6 +25,8 @@ pub enum AppSpec {
         until: Option<Span>,
         /// Abort rather than close when done sending.
         abort: bool,
+        /// Pause between the establishment and the first byte.
+        delay: Span,
     },
     /// Sends a request and waits for the answer, `count` times.
     Request {
@@ -38,6 +40,8 @@ pub enum AppSpec {
         think: Span,
         /// Pause before the first request.
         delay: Span,
+        /// After the last answer wait for the server to close first.
+        server_closes: bool,
     },
     /// Answers requests until the client closes.
     Respond {
@@ -45,6 +49,8 @@ pub enum AppSpec {
         request: Bytes,
         /// Size of an answer.
         response: Bytes,
+        /// Close after so many answers.
+        close_after: Option<u32>,
     },
 }
 
@@ -57,36 +63,43 @@ pub struct App {
     sent: u64,
     closing: bool,
     done: bool,
+    /// When it last acted.
+    looked_at: Time,
 }
 
 #[derive(Clone, Debug)]
 enum Role {
-    Bulk { send: u64, until: Time, abort: bool },
-    Request { request: u64, response: u64, left: u32, think: Span, next: Time },
-    Respond { request: u64, response: u64 },
+    Bulk { send: u64, until: Time, abort: bool, delay: Span, from: Time },
+    Request { request: u64, response: u64, left: u32, think: Span, next: Time, waits: bool },
+    Respond { request: u64, response: u64, answers: u64 },
 }
 
 impl App {
     /// The application at its beginning.
     pub fn new(spec: &AppSpec, now: Time) -> Self {
         let role = match *spec {
-            AppSpec::Bulk { send, until, abort } => Role::Bulk {
+            AppSpec::Bulk { send, until, abort, delay } => Role::Bulk {
                 send: send.map_or(u64::MAX, Bytes::get),
                 until: until.map_or(Time::NEVER, |until| now + until),
                 abort,
+                delay,
+                from: Time::NEVER,
             },
-            AppSpec::Request { request, response, count, think, delay } => Role::Request {
+            AppSpec::Request { request, response, count, think, delay, server_closes } => Role::Request {
                 request: request.get(),
                 response: response.get(),
                 left: count,
                 think,
                 next: now + delay,
+                waits: server_closes,
             },
-            AppSpec::Respond { request, response } => {
-                Role::Respond { request: request.get(), response: response.get() }
-            }
+            AppSpec::Respond { request, response, close_after } => Role::Respond {
+                request: request.get(),
+                response: response.get(),
+                answers: close_after.map_or(u64::MAX, u64::from),
+            },
         };
-        Self { role, ledger: Ledger::new(now), sent: 0, closing: false, done: false }
+        Self { role, ledger: Ledger::new(now), sent: 0, closing: false, done: false, looked_at: now }
     }
 
     /// What was received, and when.
@@ -106,11 +119,13 @@ impl App {
 
     /// When it wants to act without being told.
     pub fn due(&self) -> Time {
-        match self.role {
-            Role::Bulk { until, .. } if !self.closing => until,
-            Role::Request { next, left, .. } if left > 0 => next,
-            _ => Time::NEVER,
-        }
+        let moments = match self.role {
+            Role::Bulk { until, from, .. } if !self.closing => [from, until],
+            Role::Request { next, left, .. } if left > 0 => [next, Time::NEVER],
+            _ => [Time::NEVER; 2],
+        };
+        let ahead = moments.into_iter().filter(|moment| *moment > self.looked_at);
+        ahead.min().unwrap_or(Time::NEVER)
     }
 
     /// Reads what can be read and takes one step more: one call of the socket. True if it wrote or
@@ -118,6 +133,7 @@ impl App {
     /// next call after the kernel has sent what the last one caused.
     #[inline]
     pub fn progress(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
+        self.looked_at = env.now;
         if self.done || connection.state() == MetaState::Opening {
             self.note_failure(connection, env);
             return false;
@@ -162,7 +178,13 @@ impl App {
     }
 
     fn progress_bulk(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
-        let Role::Bulk { send, until, abort } = self.role else { return false };
+        let Role::Bulk { send, until, abort, delay, ref mut from } = self.role else { return false };
+        if *from == Time::NEVER {
+            *from = env.now + delay;
+        }
+        if env.now < *from {
+            return false;
+        }
         if env.now < until && self.write_to(send, connection, env) {
             return true;
         }
@@ -180,7 +202,7 @@ impl App {
     }
 
     fn progress_request(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
-        let Role::Request { request, response, left, think, next } = self.role else {
+        let Role::Request { request, response, left, think, next, waits } = self.role else {
             return false;
         };
         let asked = self.sent / request.max(1);
@@ -193,24 +215,28 @@ impl App {
             return false;
         }
         if left == 0 {
-            return self.close(connection, env);
+            return (!waits || connection.at_end()) && self.close(connection, env);
         }
         let next = if next == Time::NEVER { env.now + think } else { next };
         if env.now < next {
-            self.role = Role::Request { request, response, left, think, next };
+            self.role = Role::Request { request, response, left, think, next, waits };
             return false;
         }
         let left = left - 1;
-        self.role = Role::Request { request, response, left, think, next: Time::NEVER };
+        let next = Time::NEVER;
+        self.role = Role::Request { request, response, left, think, next, waits };
         let end = self.sent + request;
         self.write_to(end, connection, env)
     }
 
     fn progress_respond(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
-        let Role::Respond { request, response } = self.role else { return false };
+        let Role::Respond { request, response, answers } = self.role else { return false };
         let complete = self.ledger.bytes() / request.max(1);
-        self.write_to(complete * response, connection, env)
-            || (connection.at_end() && self.close(connection, env))
+        if self.write_to(complete * response, connection, env) {
+            return true;
+        }
+        let answered = complete >= answers && self.sent >= answers.saturating_mul(response);
+        (answered || connection.at_end()) && self.close(connection, env)
     }
 
     fn note_failure(&mut self, connection: &Connection, env: &Env<'_>) {

@@ -28,7 +28,7 @@ use crate::mptcp::{Connection, EphemeralPorts, Env, Opening, SocketOptions};
 use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
-use crate::path_manager::endpoints;
+use crate::path_manager::{PathEvent, endpoints};
 use crate::segment::{FourTuple, Segment};
 use crate::tcp::TcpConfig;
 
@@ -129,12 +129,21 @@ pub enum HostChange {
         /// The endpoint.
         endpoint: endpoints::Endpoint,
     },
-    /// The endpoint with this id is removed.
+    /// The endpoint with this id is removed; 0 is the address of each connection's first subflow.
     RemoveEndpoint {
         /// Host number.
         host: usize,
         /// Its id.
         id: u8,
+    },
+    /// The priority of an endpoint changes.
+    SetBackup {
+        /// Host number.
+        host: usize,
+        /// Id of the endpoint.
+        id: u8,
+        /// Use its subflows as backups.
+        backup: bool,
     },
     /// The limits change.
     SetLimits {
@@ -468,27 +477,12 @@ impl Hosts for World {
 
     fn on_change(&mut self, now: Time, change: u32, out: &mut Outbox<'_, Packet>) {
         let Some(change) = self.changes.get(change as usize).cloned() else { return };
-        let host = match change {
-            HostChange::AddEndpoint { host, endpoint } => {
-                let known = &mut self.hosts[host].config.endpoints.endpoints;
-                known.retain(|other| other.id != endpoint.id);
-                known.push(endpoint);
-                host
-            }
-            HostChange::RemoveEndpoint { host, id } => {
-                self.hosts[host].config.endpoints.endpoints.retain(|other| other.id != id);
-                host
-            }
-            HostChange::SetLimits { host, limits } => {
-                self.hosts[host].config.endpoints.limits = limits;
-                host
-            }
-        };
+        let (host, event) = self.apply(change);
         for number in 0..self.actors.len() as u32 {
             let actor = &mut self.actors[number as usize];
             if actor.host as usize == host && !actor.connection.is_closed() {
                 let mut env = self.hosts[host].env(now, number);
-                actor.connection.endpoints_changed(&mut env);
+                actor.connection.path_event(&mut env, event);
                 self.run_actor(now, number, out);
             }
         }
@@ -496,6 +490,34 @@ impl Hosts for World {
 }
 
 impl World {
+    /// Changes a host's configuration; returns the host and what to tell its connections.
+    fn apply(&mut self, change: HostChange) -> (usize, PathEvent) {
+        match change {
+            HostChange::AddEndpoint { host, endpoint } => {
+                let known = &mut self.hosts[host].config.endpoints.endpoints;
+                known.retain(|other| other.id != endpoint.id);
+                known.push(endpoint);
+                (host, PathEvent::EndpointsChanged)
+            }
+            HostChange::RemoveEndpoint { host, id: 0 } => (host, PathEvent::InitialAddressRemoved),
+            HostChange::RemoveEndpoint { host, id } => {
+                self.hosts[host].config.endpoints.endpoints.retain(|other| other.id != id);
+                (host, PathEvent::EndpointsChanged)
+            }
+            HostChange::SetBackup { host, id, backup } => {
+                let known = &mut self.hosts[host].config.endpoints.endpoints;
+                if let Some(endpoint) = known.iter_mut().find(|endpoint| endpoint.id == id) {
+                    endpoint.backup = backup;
+                }
+                (host, PathEvent::BackupChanged { id, backup })
+            }
+            HostChange::SetLimits { host, limits } => {
+                self.hosts[host].config.endpoints.limits = limits;
+                (host, PathEvent::EndpointsChanged)
+            }
+        }
+    }
+
     fn tap_arrival(&mut self, at: Time, route: RouteId, packet: &Packet) {
         let host = self.ends.get(route.0 as usize).copied();
         if let (Some(host), Some(tuple)) = (host, self.tuples.tuple(packet.tuple)) {

@@ -27,15 +27,9 @@ pub(super) struct Signal {
 }
 
 impl Connection {
-    /// B: the administrator changed the host's endpoints.
-    pub fn endpoints_changed(&mut self, env: &mut Env<'_>) {
-        if self.is_mptcp() {
-            self.path_event(env, PathEvent::EndpointsChanged);
-        }
-    }
-
-    /// Tells the path manager and does what it asks for.
-    pub(super) fn path_event(&mut self, env: &mut Env<'_>, event: PathEvent) {
+    /// B: something happened that the path manager should know. What happens on the wire it is
+    /// told without this; the administrator's changes come this way.
+    pub fn path_event(&mut self, env: &mut Env<'_>, event: PathEvent) {
         if !self.is_mptcp() {
             return;
         }

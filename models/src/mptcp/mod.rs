@@ -7,7 +7,7 @@
 //! The contract, in four groups:
 //! * **A, getters**: any time.
 //! * **B, from below**: [`Connection::on_segment`], [`Connection::join`],
-//!   [`Connection::on_timer`], [`Connection::endpoints_changed`].
+//!   [`Connection::on_timer`], [`Connection::path_event`].
 //! * **C, from above**: [`Connection::write`], [`Connection::read`],
 //!   [`Connection::close`], [`Connection::abort`].
 //! * **D, outputs**: after any B or C, [`Connection::poll_segment`] until `None`; then

@@ -155,6 +155,14 @@ impl PathManager for WithConfig<'_> {
                 actions.push(PathAction::CloseRemote { id });
             }
             PathEvent::EndpointsChanged => self.endpoints_changed(view, actions),
+            PathEvent::InitialAddressRemoved => {
+                actions.push(PathAction::Withdraw { id: 0 });
+                actions.push(PathAction::CloseLocal { id: 0 });
+            }
+            PathEvent::BackupChanged { id, backup } => {
+                let id = if self.state.initial_id == Some(id) { 0 } else { id };
+                actions.push(PathAction::Prioritise { id, backup });
+            }
         }
     }
 }

@@ -42,6 +42,15 @@ pub enum PathEvent {
     },
     /// The host's endpoints changed.
     EndpointsChanged,
+    /// The administrator withdrew the address of the first subflow.
+    InitialAddressRemoved,
+    /// The administrator changed the priority of an endpoint.
+    BackupChanged {
+        /// Id of the endpoint.
+        id: u8,
+        /// Use its subflows as backups.
+        backup: bool,
+    },
 }
 
 /// What a path manager wants done.

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use mptcpsim_core::capacity::Capacity;
-use mptcpsim_core::impair::{Impairments, Loss};
+use mptcpsim_core::impair::{Filter, Impairments, Loss};
 use mptcpsim_core::link::{LinkChange, LinkConfig};
 use mptcpsim_core::net::Net;
 use mptcpsim_core::queue::{Limit, QueueConfig};
@@ -15,7 +15,7 @@ use mptcpsim_core::timeline::{Change, Timeline};
 use mptcpsim_core::units::{Bytes, Probability, Rate};
 use mptcpsim_models::app::AppSpec;
 use mptcpsim_models::congestion;
-use mptcpsim_models::host::{Actor, FlowStart, HostConfig, Listener, World};
+use mptcpsim_models::host::{Actor, FlowStart, HostChange, HostConfig, Listener, World};
 use mptcpsim_models::mptcp::SocketOptions;
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::path_manager::endpoints::{Config, Endpoint, Limits};
@@ -31,7 +31,10 @@ pub struct Path {
     pub rate: u64,
     pub delay: Span,
     pub queue_bdp: f64,
+    pub queue_packets: Option<u64>,
     pub loss: f64,
+    /// Data packets lost, counted from 1.
+    pub lost: Vec<u64>,
     pub changes: Vec<(Time, LinkChange)>,
 }
 
@@ -41,7 +44,9 @@ pub fn path(mbit: u64, ms: u64) -> Path {
         rate: mbit * 1_000_000,
         delay: Span::from_ms(ms),
         queue_bdp: 1.0,
+        queue_packets: None,
         loss: 0.0,
+        lost: Vec::new(),
         changes: Vec::new(),
     }
 }
@@ -59,7 +64,7 @@ impl Path {
     }
     fn queue_packets(&self) -> u64 {
         let bdp = self.rate as f64 * 2.0 * self.delay.as_secs_f64() / 8.0 / 1500.0;
-        ((self.queue_bdp * bdp).round() as u64).max(4)
+        self.queue_packets.unwrap_or(((self.queue_bdp * bdp).round() as u64).max(4))
     }
 }
 
@@ -75,6 +80,7 @@ pub struct Lab {
     pub server_app: AppSpec,
     pub seed: u64,
     pub events: bool,
+    pub host_changes: Vec<(Time, HostChange)>,
 }
 
 pub fn addr(host: usize, path: usize) -> IpAddr {
@@ -98,7 +104,7 @@ pub fn endpoint(id: u8, addr: IpAddr) -> Endpoint {
 }
 
 pub fn bulk(bytes: u64) -> AppSpec {
-    AppSpec::Bulk { send: Some(Bytes::new(bytes)), until: None, abort: false }
+    AppSpec::Bulk { send: Some(Bytes::new(bytes)), until: None, abort: false, delay: Span::ZERO }
 }
 
 impl Lab {
@@ -120,6 +126,7 @@ impl Lab {
             server_app: bulk(0),
             seed: 1,
             events: false,
+            host_changes: Vec::new(),
         }
     }
 
@@ -149,26 +156,30 @@ impl Lab {
             let queue = QueueConfig::DropTail { limit: Limit::Packets(path.queue_packets()) };
             let link = LinkConfig::new(Capacity::Fixed(Rate::from_bps(path.rate)), path.delay)
                 .with_queue(queue);
-            let lossy = link.clone().with_impairments(Impairments {
-                loss: Loss::Bernoulli { probability: Probability::new(path.loss).unwrap() },
-                ..Impairments::default()
-            });
-            let up = net.link(format!("p{i}.up"), lossy);
-            let down = net.link(format!("p{i}.down"), link);
+            let model = if path.lost.is_empty() {
+                Loss::Bernoulli { probability: Probability::new(path.loss).unwrap() }
+            } else {
+                Loss::Listed(path.lost.clone())
+            };
+            let impairments =
+                Impairments { loss: model, loss_of: Filter::Data, ..Impairments::default() };
+            let lossy = link.clone().with_impairments(impairments);
+            let downwards = matches!(self.client_app, AppSpec::Bulk { send: Some(Bytes::ZERO), .. } | AppSpec::Request { .. });
+            let (lossy_up, lossy_down) = if downwards { (link, lossy) } else { (lossy, link) };
+            let up = net.link(format!("p{i}.up"), lossy_up);
+            let down = net.link(format!("p{i}.down"), lossy_down);
             routes.push(net.route(&[up], &[down]));
             ends.extend([SERVER as u32, CLIENT as u32]);
             timeline.extend(path.changes.iter().cloned().map(|change| (i, change)));
         }
         let net = net.build(Seed(self.seed)).unwrap();
-        let timeline: Timeline = timeline
-            .into_iter()
-            .flat_map(|(i, (at, change))| {
+        let links = timeline.into_iter().flat_map(|(i, (at, change))| {
                 ["up", "down"].map(|dir| {
                     let link = net.link_named(&format!("p{i}.{dir}")).unwrap();
                     (at, Change::Link(link, change.clone()))
                 })
-            })
-            .collect();
+            });
+        let links: Vec<_> = links.collect();
         let host = |name: &str, number, tcp: &TcpConfig, endpoints: &Config| HostConfig {
             name: name.into(),
             tcp: tcp.clone(),
@@ -186,6 +197,9 @@ impl Lab {
             world.add_route(CLIENT, addr(CLIENT, i), addr(SERVER, i), *route);
             world.add_route(SERVER, addr(SERVER, i), addr(CLIENT, i), route.reverse());
         }
+        let host_changes = self.host_changes.iter().cloned();
+        let hosts = host_changes.map(|(at, change)| (at, Change::Host(world.add_change(change))));
+        let timeline: Timeline = links.into_iter().chain(hosts.collect::<Vec<_>>()).collect();
         let to = SocketAddr::new(addr(SERVER, 0), PORT);
         let flow = world.add_flow(FlowStart {
             at: Time::ZERO,
