@@ -59,6 +59,20 @@ impl World {
         }
     }
 
+    /// A segment for a subflow that is over.
+    pub(super) fn on_stray(
+        &mut self,
+        route: RouteId,
+        packet: &Packet,
+        out: &mut Outbox<'_, Packet>,
+    ) {
+        if let (Some(&host), Some(tuple)) =
+            (self.ends.get(route.0 as usize), self.tuples.tuple(packet.tuple))
+        {
+            self.answer_stray(route, packet, tuple, None, host, out);
+        }
+    }
+
     fn listener(&self, host: u32, tuple: FourTuple) -> Option<&Listener> {
         self.hosts[host as usize].listeners.iter().find(|listener| {
             listener.port == tuple.dst.port()

@@ -29,8 +29,8 @@ use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
 use crate::path_manager::{PathEvent, endpoints};
-use crate::segment::{FourTuple, Segment};
-use crate::tcp::TcpConfig;
+use crate::segment::FourTuple;
+use crate::tcp::{State, TcpConfig};
 
 /// What a host is made of.
 #[derive(Clone, Debug)]
@@ -458,7 +458,7 @@ impl Hosts for World {
             self.tap_arrival(now, route, &packet);
         }
         if let Some(Binding { connection, subflow }) = self.tuples.binding(packet.tuple) {
-            self.deliver(now, connection, subflow as usize, &packet.segment, out);
+            self.deliver(now, connection, subflow as usize, route, &packet, out);
         } else {
             self.on_unbound(now, route, &packet, out);
         }
@@ -531,12 +531,17 @@ impl World {
         now: Time,
         number: u32,
         subflow: usize,
-        segment: &Segment,
+        route: RouteId,
+        packet: &Packet,
         out: &mut Outbox<'_, Packet>,
     ) {
         let Some(actor) = self.actors.get_mut(number as usize) else { return };
+        if actor.connection.subflow(subflow).is_some_and(|sub| sub.state() == State::Closed) {
+            self.on_stray(route, packet, out);
+            return;
+        }
         let mut env = self.hosts[actor.host as usize].env(now, number);
-        actor.connection.on_segment(&mut env, subflow, segment);
+        actor.connection.on_segment(&mut env, subflow, &packet.segment);
         self.run_actor(now, number, out);
     }
 }

@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use mptcpsim_core::time::Span;
 
-use super::{Connection, Env};
+use super::{Connection, Env, MetaState};
 use crate::mptcp_keys::add_addr_hmac;
 use crate::observe::mib::Counter;
 use crate::path_manager::endpoints::WithConfig;
 use crate::path_manager::{PathAction, PathEvent, PathManager, PathView, PathsView};
-use crate::segment::{AddAddr, MAX_OPTIONS, RemoveAddr, ResetReason, Segment};
+use crate::segment::{AddAddr, MAX_OPTIONS, RemoveAddr, Segment};
 use crate::tcp::State;
 
 /// Repetitions of an announcement that is not echoed (`ADD_ADDR_RETRANS_MAX`).
@@ -61,11 +61,16 @@ impl Connection {
                 self.queue_echo(env, id, addr.ip(), port);
             }
             PathAction::Open { local, local_id, remote, remote_id, backup } => {
-                self.open_subflow(env, local, remote, (local_id, remote_id), backup);
+                // A connection that closes opens nothing more (`__mptcp_subflow_connect`).
+                if self.state == MetaState::Established {
+                    self.open_subflow(env, local, remote, (local_id, remote_id), backup);
+                }
             }
             PathAction::Withdraw { id } => {
                 self.signal.remove.push(id);
-                self.send_ack(None);
+                let usable = |sub: &super::Sub| sub.tcp.state().can_send() && !sub.stale;
+                let other = self.subs.iter().position(|sub| usable(sub) && sub.local_id != id);
+                self.send_ack(other);
             }
             PathAction::CloseLocal { id } => self.close_where(env, |sub| sub.local_id == id),
             PathAction::CloseRemote { id } => {
@@ -211,10 +216,9 @@ impl Connection {
     fn close_where(&mut self, env: &mut Env<'_>, chosen: impl Fn(&super::Sub) -> bool) {
         for index in 0..self.subs.len() {
             let sub = &self.subs[index];
-            if chosen(sub) && sub.tcp.state() != State::Closed {
+            if chosen(sub) && !sub.removed {
                 env.mib.inc(Counter::RmSubflow);
-                self.reset_subflow(env, index, ResetReason::UNSPECIFIED);
-                self.check_subflow_state(env, index);
+                self.discard_subflow(env, index);
             }
         }
     }

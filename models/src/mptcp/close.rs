@@ -186,13 +186,10 @@ impl Connection {
             && sub.tcp.peek_arrived().is_none()
             && self.rx.data_fin.is_none();
         if half_closed {
-            let sub = &mut self.subs[index];
-            sub.tcp.shutdown(&mut cx!(self, env, index));
-            self.mark_ready(index);
-        } else if state != State::Closed {
-            return;
+            self.discard_subflow(env, index);
+        } else if state == State::Closed {
+            self.subflow_gone(env, index);
         }
-        self.subflow_gone(env, index);
     }
 
     fn check_plain_state(&mut self, env: &mut Env<'_>, index: usize, state: State) {
@@ -213,6 +210,16 @@ impl Connection {
             self.set_meta_state(env, MetaState::Closed);
         }
         self.timers.stop_all();
+    }
+
+    /// The connection does without a subflow from now on. The subflow says what it had to say,
+    /// ends with a FIN, and answers data with a reset (`mptcp_close_ssk`).
+    pub(super) fn discard_subflow(&mut self, env: &mut Env<'_>, index: usize) {
+        let sub = &mut self.subs[index];
+        sub.tcp.shutdown(&mut cx!(self, env, index));
+        sub.tcp.orphan(&mut cx!(self, env, index));
+        self.mark_ready(index);
+        self.subflow_gone(env, index);
     }
 
     /// A subflow is lost to the connection: what it held is sent on others, and if it was the last

@@ -310,6 +310,10 @@ impl Connection {
             return false;
         };
         let Some(remote_key) = self.remote_key else { return false };
+        if self.state != MetaState::Established {
+            self.reset_subflow(env, index, ResetReason::MPTCP);
+            return false;
+        }
         let sub = &mut self.subs[index];
         sub.backup_by_peer = backup;
         sub.remote_id = address_id;

@@ -14,7 +14,12 @@ impl Connection {
     pub fn on_segment(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
         let Some(sub) = self.subs.get_mut(index) else { return };
         let step = sub.tcp.on_segment(&mut cx!(self, env, index), segment);
+        let removed = sub.removed;
         self.mark_ready(index);
+        if removed {
+            self.on_segment_removed(env, index, segment, step);
+            return;
+        }
         match step {
             Step::Drop => {
                 self.after_segment(env, index);
@@ -44,6 +49,21 @@ impl Connection {
         let sub = &mut self.subs[index];
         sub.tcp.segment_done(&mut cx!(self, env, index));
         self.after_segment(env, index);
+    }
+
+    /// A segment for a subflow that the connection has given up: TCP ends by itself.
+    fn on_segment_removed(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        segment: &Segment,
+        step: Step,
+    ) {
+        if step == Step::Accepted {
+            let sub = &mut self.subs[index];
+            sub.tcp.receive_data(&mut cx!(self, env, index), segment, None);
+            sub.tcp.segment_done(&mut cx!(self, env, index));
+        }
     }
 
     /// Whatever a segment did to the subflow's life.

@@ -14,7 +14,7 @@ use crate::observe::mib::Counter;
 use crate::scheduler::{Ask, ConnView, Pick, Scheduler};
 use crate::tcp::{TickTimer, TimerKind};
 
-/// Shortest interval of the timer (`TCP_RTO_MIN`).
+/// Interval of the timer while no subflow has one of its own running (`TCP_RTO_MIN`).
 const MIN_INTERVAL: Span = Span::from_ms(200);
 
 /// The timers of a connection.
@@ -90,7 +90,6 @@ impl Connection {
 
     pub(super) fn start_timer_if_idle(&mut self, env: &Env<'_>) {
         if !self.timers.retransmit.is_set() && self.tx.una < self.tx.nxt {
-            self.update_interval(env);
             self.restart_timer(env);
         }
     }
@@ -106,8 +105,9 @@ impl Connection {
         self.timers.retransmit.set(env.now, self.timers.interval);
     }
 
-    /// The longest time that an active subflow still waits for its own timer
-    /// (`mptcp_timeout_from_subflow`).
+    /// The longest time that an active subflow still waits for its own timer, taken whenever the
+    /// scheduler is asked (`mptcp_timeout_from_subflow`). What was found last stays in force:
+    /// whether a loss probe or a timeout was pending then decides how soon a dead path is noticed.
     pub(super) fn update_interval(&mut self, env: &Env<'_>) {
         let longest = self
             .subs
@@ -140,7 +140,6 @@ impl Connection {
         if let Pick::On { subflow, .. } = self.scheduler.pick(&view, Ask::Retransmit) {
             self.retransmit_fragment(env, subflow);
         }
-        self.update_interval(env);
         self.restart_timer(env);
     }
 

@@ -10,7 +10,7 @@ use crate::tcp::TcpConfig;
 
 /// Bytes of the stream that the kernel keeps, and sends again, as one fragment: a page fragment
 /// of 32 KiB less its bookkeeping (`mptcp_carve_data_frag`).
-pub(super) const FRAGMENT: u64 = 32_768 - 64;
+pub(super) const FRAGMENT: u64 = 32_768 - 40;
 /// Memory that one full segment takes in a send buffer (`tcp_sndbuf_expand`).
 const MEMORY_PER_SEGMENT: u32 = 2_304;
 /// Memory of a socket buffer that holds no data.
@@ -100,12 +100,18 @@ impl Connection {
         taken
     }
 
-    /// Bytes that [`Connection::write`] would take now. Like a blocking writer of the kernel it
+    /// Bytes that [`Connection::write`] would take now, a whole number of fragments. Like a blocking writer of the kernel it
     /// is woken only when a third of the buffer is free (`sk_stream_is_writeable`).
     pub fn writable(&self) -> u64 {
         let used = self.tx.written - self.tx.una;
         let size = u64::from(self.tx.sndbuf);
-        if used + used / 2 > size { 0 } else { size - used }
+        if used + used / 2 > size {
+            return 0;
+        }
+        // Memory is taken a fragment at a time while the limit is not reached: the last one may
+        // pass it.
+        let limit = self.tx.una + size - 1;
+        (limit / FRAGMENT + 1) * FRAGMENT - self.tx.written
     }
 
     // ---- from the scheduler to the subflows --------------------------------------------------
@@ -127,6 +133,7 @@ impl Connection {
     /// One burst on one subflow; false if nothing could be given away.
     fn push_burst(&mut self, env: &mut Env<'_>) -> bool {
         self.refresh_views();
+        self.update_interval(env);
         let view = ConnView {
             subflows: &self.views,
             window: self.tx.window_end.saturating_sub(self.tx.nxt),

@@ -29,9 +29,10 @@ impl Subflow {
         self.wants.push = true;
     }
 
-    /// Nobody will read any more: a peer that does not close is not waited for
-    /// (`tcp_fin_timeout`).
+    /// Nobody will read any more: new data is answered by a reset, and a peer that does not close
+    /// is not waited for (`tcp_fin_timeout`, `TCPABORTONDATA`).
     pub fn orphan(&mut self, cx: &mut Cx<'_>) {
+        self.orphaned = true;
         if self.state == State::FinWait2 {
             let patience = Span::from_secs(u64::from(cx.sysctl().tcp_fin_timeout));
             self.timers.life.set(cx.now, patience);
@@ -83,7 +84,12 @@ impl Subflow {
             return;
         }
         match self.state {
-            State::FinWait1 => self.set_state(cx, State::FinWait2),
+            State::FinWait1 => {
+                self.set_state(cx, State::FinWait2);
+                if self.orphaned {
+                    self.orphan(cx);
+                }
+            }
             State::Closing => self.time_wait(cx),
             State::LastAck => {
                 self.timers = super::timers::Timers::default();

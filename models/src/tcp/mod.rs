@@ -297,6 +297,8 @@ pub struct Subflow {
     /// The FIN is queued behind all data.
     fin_queued: bool,
     fin_sent: bool,
+    /// Nobody reads what arrives.
+    orphaned: bool,
     /// The application sends small segments at once.
     nodelay: bool,
     /// The number behind the last small segment sent (`snd_sml`).

@@ -52,6 +52,7 @@ impl Subflow {
             tx: super::scoreboard::TxQueue::new(offer.iss + 1),
             fin_queued: false,
             fin_sent: false,
+            orphaned: false,
             nodelay: offer.nodelay,
             small_sent: offer.iss + 1,
             rtt: super::rtt::Rtt::default(),

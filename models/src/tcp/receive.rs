@@ -406,6 +406,10 @@ impl Subflow {
             self.totals.data_segs_in += 1;
         }
         let rcv_nxt = self.rx.rcv_nxt;
+        if self.orphaned && (new.seq + new.payload.len()).after(rcv_nxt) {
+            self.abort(cx);
+            return;
+        }
         if !new.end().after(rcv_nxt) {
             self.old_data(cx, &new);
         } else if !new.seq.before(rcv_nxt + self.rx.remaining_window()) {

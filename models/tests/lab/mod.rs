@@ -303,3 +303,33 @@ pub fn print_trace(lab: &Lab, secs: u64, count: usize) {
         );
     }
 }
+
+/// Prints the segments sent and the events between two times in seconds.
+pub fn print_between(lab: &Lab, from: f64, to: f64) {
+    use mptcpsim_models::host::Tap;
+    use mptcpsim_models::observe::notation::Notation;
+    let mut simulation = lab.build();
+    simulation.hosts_mut().set_tap(Tap::new(true));
+    simulation.run_until(Time::ZERO + Span::from_secs_f64(to));
+    let world = simulation.hosts_mut();
+    let mut iss = std::collections::BTreeMap::new();
+    let mut lines: Vec<(f64, String)> = Vec::new();
+    for t in world.tap().seen().iter().filter(|t| t.sent) {
+        if t.segment.flags.has(mptcpsim_models::segment::Flags::SYN) {
+            iss.insert(t.tuple, t.segment.seq);
+        }
+        let zero = mptcpsim_models::seq::Seq(0);
+        let own = iss.get(&t.tuple).copied().unwrap_or(zero);
+        let peer = iss.get(&t.tuple.reversed()).copied().unwrap_or(zero);
+        let at = t.at.as_secs_f64();
+        if at < from { continue; }
+        lines.push((at, format!("{} > {} {}", t.tuple.src, t.tuple.dst.ip(), Notation { segment: &t.segment, iss: own, irs: peer })));
+    }
+    for host in 0..2 {
+        for e in world.drain_events(host) {
+            if e.at.as_secs_f64() >= from { lines.push((e.at.as_secs_f64(), format!("    host {host} s{} {:?}", e.subflow, e.event))); }
+        }
+    }
+    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (at, line) in lines { println!("{at:.5} {line}"); }
+}
