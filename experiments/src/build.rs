@@ -26,7 +26,7 @@ use mptcpsim_models::tcp::TcpConfig;
 use thiserror::Error;
 
 use crate::plan::{Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan};
-use crate::scenario::{App, AppDirection, EndpointFlag, Protocol, Scheduler, Table};
+use crate::scenario::{App, AppDirection, EndpointFlag, Protocol, Scheduler};
 
 /// The largest IP packet, as on Ethernet.
 const MTU: u16 = 1_500;
@@ -47,14 +47,14 @@ pub enum BuildError {
 
 /// The simulation of a plan at time zero, its flows waiting for their time.
 ///
-/// Links are called like `wifi.up` and `wifi.down`.
+/// Links are called like `wifi.up` and `wifi.down`. Hosts log events if `log_events`; that changes nothing
+/// else.
 ///
 /// # Errors
 /// If the engine refuses something that the check let pass.
-pub fn build(plan: &Plan) -> Result<Simulation<World>, BuildError> {
+pub fn build(plan: &Plan, log_events: bool) -> Result<Simulation<World>, BuildError> {
     let seed = Seed(plan.seed);
     let (net, routes) = network(plan).build(seed)?;
-    let log_events = plan.record.tables.contains(&Table::Events);
     let configs = plan.hosts.iter().map(host).collect();
     let mut world = World::new(configs, ends(plan), seed, log_events);
     add_routes(&mut world, plan, &routes);
@@ -165,9 +165,9 @@ fn host(plan: &HostPlan) -> HostConfig {
         tcp: TcpConfig {
             sysctl: plan.sysctl.clone(),
             rules: plan.stack.rules(),
-            mtu: MTU,
-            initial_cwnd: INITIAL_CWND,
-            quickack: false,
+            mtu: plan.route.mtu.unwrap_or(MTU),
+            initial_cwnd: plan.route.initcwnd.unwrap_or(INITIAL_CWND),
+            quickack: plan.route.quickack,
             tso: true,
         },
         endpoints: endpoints::Config {
@@ -233,21 +233,19 @@ fn socket(flow: &FlowPlan, end: &FlowEnd) -> SocketOptions {
 
 /// What the two ends of a flow do: the one that opens the connection first.
 fn apps(app: &App) -> (AppSpec, AppSpec) {
+    let bulk = |send, until| AppSpec::Bulk { send, until, abort: false, delay: Span::ZERO };
     let (sender, direction) = match app {
-        App::Bulk { bytes, direction } => {
-            (AppSpec::Bulk { send: Some(*bytes), until: None, abort: false }, *direction)
-        }
-        App::Timed { duration, direction } => {
-            (AppSpec::Bulk { send: None, until: Some(*duration), abort: false }, *direction)
-        }
+        App::Bulk { bytes, direction } => (bulk(Some(*bytes), None), *direction),
+        App::Timed { duration, direction } => (bulk(None, Some(*duration)), *direction),
         App::Request { count, request_bytes, response_bytes, think_time } => {
             let (request, response) = (*request_bytes, *response_bytes);
             let (count, think, delay) = (*count, *think_time, Span::ZERO);
-            let client = AppSpec::Request { request, response, count, think, delay };
-            return (client, AppSpec::Respond { request, response });
+            let client =
+                AppSpec::Request { request, response, count, think, delay, server_closes: false };
+            return (client, AppSpec::Respond { request, response, close_after: None });
         }
     };
-    let receiver = AppSpec::Bulk { send: Some(Bytes::ZERO), until: None, abort: false };
+    let receiver = bulk(Some(Bytes::ZERO), None);
     match direction {
         AppDirection::Download => (receiver, sender),
         AppDirection::Upload => (sender, receiver),

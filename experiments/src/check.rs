@@ -25,6 +25,7 @@ mod timeline;
 mod tree;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mptcpsim_core::time::Span;
 use mptcpsim_core::units::Bytes;
@@ -52,15 +53,16 @@ const MAX_SAMPLES: u64 = 10_000_000;
 /// All faults at once.
 pub fn check(source: &Source, overrides: &[Override]) -> Result<Plan, Faults> {
     let mut tree = tree::read(source)?;
-    let mut report = Report::new(tree.clone());
+    let mut faults = Vec::new();
     for value in overrides {
-        value.apply(&mut tree, &mut report);
+        faults.extend(value.apply(&mut tree).err());
     }
-    report.tree = tree.clone();
-    let original = tree.clone();
-    let plan = plan(&mut tree, source, &mut report);
+    let tree = Arc::new(tree);
+    let mut report = Report::new(Arc::clone(&tree));
+    report.faults = faults;
+    let plan = plan(Node::clone(&tree), source, &mut report);
     if report.faults.is_empty() {
-        sweep::check(&original, source, &mut report);
+        sweep::check(&tree, source, &mut report);
     }
     match (Faults::from_all(report.faults), plan) {
         (Err(faults), _) => Err(faults),
@@ -74,9 +76,11 @@ pub fn check(source: &Source, overrides: &[Override]) -> Result<Plan, Faults> {
 }
 
 /// The plan that a tree describes; useless if `report` has faults afterwards.
-fn plan(tree: &mut Node, source: &Source, report: &mut Report) -> Option<Plan> {
-    shape::check(tree, report);
-    let scenario: Scenario = match serde_path_to_error::deserialize(tree.to_json()) {
+fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
+    shape::check(&mut tree, report);
+    let json = tree.to_json();
+    drop(tree);
+    let scenario: Scenario = match serde_path_to_error::deserialize(json) {
         Ok(scenario) => scenario,
         Err(error) => {
             let key = error.path().to_string().replace(['[', ']'], ".").replace("..", ".");
@@ -142,13 +146,13 @@ fn record(scenario: &Scenario, duration: Span, report: &mut Report) -> RecordPla
 /// The faults found so far, and what they spoil.
 struct Report {
     /// The tree as written: it knows all places.
-    tree: Node,
+    tree: Arc<Node>,
     faults: Vec<Fault>,
     spoilt: BTreeSet<KeyPath>,
 }
 
 impl Report {
-    fn new(tree: Node) -> Self {
+    fn new(tree: Arc<Node>) -> Self {
         Self { tree, faults: Vec::new(), spoilt: BTreeSet::new() }
     }
 

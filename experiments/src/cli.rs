@@ -3,6 +3,7 @@
 //! Results go to the standard output or into files, errors to the standard
 //! error. Exit codes: 0 done, 1 the run or a check failed, 2 bad input.
 
+mod bench;
 mod faults;
 mod list;
 mod run;
@@ -57,6 +58,8 @@ enum Command {
     Check(CheckArgs),
     /// Print the JSON Schema of scenarios
     Schema,
+    /// Measure how fast the simulator is on this machine
+    Bench(bench::BenchArgs),
 }
 
 /// A scenario and the values that replace those in it.
@@ -111,6 +114,7 @@ pub(crate) fn main() -> ExitCode {
         Command::List { kind } => print(&list::text(kind)),
         Command::Check(args) => check_scenario(&args),
         Command::Schema => schema(),
+        Command::Bench(args) => bench::bench(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,6 +28,7 @@
 //! # Ok::<(), mptcpsim::check::Faults>(())
 //! ```
 
+pub mod bench;
 pub mod build;
 pub mod check;
 mod observe;

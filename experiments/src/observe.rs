@@ -100,7 +100,7 @@ fn change_row(plan: &Plan, at: Time, change: &Change) -> EventRow {
                 None => "link-change",
             };
             let direction = if *upwards { "up" } else { "down" };
-            (String::new(), event, format!("{name}, {direction}"))
+            (String::new(), event, format!("link {name}, direction {direction}"))
         }
         Change::Interface { interface, up } => {
             let host = plan.hosts.get(interface.host.0);

@@ -17,7 +17,8 @@ use mptcpsim_models::rules::Stack;
 use mptcpsim_models::sysctl::Sysctl;
 
 use crate::scenario::{
-    App, EndpointFlag, OneWay, PathManager, Protocol, Scenario, Scheduler, Sweep, Table,
+    App, EndpointFlag, OneWay, PathManager, Protocol, RouteAttributes, Scenario, Scheduler, Sweep,
+    Table,
 };
 
 /// The number of a link in [`Plan::links`].
@@ -94,6 +95,8 @@ pub struct HostPlan {
     pub interfaces: Vec<InterfacePlan>,
     /// Its settings.
     pub sysctl: Sysctl,
+    /// Attributes of its routes.
+    pub route: RouteAttributes,
     /// What the in-kernel path manager may use.
     pub endpoints: Vec<EndpointPlan>,
     /// Subflows of a connection beyond the first.

@@ -43,7 +43,8 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(Time)) -> Result<Outcome, RunError
     if plan.record.pcap {
         return Err(RunError::Capture);
     }
-    let mut simulation = build(plan)?;
+    // Events enter the digest, whether they are written down or not.
+    let mut simulation = build(plan, true)?;
     let mut recorder = Recorder::new(&plan.record.tables);
     let mut observer = Observer::new(plan, simulation.net());
     let end = Time::ZERO + plan.duration;

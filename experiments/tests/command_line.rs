@@ -150,3 +150,83 @@ fn nothing_is_written_where_something_else_is() {
     assert!(text(&output.stderr).contains("cannot write"), "{}", text(&output.stderr));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
 }
+
+/// Runs a scenario and returns its summary and folder.
+fn run(args: &[&str], folder: &Path) -> serde_json::Value {
+    let out = folder.to_str().unwrap();
+    let output = mptcpsim(&[&["run"], args, &["--format", "json", "--out", out]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_run_leaves_all_files_and_the_same_digest_again() {
+    let home = tempfile::tempdir().unwrap();
+    let first = run(&["--duration", "2 s"], &home.path().join("first"));
+    for table in ["summary", "subflows", "timeseries", "links", "queues", "events", "counters"] {
+        let csv = fs::read_to_string(home.path().join(format!("first/{table}.csv"))).unwrap();
+        let rows = csv.lines().count() - 1;
+        assert_eq!(first["manifest"]["rows"][table], rows, "{table}");
+        assert!(rows > 0, "{table}");
+    }
+    for figure in ["goodput", "share", "cwnd", "srtt", "queue"] {
+        for ending in ["svg", "png"] {
+            assert!(
+                home.path().join(format!("first/plots/{figure}.{ending}")).exists(),
+                "{figure}"
+            );
+        }
+    }
+    let digest = |run: &serde_json::Value| run["manifest"]["digest"].as_str().unwrap().to_owned();
+    let again = run(&["wifi-lte", "--duration", "2 s", "--no-plots"], &home.path().join("again"));
+    assert_eq!(digest(&first), digest(&again));
+    assert!(!home.path().join("again/plots").exists());
+    let resolved = home.path().join("first/scenario.toml");
+    let resolved = run(&[resolved.to_str().unwrap(), "--no-plots"], &home.path().join("resolved"));
+    assert_eq!(digest(&first), digest(&resolved), "the resolved scenario is the same run");
+    let few = run(
+        &["--duration", "2 s", "--set", "record.tables=[]", "--no-plots"],
+        &home.path().join("few"),
+    );
+    assert_eq!(digest(&first), digest(&few), "what is written has no influence");
+    let other =
+        run(&["--duration", "2 s", "--seed", "2", "--no-plots"], &home.path().join("other"));
+    assert_ne!(digest(&first), digest(&other), "the seed has");
+}
+
+#[test]
+fn every_shipped_scenario_runs_and_keeps_its_data_intact() {
+    let home = tempfile::tempdir().unwrap();
+    for name in ["wifi-lte", "two-equal-paths", "handover", "short-flows", "raspberry-pi"] {
+        let result = run(&[name, "--no-plots"], &home.path().join(name));
+        for flow in result["summary"].as_array().unwrap() {
+            assert_eq!(flow["intact"], true, "{flow}");
+            assert_eq!(flow["complete"], true, "{flow}");
+            assert_eq!(flow["fallback"], "", "{flow}");
+        }
+    }
+}
+
+#[test]
+fn plots_are_drawn_again_from_the_tables() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("run");
+    run(&["two-equal-paths", "--duration", "1 s", "--no-plots"], &folder);
+    let output = mptcpsim(&["plot", folder.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).lines().count(), 10);
+    assert!(fs::read_to_string(folder.join("plots/goodput.svg")).unwrap().contains("total"));
+}
+
+#[test]
+fn benches_count_packet_hops_and_say_what_they_used() {
+    let output = mptcpsim(&["bench", "W1", "engine", "--duration", "20 ms", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows[0]["workload"], "W1");
+    assert!(rows.len() > 2 && rows.iter().all(|row| row["packet_hops"].as_u64() > Some(0)));
+    assert!(rows[0]["utilisation"].as_f64().is_some());
+    let wrong = mptcpsim(&["bench", "W1", "W2", "--duration", "soon"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("`soon` is not a time"), "{}", text(&wrong.stderr));
+}

@@ -100,6 +100,7 @@ fn host(declared: &DeclaredHost, role: &Role<'_>, report: &mut Report) -> HostPl
         stack,
         interfaces: declared.interfaces.clone(),
         sysctl: sysctl(declared, stack, report),
+        route: declared.host.route,
         endpoints,
         subflow_limit: DEFAULT_SUBFLOWS,
         add_addr_accepted: 0,

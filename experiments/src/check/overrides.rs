@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Report;
-use super::fault::Problem;
+use super::fault::{Fault, Problem};
 use super::key::KeyPath;
 use super::source::{Place, Text};
 use super::tree::{Node, read_value};
@@ -36,28 +35,22 @@ impl Override {
         Self { shown: Arc::new(shown), assignment: option.len() + 1, key }
     }
 
-    /// Puts the value into `tree`, or reports why it cannot be there.
-    pub(super) fn apply(&self, tree: &mut Node, report: &mut Report) {
+    /// Puts the value into `tree`, or says why it cannot be there.
+    pub(super) fn apply(&self, tree: &mut Node) -> Result<(), Fault> {
         let end = self.shown.text.len();
         let whole = Place { text: Arc::clone(&self.shown), span: self.assignment..end };
+        let wrong = |what| Fault::new(whole.clone(), KeyPath::root(), Problem::Assignment(what));
         let argument = self.shown.text.get(whole.span.clone()).unwrap_or("");
         let (key_text, value_at) = match (self.key, argument.split_once('=')) {
             (Some(key), _) => (key, self.assignment),
             (None, Some((key, _))) => (key, self.assignment + key.len() + 1),
             (None, None) => {
-                let what = format!("`{argument}` assigns nothing: there is no `=`");
-                report.fault_at(whole, &KeyPath::root(), Problem::Assignment(what));
-                return;
+                return Err(wrong(format!("`{argument}` assigns nothing: there is no `=`")));
             }
         };
-        let Some(key) = KeyPath::parse(key_text.trim()) else {
-            let what = format!("`{key_text}` is not the path of a key");
-            report.fault_at(whole, &KeyPath::root(), Problem::Assignment(what));
-            return;
-        };
+        let key = KeyPath::parse(key_text.trim())
+            .ok_or_else(|| wrong(format!("`{key_text}` is not the path of a key")))?;
         let value = read_value(&self.shown, value_at..end);
-        if let Err(problem) = tree.set(&key, &whole, value) {
-            report.fault_at(whole, &key, problem);
-        }
+        tree.set(&key, &whole, value).map_err(|problem| Fault::new(whole.clone(), key, problem))
     }
 }

@@ -1,5 +1,7 @@
 //! A sweep is checked by trying each of its values in the scenario.
 
+use std::sync::Arc;
+
 use super::fault::Problem;
 use super::key::KeyPath;
 use super::source::Source;
@@ -54,8 +56,8 @@ fn try_value(
         report.fault(place, problem);
         return;
     }
-    let mut trial = Report::new(tree.clone());
-    plan(&mut tree, source, &mut trial);
+    let mut trial = Report::new(Arc::new(tree.clone()));
+    plan(tree, source, &mut trial);
     for fault in trial.faults {
         let help = fault.problem.help().unwrap_or_default();
         report.fault(place, Problem::invalid(fault.to_string(), help));

@@ -113,7 +113,7 @@ fn finished(table: &Table, rows: usize, file: &str) -> String {
 }
 
 /// A number in the unit that shows it with three digits.
-fn scaled(value: f64, unit: &str) -> String {
+pub(super) fn scaled(value: f64, unit: &str) -> String {
     let (size, prefix) = match value {
         value if value >= 1e12 => (1e12, "T"),
         value if value >= 1e9 => (1e9, "G"),

@@ -26,7 +26,7 @@ pub(super) fn flows(
     }
 }
 
-/// The counters of all hosts that are not zero.
+/// The counters of all hosts.
 pub(super) fn counters(plan: &Plan, world: &World, recorder: &mut Recorder) {
     for (number, host) in plan.hosts.iter().enumerate() {
         let Some(mib) = world.mib(number) else { continue };
@@ -188,12 +188,18 @@ fn subflow(
     })
 }
 
+/// The address identifiers of a join, as the end that opened the connection counts them.
 fn opened_because(connection: &Connection, index: usize) -> String {
     match connection.address_ids(index) {
         _ if index == 0 => "initial".to_owned(),
-        Some((local, remote)) => format!("join from address id {local} to {remote}"),
+        Some((local, remote)) if connection.is_client() => join(local, remote),
+        Some((local, remote)) => join(remote, local),
         None => String::new(),
     }
+}
+
+fn join(from: u8, to: u8) -> String {
+    format!("join from address id {from} to {to}")
 }
 
 fn closed_because(connection: &Connection, index: usize) -> String {

@@ -22,6 +22,32 @@ pub struct Host {
     /// What `ip mptcp` configures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mptcp: Option<HostMptcp>,
+    /// What `ip route` configures, for all routes of the host alike.
+    #[serde(skip_serializing_if = "RouteAttributes::is_default")]
+    pub route: RouteAttributes,
+}
+
+/// Attributes of routes that change how TCP behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RouteAttributes {
+    /// Initial congestion window in packets; without it 10 (RFC 6928).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub initcwnd: Option<u32>,
+    /// Largest IP packet in bytes; without it 1500.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 576, max = 65_535))]
+    pub mtu: Option<u16>,
+    /// Acknowledge every segment at once instead of every second one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quickack: bool,
+}
+
+impl RouteAttributes {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Whose TCP and MPTCP a host runs: protocol version, defaults and names of settings.
