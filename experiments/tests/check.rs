@@ -135,6 +135,21 @@ fn the_short_form_is_two_hosts_and_a_link_per_path() {
 }
 
 #[test]
+fn the_scenario_of_the_readme_is_sound() {
+    let readme = include_str!("../../README.md");
+    let block = readme.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(checked(block).paths.len(), 2);
+}
+
+#[test]
+fn every_algorithm_of_the_models_has_its_name_in_scenarios() {
+    for name in mptcpsim_models::congestion::Name::ALL {
+        let plan = with(&[&format!("flows.0.congestion_control={}", name.name())]).unwrap();
+        assert_eq!(plan.flows[0].to.congestion_control, *name);
+    }
+}
+
+#[test]
 fn the_same_tree_as_json_gives_the_same_plan() {
     let tree: serde_json::Value = toml::from_str(SOUND).unwrap();
     let json = Source::new("test.toml", &tree.to_string(), Notation::Json);

@@ -124,16 +124,15 @@ app = {{ kind = "timed", duration = "1 h", direction = "upload" }}
 
 /// Hosts `a0 ...` and `b0 ...`, links `in0 ...` and `out0 ...` to the shared `bottleneck`.
 fn w4(flows: u32) -> String {
-    let mut text = format!(
-        r#"
+    let mut text = r#"
 duration = "1 s"
 
 [links.bottleneck]
 rate = "10 Gbit/s"
 delay = "4.98 ms"
-queue = {{ discipline = "droptail", limit = "8333 packets" }}
+queue = { discipline = "droptail", limit = "8333 packets" }
 "#
-    );
+    .to_owned();
     for n in 0..flows {
         let (high, low) = (n / 250, n % 250 + 1);
         // Writing into a string cannot fail.

@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mptcpsim::plan::Plan;
 use mptcpsim::results::{Manifest, ResultFolder, Tables};
-use mptcpsim::run::{self, Outcome};
+use mptcpsim::run::{self, Outcome, RunError};
 use mptcpsim::scenario::Table;
 use mptcpsim_core::time::Time;
 
@@ -41,13 +41,19 @@ pub(super) struct RunArgs {
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let plan = plan(args.scenario.as_deref(), &args.values, args.pcap)?;
     let wanted = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));
-    let folder = ResultFolder::prepare(&wanted)?;
+    // That nothing can be written is better known before a long run than after it.
+    drop(ResultFolder::prepare(&wanted)?);
     let progress = Progress::new(&plan);
     let start = now();
-    let outcome = run::run(&plan, &mut |time| progress.at(time)).map_err(Failure::failed)?;
+    let outcome = run::run(&plan, &mut |time| progress.at(time));
     let wall = start.elapsed();
     progress.finish();
+    let outcome = outcome.map_err(|error| match error {
+        RunError::Capture => Failure::bad_input(error),
+        other => Failure::failed(other),
+    })?;
     let manifest = manifest(&plan, &outcome, wall);
+    let folder = ResultFolder::prepare(&wanted)?;
     folder.write_run(&plan, &outcome.tables)?;
     folder.write_manifest(&manifest)?;
     if !args.no_plots {
