@@ -65,19 +65,64 @@ fn table() {
         let mut diffs = Vec::new();
         for (metric, &(mean, std)) in kernel {
             let got = ours.get(metric).copied();
-            let relevant = ["fct_s", "complete", "intact", "state_", "share_", "rexmit_", "t_", "mib_", "max_gap_ms"].iter().any(|p| metric.starts_with(p)) && !metric.contains("OFO") && !metric.contains("Tcp") | metric.contains("MPTcp");
-            if !relevant { continue; }
+            let relevant = [
+                "fct_s",
+                "complete",
+                "intact",
+                "state_",
+                "share_",
+                "rexmit_",
+                "t_",
+                "mib_",
+                "max_gap_ms",
+            ]
+            .iter()
+            .any(|p| metric.starts_with(p))
+                && !metric.contains("OFO")
+                && !metric.contains("Tcp") | metric.contains("MPTcp");
+            if !relevant {
+                continue;
+            }
             let got_v = got.unwrap_or(0.0);
-            let tol = if metric.starts_with("t_") { 25.0 } else if metric.starts_with("share") { 0.05 } else if metric == "fct_s" { (mean * 0.05).max(2.0 * std) } else if metric.starts_with("rexmit") { (mean * 0.3).max(2.0*std).max(5.0) } else if metric == "max_gap_ms" {mean*0.3} else if metric.contains("WndShared") { mean * 0.5 + 10.0} else { (2.0 * std).max(0.01) };
+            let tol = if metric.starts_with("t_") {
+                25.0
+            } else if metric.starts_with("share") {
+                0.05
+            } else if metric == "fct_s" {
+                (mean * 0.05).max(2.0 * std)
+            } else if metric.starts_with("rexmit") {
+                (mean * 0.3).max(2.0 * std).max(5.0)
+            } else if metric == "max_gap_ms" {
+                mean * 0.3
+            } else if metric.contains("WndShared") {
+                mean * 0.5 + 10.0
+            } else {
+                (2.0 * std).max(0.01)
+            };
             if (got_v - mean).abs() > tol || (got.is_none() && mean != 0.0) {
-                diffs.push(format!("{metric} {} vs {mean:.3}+-{std:.2}", got.map_or("-".into(), |g| format!("{g:.3}"))));
+                diffs.push(format!(
+                    "{metric} {} vs {mean:.3}+-{std:.2}",
+                    got.map_or("-".into(), |g| format!("{g:.3}"))
+                ));
             }
         }
         for (metric, value) in &ours {
-            if metric.starts_with("mib_") && metric.contains("MPTcp") && !kernel.contains_key(metric) && *value > 0.0 && !metric.contains("OFO") && !metric.contains("MPCurrEstab") {
+            if metric.starts_with("mib_")
+                && metric.contains("MPTcp")
+                && !kernel.contains_key(metric)
+                && *value > 0.0
+                && !metric.contains("OFO")
+                && !metric.contains("MPCurrEstab")
+            {
                 diffs.push(format!("{metric} {value} vs none"));
             }
         }
-        println!("{name}: fct {:.3} vs {:.3}+-{:.3}  {}", ours["fct_s"], kernel["fct_s"].0, kernel["fct_s"].1, if diffs.is_empty() { "OK".into() } else { diffs.join("; ") });
+        println!(
+            "{name}: fct {:.3} vs {:.3}+-{:.3}  {}",
+            ours["fct_s"],
+            kernel["fct_s"].0,
+            kernel["fct_s"].1,
+            if diffs.is_empty() { "OK".into() } else { diffs.join("; ") }
+        );
     }
 }

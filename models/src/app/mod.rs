@@ -85,21 +85,30 @@ impl App {
                 delay,
                 from: Time::NEVER,
             },
-            AppSpec::Request { request, response, count, think, delay, server_closes } => Role::Request {
-                request: request.get(),
-                response: response.get(),
-                left: count,
-                think,
-                next: now + delay,
-                waits: server_closes,
-            },
+            AppSpec::Request { request, response, count, think, delay, server_closes } => {
+                Role::Request {
+                    request: request.get(),
+                    response: response.get(),
+                    left: count,
+                    think,
+                    next: now + delay,
+                    waits: server_closes,
+                }
+            }
             AppSpec::Respond { request, response, close_after } => Role::Respond {
                 request: request.get(),
                 response: response.get(),
                 answers: close_after.map_or(u64::MAX, u64::from),
             },
         };
-        Self { role, ledger: Ledger::new(now), sent: 0, closing: false, done: false, looked_at: now }
+        Self {
+            role,
+            ledger: Ledger::new(now),
+            sent: 0,
+            closing: false,
+            done: false,
+            looked_at: now,
+        }
     }
 
     /// What was received, and when.
@@ -178,7 +187,9 @@ impl App {
     }
 
     fn progress_bulk(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
-        let Role::Bulk { send, until, abort, delay, ref mut from } = self.role else { return false };
+        let Role::Bulk { send, until, abort, delay, ref mut from } = self.role else {
+            return false;
+        };
         if *from == Time::NEVER {
             *from = env.now + delay;
         }
@@ -241,7 +252,8 @@ impl App {
 
     fn note_failure(&mut self, connection: &Connection, env: &Env<'_>) {
         let failed = connection.error().is_some() && connection.state() == MetaState::Closed;
-        let complete = self.closing && (connection.at_end() || matches!(self.role, Role::Bulk { abort: true, .. }));
+        let complete = self.closing
+            && (connection.at_end() || matches!(self.role, Role::Bulk { abort: true, .. }));
         let closed = connection.state() == MetaState::Closed;
         if !self.done && (failed || closed || (complete && connection.all_acknowledged())) {
             self.done = true;

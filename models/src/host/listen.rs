@@ -49,7 +49,8 @@ impl World {
             return;
         }
         self.hosts[host as usize].mib.inc(Counter::InSegs);
-        let opens = segment.flags.has(Flags::SYN) && !segment.flags.intersects(Flags::ACK | Flags::RST);
+        let opens =
+            segment.flags.has(Flags::SYN) && !segment.flags.intersects(Flags::ACK | Flags::RST);
         if !opens {
             self.answer_stray(route, packet, tuple, None, host, out);
         } else if let Some(&MpJoin::Syn { token, .. }) = segment.mp_join() {

@@ -24,7 +24,7 @@ pub use self::tap::{Tap, Tapped};
 pub use self::tuples::{Binding, TupleId, TupleTable};
 
 use crate::app::{App, AppSpec};
-use crate::mptcp::{Connection, EphemeralPorts, Env, Opening, SocketOptions};
+use crate::mptcp::{Connection, Env, EphemeralPorts, Opening, SocketOptions};
 use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
@@ -315,8 +315,7 @@ impl World {
         let FlowStart { client, from, to, options, app, .. } = self.flows[flow].clone();
         let endpoint = self.new_actor_number(out);
         let Some(host) = self.hosts.get_mut(client) else { return };
-        let tuple =
-            FourTuple { src: std::net::SocketAddr::new(from, host.ports.take()), dst: to };
+        let tuple = FourTuple { src: std::net::SocketAddr::new(from, host.ports.take()), dst: to };
         let key = host.unused_key();
         host.tokens.insert(token(key, Version::V1), endpoint);
         let mut env = host.env(now, endpoint);
@@ -364,8 +363,7 @@ impl World {
     fn send_all(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
         let Some(actor) = self.actors.get_mut(number as usize) else { return };
         let host = &mut self.hosts[actor.host as usize];
-        while let Some((index, segment)) =
-            actor.connection.poll_segment(&mut host.env(now, number))
+        while let Some((index, segment)) = actor.connection.poll_segment(&mut host.env(now, number))
         {
             if actor.ways.len() < actor.connection.subflow_count() {
                 Self::bind(actor, number, &mut self.tuples, &host.routes, &host.addresses);

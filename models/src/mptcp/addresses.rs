@@ -140,9 +140,8 @@ impl Connection {
     }
 
     pub(super) fn echo_received(&mut self, env: &mut Env<'_>, echo: &AddAddr) {
-        let matches = |option: &AddAddr| {
-            option.address_id == echo.address_id && option.addr == echo.addr
-        };
+        let matches =
+            |option: &AddAddr| option.address_id == echo.address_id && option.addr == echo.addr;
         if self.signal.outstanding.is_some_and(|(option, _)| matches(&option)) {
             self.signal.outstanding = None;
             self.timers.announce.stop();

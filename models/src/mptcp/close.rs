@@ -20,18 +20,29 @@ impl Connection {
         }
         self.tx.fin_wanted = true;
         match self.state {
-            MetaState::Opening => {
-                if self.subs.first().is_some_and(|sub| sub.tcp.state() == State::SynSent) {
-                    let sub = &mut self.subs[0];
-                    sub.tcp.shutdown(&mut cx!(self, env, 0));
-                    self.set_meta_state(env, MetaState::Closed);
-                }
+            MetaState::Opening
+                if self.subs.first().is_some_and(|sub| sub.tcp.state() == State::SynSent) =>
+            {
+                let sub = &mut self.subs[0];
+                sub.tcp.shutdown(&mut cx!(self, env, 0));
+                self.set_meta_state(env, MetaState::Closed);
             }
             MetaState::Established => self.set_meta_state(env, MetaState::FinWait1),
             MetaState::CloseWait => self.set_meta_state(env, MetaState::LastAck),
             _ => {}
         }
         self.push_pending(env);
+    }
+
+    /// C: the application is gone (`close`): it writes no more, and nobody will read
+    /// (`tcp_close`, `mptcp_close`).
+    pub fn release(&mut self, env: &mut Env<'_>) {
+        self.close(env);
+        if !self.is_mptcp()
+            && let Some(sub) = self.subs.first_mut()
+        {
+            sub.tcp.orphan(&mut cx!(self, env, 0));
+        }
     }
 
     /// C: ends the connection at once: every subflow is reset, with MP_FASTCLOSE
@@ -45,10 +56,8 @@ impl Connection {
             if self.is_mptcp() {
                 let pending = &mut self.subs[index].pending;
                 pending.fastclose = key;
-                pending.reset = Some(MpTcpRst {
-                    transient: false,
-                    reason: ResetReason::UNSPECIFIED,
-                });
+                pending.reset =
+                    Some(MpTcpRst { transient: false, reason: ResetReason::UNSPECIFIED });
             }
             let sub = &mut self.subs[index];
             sub.tcp.abort(&mut cx!(self, env, index));

@@ -23,12 +23,7 @@ impl Connection {
     }
 
     /// Falls back if that is still possible, else resets the subflow. True if it fell back.
-    pub(super) fn try_fall_back(
-        &mut self,
-        env: &mut Env<'_>,
-        index: usize,
-        why: Counter,
-    ) -> bool {
+    pub(super) fn try_fall_back(&mut self, env: &mut Env<'_>, index: usize, why: Counter) -> bool {
         if self.fallback_allowed && index == 0 && !self.rx.holds_out_of_order() {
             self.fall_back(env, why);
             return true;

@@ -213,9 +213,8 @@ pub struct SubStatistics {
 impl Sub {
     /// May carry data (`mptcp_subflow_active`).
     fn active(&self) -> bool {
-        !self.stale
-            && !(self.joined && self.opener && !self.fully_established)
-            && self.tcp.state().can_send()
+        let joining = self.joined && self.opener && !self.fully_established;
+        !self.stale && !joining && self.tcp.state().can_send()
     }
 
     fn backup(&self) -> bool {
@@ -402,7 +401,10 @@ impl Connection {
     /// True once nothing will happen any more, apart from TIME_WAIT.
     pub fn is_closed(&self) -> bool {
         self.state == MetaState::Closed
-            && self.subs.iter().all(|sub| matches!(sub.tcp.state(), State::Closed | State::TimeWait))
+            && self
+                .subs
+                .iter()
+                .all(|sub| matches!(sub.tcp.state(), State::Closed | State::TimeWait))
     }
 
     /// True once everything written, and the end of the stream, is acknowledged.
@@ -482,4 +484,3 @@ fn initial_space(config: &TcpConfig, options: &SocketOptions) -> Space {
         ratio: crate::tcp::initial_ratio(config),
     }
 }
-

@@ -13,9 +13,7 @@ use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
 use crate::path_manager::endpoints::Endpoints;
 use crate::scheduler::AnyScheduler;
-use crate::segment::{
-    FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment,
-};
+use crate::segment::{FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
 use crate::tcp::{Error, Offer, Subflow};
 
@@ -151,8 +149,7 @@ impl Connection {
         ids: (u8, u8),
         backup: bool,
     ) -> usize {
-        let tuple =
-            FourTuple { src: SocketAddr::new(local, env.ports.take()), dst: remote };
+        let tuple = FourTuple { src: SocketAddr::new(local, env.ports.take()), dst: remote };
         let index = self.add_active(env, tuple, true);
         let sub = &mut self.subs[index];
         (sub.local_id, sub.remote_id) = ids;
@@ -287,9 +284,9 @@ impl Connection {
         if !self.is_mptcp() {
             return;
         }
-        let keys = segment.mp_capable().and_then(|option| {
-            Some((option, Key(option.sender_key?), Key(option.receiver_key?)))
-        });
+        let keys = segment
+            .mp_capable()
+            .and_then(|option| Some((option, Key(option.sender_key?), Key(option.receiver_key?))));
         let Some((option, key, _)) = keys.filter(|keys| keys.2 == self.local_key) else {
             self.fall_back(env, Counter::MpCapableFallbackAck);
             return;
@@ -319,8 +316,7 @@ impl Connection {
         sub.remote_id = address_id;
         let Some(join) = sub.join.as_deref_mut() else { return false };
         join.remote_nonce = nonce;
-        let expected =
-            join_hmac(remote_key, self.local_key, nonce, join.local_nonce, self.version);
+        let expected = join_hmac(remote_key, self.local_key, nonce, join.local_nonce, self.version);
         if expected.leftmost64() != hmac {
             env.mib.inc(Counter::MpJoinSynAckHmacFailure);
             self.reset_subflow(env, index, ResetReason::MPTCP);
@@ -375,6 +371,11 @@ impl Connection {
     pub(super) fn fully_established(&mut self, env: &mut Env<'_>, index: usize) {
         if std::mem::replace(&mut self.subs[index].fully_established, true) {
             return;
+        }
+        let sub = &mut self.subs[index];
+        if sub.joined && sub.opener {
+            // The fourth ACK: the third need not be repeated.
+            sub.tcp.cancel_scheduled_ack();
         }
         env.log.mptcp(env.now, index, "fully-established", String::new);
         self.mark_ready(index);

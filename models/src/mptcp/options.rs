@@ -226,13 +226,8 @@ impl Connection {
             self.echo_received(env, &option);
             return;
         }
-        let expected = add_addr_hmac(
-            remote_key,
-            self.local_key,
-            option.address_id,
-            option.addr,
-            option.port,
-        );
+        let expected =
+            add_addr_hmac(remote_key, self.local_key, option.address_id, option.addr, option.port);
         if option.hmac != Some(expected) {
             env.log.mptcp(env.now, index, "add-addr-ignored", || "wrong HMAC".into());
             return;
@@ -241,11 +236,7 @@ impl Connection {
         self.announced(env, index, &option);
     }
 
-    fn remove_addr_received(
-        &mut self,
-        env: &mut Env<'_>,
-        option: &crate::segment::RemoveAddr,
-    ) {
+    fn remove_addr_received(&mut self, env: &mut Env<'_>, option: &crate::segment::RemoveAddr) {
         for &id in option.ids() {
             env.mib.inc(Counter::RmAddr);
             env.log.mptcp(env.now, 0, "remove-addr", || format!("peer withdrew id {id}"));

@@ -114,11 +114,8 @@ impl Connection {
 
     fn capable_flags(&self, env: &Env<'_>) -> u8 {
         let checksum = if self.checksum { MpCapable::CHECKSUM } else { 0 };
-        let deny = if env.config.sysctl.allow_join_initial_addr_port {
-            0
-        } else {
-            MpCapable::NO_JOIN_ID0
-        };
+        let deny =
+            if env.config.sysctl.allow_join_initial_addr_port { 0 } else { MpCapable::NO_JOIN_ID0 };
         MpCapable::HMAC | checksum | deny
     }
 
@@ -264,8 +261,7 @@ impl Connection {
     /// the delayed-ACK timer (`schedule_3rdack_retransmission`).
     fn schedule_third_ack(&mut self, env: &mut Env<'_>, index: usize) {
         let srtt_us = u64::from(self.windows[index].srtt_us);
-        let delay =
-            if srtt_us > 0 { Span::from_us(srtt_us >> 2) } else { Span::from_secs(1) };
+        let delay = if srtt_us > 0 { Span::from_us(srtt_us >> 2) } else { Span::from_secs(1) };
         let sub = &mut self.subs[index];
         sub.tcp.schedule_ack(&cx!(self, env, index), delay);
     }
@@ -312,4 +308,3 @@ fn ones_complement_less_one(checksum: u16) -> u16 {
         sum => sum - 1,
     }
 }
-

@@ -387,8 +387,7 @@ impl Connection {
             self.data_fin_received(env, start + u64::from(len));
         }
         let dsn = self.rx.first_dsn.wrapping_add(start);
-        let checksum =
-            (self.checksum && dss.checksummed).then_some((dss.checksum, dsn, dss.len));
+        let checksum = (self.checksum && dss.checksummed).then_some((dss.checksum, dsn, dss.len));
         Map { start, ssn: dss.ssn, len, checksum, verified: checksum.is_none() }
     }
 

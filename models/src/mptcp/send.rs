@@ -114,6 +114,18 @@ impl Connection {
         (limit / FRAGMENT + 1) * FRAGMENT - self.tx.written
     }
 
+    /// C: sends small segments at once, or not (`TCP_NODELAY`).
+    pub fn set_nodelay(&mut self, env: &mut Env<'_>, nodelay: bool) {
+        self.options.nodelay = nodelay;
+        for sub in &mut self.subs {
+            sub.tcp.set_nodelay(nodelay);
+        }
+        if nodelay {
+            self.mark_all_ready();
+            self.push_pending(env);
+        }
+    }
+
     // ---- from the scheduler to the subflows --------------------------------------------------
 
     /// Gives data to subflows as long as the scheduler finds one (`__mptcp_push_pending`).

@@ -128,12 +128,7 @@ impl Endpoints {
 }
 
 impl PathManager for WithConfig<'_> {
-    fn on_event(
-        &mut self,
-        event: PathEvent,
-        view: &PathsView<'_>,
-        actions: &mut Vec<PathAction>,
-    ) {
+    fn on_event(&mut self, event: PathEvent, view: &PathsView<'_>, actions: &mut Vec<PathAction>) {
         match event {
             PathEvent::FullyEstablished => {
                 self.state.fully_established = true;
@@ -186,7 +181,14 @@ impl WithConfig<'_> {
             }
             self.state.used.insert(endpoint.id);
             self.state.local_addr_used += 1;
-            self.join_from(endpoint.addr, endpoint.id, endpoint.backup, endpoint.fullmesh, view, actions);
+            self.join_from(
+                endpoint.addr,
+                endpoint.id,
+                endpoint.backup,
+                endpoint.fullmesh,
+                view,
+                actions,
+            );
         }
     }
 

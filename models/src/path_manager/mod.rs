@@ -150,10 +150,5 @@ pub struct PathsView<'a> {
 /// will tell.
 pub trait PathManager {
     /// Reacts to an event.
-    fn on_event(
-        &mut self,
-        event: PathEvent,
-        view: &PathsView<'_>,
-        actions: &mut Vec<PathAction>,
-    );
+    fn on_event(&mut self, event: PathEvent, view: &PathsView<'_>, actions: &mut Vec<PathAction>);
 }

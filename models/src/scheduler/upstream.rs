@@ -62,8 +62,8 @@ impl LeastLinger {
         let active = || view.subflows.iter().filter(|subflow| subflow.active);
         let busy_stale = active().filter(|s| !s.idle).map(|s| s.stale_count).min();
         let idle = |backup| active().find(|s| s.idle && s.backup == backup);
-        let chosen = idle(false)
-            .or_else(|| idle(true).filter(|_| busy_stale.is_none_or(|count| count > 1)));
+        let chosen =
+            idle(false).or_else(|| idle(true).filter(|_| busy_stale.is_none_or(|count| count > 1)));
         chosen.map_or(Pick::Wait, |subflow| Pick::On { subflow: subflow.id, limit: u32::MAX })
     }
 }

@@ -45,14 +45,12 @@ pub use self::output::Outgoing;
 pub use self::rate::RateSample;
 pub use self::receive::{Arrived, Step};
 pub use self::scoreboard::Chunk;
+pub(crate) use self::timers::TickTimer;
 pub use self::timers::TimerKind;
 pub use self::window::Space;
 pub(crate) use self::window::initial_ratio;
-pub(crate) use self::timers::TickTimer;
 
-use crate::congestion::{
-    AckSample, CaEvent, CaState, Congestion, CongestionControl, Flow, Window,
-};
+use crate::congestion::{AckSample, CaEvent, CaState, Congestion, CongestionControl, Flow, Window};
 use crate::observe::event::{Event, EventLog};
 use crate::observe::mib::{Counter, Mib};
 use crate::rules::Rules;
@@ -412,6 +410,16 @@ impl Subflow {
         self.timers.retransmits
     }
 
+    /// How often the timeout is doubled.
+    pub const fn backoff(&self) -> u8 {
+        self.timers.backoff
+    }
+
+    /// Packets that the path may reorder.
+    pub const fn reordering(&self) -> u32 {
+        self.recovery.reordering
+    }
+
     /// When the peer was last heard (`rcv_tstamp`).
     pub const fn last_heard(&self) -> Time {
         self.rx.last_heard
@@ -450,6 +458,12 @@ impl Subflow {
     pub fn schedule_ack(&mut self, cx: &Cx<'_>, delay: Span) {
         self.acks.scheduled = true;
         self.timers.delayed_ack.set(cx.now, delay);
+    }
+
+    /// Takes back [`Subflow::schedule_ack`].
+    pub fn cancel_scheduled_ack(&mut self) {
+        self.acks.scheduled = false;
+        self.timers.delayed_ack.stop();
     }
 
     /// Send every segment at once however small (TCP_NODELAY).

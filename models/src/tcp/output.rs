@@ -219,7 +219,8 @@ impl Subflow {
     pub fn size_goal(&self) -> u32 {
         let mss = self.current_mss().max(1);
         // Never more than half of the largest window seen (`tcp_bound_to_half_wnd`).
-        let half = if self.max_window > DEFAULT_MSS { self.max_window / 2 } else { self.max_window };
+        let half =
+            if self.max_window > DEFAULT_MSS { self.max_window / 2 } else { self.max_window };
         let burst = if half > 0 { MAX_BURST.min(half) } else { MAX_BURST };
         (burst / mss).max(1) * mss
     }

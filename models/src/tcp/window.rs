@@ -67,7 +67,7 @@ pub(super) fn initial_window(space: u32, mss: u32, largest: u32, scaling: bool) 
 }
 
 const fn round_down(value: u32, step: u32) -> u32 {
-    if step == 0 { value } else { value / step * step }
+    value - value.checked_rem(step).unwrap_or(0)
 }
 
 const fn round_up_shift(value: u32, shift: u8) -> u32 {

@@ -64,7 +64,9 @@ fn path(value: &Value) -> Path {
         let at = Time::ZERO + Span::from_us((entry["t_ms"].as_f64().unwrap() * 1e3) as u64);
         let change = LinkChange {
             up: entry["up"].as_u64().map(|up| up == 1),
-            capacity: entry["rate"].as_f64().map(|rate| Capacity::Fixed(Rate::from_bps(rate as u64))),
+            capacity: entry["rate"]
+                .as_f64()
+                .map(|rate| Capacity::Fixed(Rate::from_bps(rate as u64))),
             ..LinkChange::default()
         };
         (at, change)
@@ -161,22 +163,26 @@ fn parse_endpoint(text: &str, free_id: u8) -> Endpoint {
 fn host_changes(scenario: &Value) -> Vec<(Time, HostChange)> {
     let mut changes = Vec::new();
     for event in scenario["events"].as_array().into_iter().flatten() {
-        let Some(command) = event["cmd"].as_str().unwrap().strip_prefix("ip mptcp endpoint ") else {
+        let Some(command) = event["cmd"].as_str().unwrap().strip_prefix("ip mptcp endpoint ")
+        else {
             continue;
         };
         let host = if event["ns"] == "client" { CLIENT } else { SERVER };
         let at = Time::ZERO + Span::from_secs_f64(event["t"].as_f64().unwrap() + 0.004);
         let (verb, rest) = command.split_once(' ').unwrap();
         let words: Vec<_> = rest.split_whitespace().collect();
-        changes.push((at, match verb {
-            "add" => HostChange::AddEndpoint { host, endpoint: parse_endpoint(rest, 1) },
-            "delete" => HostChange::RemoveEndpoint { host, id: words[1].parse().unwrap() },
-            _ => HostChange::SetBackup {
-                host,
-                id: words[1].parse().unwrap(),
-                backup: words[2] == "backup",
+        changes.push((
+            at,
+            match verb {
+                "add" => HostChange::AddEndpoint { host, endpoint: parse_endpoint(rest, 1) },
+                "delete" => HostChange::RemoveEndpoint { host, id: words[1].parse().unwrap() },
+                _ => HostChange::SetBackup {
+                    host,
+                    id: words[1].parse().unwrap(),
+                    backup: words[2] == "backup",
+                },
             },
-        }));
+        ));
     }
     changes
 }

@@ -164,7 +164,10 @@ impl Lab {
             let impairments =
                 Impairments { loss: model, loss_of: Filter::Data, ..Impairments::default() };
             let lossy = link.clone().with_impairments(impairments);
-            let downwards = matches!(self.client_app, AppSpec::Bulk { send: Some(Bytes::ZERO), .. } | AppSpec::Request { .. });
+            let downwards = matches!(
+                self.client_app,
+                AppSpec::Bulk { send: Some(Bytes::ZERO), .. } | AppSpec::Request { .. }
+            );
             let (lossy_up, lossy_down) = if downwards { (link, lossy) } else { (lossy, link) };
             let up = net.link(format!("p{i}.up"), lossy_up);
             let down = net.link(format!("p{i}.down"), lossy_down);
@@ -174,11 +177,11 @@ impl Lab {
         }
         let net = net.build(Seed(self.seed)).unwrap();
         let links = timeline.into_iter().flat_map(|(i, (at, change))| {
-                ["up", "down"].map(|dir| {
-                    let link = net.link_named(&format!("p{i}.{dir}")).unwrap();
-                    (at, Change::Link(link, change.clone()))
-                })
-            });
+            ["up", "down"].map(|dir| {
+                let link = net.link_named(&format!("p{i}.{dir}")).unwrap();
+                (at, Change::Link(link, change.clone()))
+            })
+        });
         let links: Vec<_> = links.collect();
         let host = |name: &str, number, tcp: &TcpConfig, endpoints: &Config| HostConfig {
             name: name.into(),
@@ -209,13 +212,16 @@ impl Lab {
             options: self.options.clone(),
             app: self.client_app.clone(),
         });
-        world.listen(SERVER, Listener {
-            port: PORT,
-            addr: None,
-            options: self.server_options.clone(),
-            app: self.server_app.clone(),
-            flow,
-        });
+        world.listen(
+            SERVER,
+            Listener {
+                port: PORT,
+                addr: None,
+                options: self.server_options.clone(),
+                app: self.server_app.clone(),
+                flow,
+            },
+        );
         let mut simulation = Simulation::new(net, timeline, world).unwrap();
         simulation.with_hosts(|world, out| world.start(out));
         simulation
@@ -260,7 +266,9 @@ impl Outcome {
     pub fn share(&self, index: usize) -> f64 {
         let connection = self.receiver().connection();
         let of = |index| {
-            connection.subflow_statistics(index).map_or(0, |s| s.delivered_bytes + s.duplicate_bytes)
+            connection
+                .subflow_statistics(index)
+                .map_or(0, |s| s.delivered_bytes + s.duplicate_bytes)
         };
         let total: u64 = (0..connection.subflow_count()).map(of).sum();
         of(index) as f64 / total as f64
@@ -322,14 +330,31 @@ pub fn print_between(lab: &Lab, from: f64, to: f64) {
         let own = iss.get(&t.tuple).copied().unwrap_or(zero);
         let peer = iss.get(&t.tuple.reversed()).copied().unwrap_or(zero);
         let at = t.at.as_secs_f64();
-        if at < from { continue; }
-        lines.push((at, format!("{} > {} {}", t.tuple.src, t.tuple.dst.ip(), Notation { segment: &t.segment, iss: own, irs: peer })));
+        if at < from {
+            continue;
+        }
+        lines.push((
+            at,
+            format!(
+                "{} > {} {}",
+                t.tuple.src,
+                t.tuple.dst.ip(),
+                Notation { segment: &t.segment, iss: own, irs: peer }
+            ),
+        ));
     }
     for host in 0..2 {
         for e in world.drain_events(host) {
-            if e.at.as_secs_f64() >= from { lines.push((e.at.as_secs_f64(), format!("    host {host} s{} {:?}", e.subflow, e.event))); }
+            if e.at.as_secs_f64() >= from {
+                lines.push((
+                    e.at.as_secs_f64(),
+                    format!("    host {host} s{} {:?}", e.subflow, e.event),
+                ));
+            }
         }
     }
     lines.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (at, line) in lines { println!("{at:.5} {line}"); }
+    for (at, line) in lines {
+        println!("{at:.5} {line}");
+    }
 }
