@@ -66,7 +66,7 @@ pub(super) fn initial_window(space: u32, mss: u32, largest: u32, scaling: bool) 
     (window, shift)
 }
 
-const fn round_down(value: u32, step: u32) -> u32 {
+fn round_down(value: u32, step: u32) -> u32 {
     value - value.checked_rem(step).unwrap_or(0)
 }
 
