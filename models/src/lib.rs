@@ -8,6 +8,7 @@ pub mod mptcp;
 pub mod mptcp_keys;
 pub mod observe;
 pub mod options;
+pub mod packetdrill;
 pub mod path_manager;
 pub mod payload;
 pub mod rules;

@@ -27,7 +27,7 @@ pub const MAX_OPTION_BYTES: usize = MAX_OPTIONS as usize;
 pub type OptionBytes = ArrayVec<u8, MAX_OPTION_BYTES>;
 
 /// An order of options and padding; each place is a byte long at least.
-type Layout = ArrayVec<Slot, MAX_OPTION_BYTES>;
+pub(crate) type Layout = ArrayVec<Slot, MAX_OPTION_BYTES>;
 
 mod kind {
     pub(super) const END: u8 = 0;
@@ -44,19 +44,12 @@ mod kind {
 /// # Errors
 /// [`WireError::OptionsTooLong`] if they need more than 40 bytes.
 pub fn emit_options(segment: &Segment, version: Version) -> Result<OptionBytes, WireError> {
-    let linux;
-    let layout = match segment.layout() {
-        Some(layout) => layout,
-        None => {
-            linux = linux_layout(segment, version)?;
-            &linux
-        }
-    };
+    let layout = option_layout(segment, version)?;
     let mut unknown = segment.rare().map_or(&[][..], |rare| &rare.unknown).iter();
     let mut out = OptionBytes::new();
     for slot in layout {
-        if *slot != Slot::Unknown {
-            emit_option(segment, *slot, version, &mut out)?;
+        if slot != Slot::Unknown {
+            emit_option(segment, slot, version, &mut out)?;
         } else if let Some(UnknownOption { kind, data }) = unknown.next() {
             let len = u8::try_from(data.len() + 2).map_err(|_| WireError::OptionsTooLong)?;
             put(&mut out, &[*kind, len])?;
@@ -64,6 +57,14 @@ pub fn emit_options(segment: &Segment, version: Version) -> Result<OptionBytes, 
         }
     }
     Ok(out)
+}
+
+/// Order and padding of the options as [`emit_options`] writes them.
+pub(crate) fn option_layout(segment: &Segment, version: Version) -> Result<Layout, WireError> {
+    match segment.layout() {
+        Some(layout) => Layout::try_from(layout).map_err(|_| WireError::OptionsTooLong),
+        None => linux_layout(segment, version),
+    }
 }
 
 /// The order and padding of `tcp_options_write`, with the MPTCP options behind the others.

@@ -6,12 +6,16 @@
 use mptcpsim_core::time::Span;
 use winnow::ascii::{digit1, hex_digit1, multispace1};
 use winnow::combinator::{alt, cut_err, not, opt, preceded, repeat, terminated};
-use winnow::error::{StrContext, StrContextValue};
+use winnow::error::{ContextError, StrContext, StrContextValue};
 use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
 use winnow::token::{any, take_till, take_until, take_while};
 
 pub(super) type Input<'s> = LocatingSlice<&'s str>;
+
+/// A parser of `O`.
+pub(super) trait Grammar<'s, O>: ModalParser<Input<'s>, O, ContextError> {}
+impl<'s, O, P: ModalParser<Input<'s>, O, ContextError>> Grammar<'s, O> for P {}
 
 /// Says what should have stood where a parser failed.
 pub(super) fn expected(what: &'static str) -> StrContext {
@@ -26,14 +30,12 @@ pub(super) fn gap(input: &mut Input<'_>) -> ModalResult<()> {
 }
 
 /// `parser`, then a gap.
-pub(super) fn token<'s, O>(
-    parser: impl ModalParser<Input<'s>, O>,
-) -> impl ModalParser<Input<'s>, O> {
+pub(super) fn token<'s, O>(parser: impl Grammar<'s, O>) -> impl Grammar<'s, O> {
     terminated(parser, gap)
 }
 
 /// A mark such as `,`.
-pub(super) fn symbol<'s>(text: &'static str) -> impl ModalParser<Input<'s>, ()> {
+pub(super) fn symbol<'s>(text: &'static str) -> impl Grammar<'s, ()> {
     token(text.void()).context(StrContext::Expected(StrContextValue::StringLiteral(text)))
 }
 
@@ -54,13 +56,13 @@ pub(super) fn name<'s>(input: &mut Input<'s>) -> ModalResult<&'s str> {
 }
 
 /// The word `text`.
-pub(super) fn keyword<'s>(text: &'static str) -> impl ModalParser<Input<'s>, ()> {
+pub(super) fn keyword<'s>(text: &'static str) -> impl Grammar<'s, ()> {
     token(terminated(text, not(take_while(1.., is_word))).void())
         .context(StrContext::Expected(StrContextValue::StringLiteral(text)))
 }
 
 /// `text=`.
-pub(super) fn assigned<'s>(text: &'static str) -> impl ModalParser<Input<'s>, ()> {
+pub(super) fn assigned<'s>(text: &'static str) -> impl Grammar<'s, ()> {
     (keyword(text), symbol("=")).void()
 }
 
@@ -75,9 +77,7 @@ pub(super) fn integer(input: &mut Input<'_>) -> ModalResult<i64> {
 }
 
 /// A number that fits `T`.
-pub(super) fn number<'s, T: TryFrom<i64>>(
-    what: &'static str,
-) -> impl ModalParser<Input<'s>, T> {
+pub(super) fn number<'s, T: TryFrom<i64>>(what: &'static str) -> impl Grammar<'s, T> {
     integer.verify_map(|value| T::try_from(value).ok()).context(expected(what))
 }
 
@@ -97,7 +97,7 @@ fn span(whole: &str, fraction: &str) -> Option<Span> {
     const PER_SECOND: u64 = 1_000_000_000_000;
     // Longer than any script lasts, and far from where adding to it overflows.
     const LONGEST: u64 = 1_000_000;
-    let whole = whole.parse().ok().filter(|seconds| *seconds <= LONGEST)?;
+    let whole = whole.parse::<u64>().ok().filter(|seconds| *seconds <= LONGEST)?;
     let fraction = fraction.get(..12).unwrap_or(fraction);
     let digits: u64 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     let scale = 10_u64.pow(12 - fraction.len() as u32);
@@ -105,7 +105,7 @@ fn span(whole: &str, fraction: &str) -> Option<Span> {
 }
 
 /// Text between two `quote`s; a backslash takes the next character as it is.
-pub(super) fn quoted<'s>(quote: char) -> impl ModalParser<Input<'s>, &'s str> {
+pub(super) fn quoted<'s>(quote: char) -> impl Grammar<'s, &'s str> {
     let plain = take_while(1.., move |c| c != quote && c != '\\').void();
     let escaped = ('\\', any).void();
     let inside = repeat::<_, _, (), _, _>(0.., alt((plain, escaped))).take();
@@ -113,16 +113,12 @@ pub(super) fn quoted<'s>(quote: char) -> impl ModalParser<Input<'s>, &'s str> {
 }
 
 /// What stands between `(` and `)`.
-pub(super) fn parenthesised<'s, O>(
-    parser: impl ModalParser<Input<'s>, O>,
-) -> impl ModalParser<Input<'s>, O> {
+pub(super) fn parenthesised<'s, O>(parser: impl Grammar<'s, O>) -> impl Grammar<'s, O> {
     (symbol("("), parser, cut_err(symbol(")"))).map(|parts| parts.1)
 }
 
 /// What stands between `[` and `]`.
-pub(super) fn bracketed<'s, O>(
-    parser: impl ModalParser<Input<'s>, O>,
-) -> impl ModalParser<Input<'s>, O> {
+pub(super) fn bracketed<'s, O>(parser: impl Grammar<'s, O>) -> impl Grammar<'s, O> {
     (symbol("["), parser, cut_err(symbol("]"))).map(|parts| parts.1)
 }
 
@@ -130,7 +126,7 @@ pub(super) fn bracketed<'s, O>(
 mod tests {
     use super::*;
 
-    fn all<'s, O>(parser: impl ModalParser<Input<'s>, O>, text: &'s str) -> Option<O> {
+    fn all<'s, O>(parser: impl Grammar<'s, O>, text: &'s str) -> Option<O> {
         let mut parser = parser;
         parser.parse(Input::new(text)).ok()
     }

@@ -1,0 +1,387 @@
+//! Carries out the system calls of a script.
+
+use std::net::{IpAddr, SocketAddr};
+
+use mptcpsim_core::time::{Span, Time};
+
+use super::kernel::Kernel;
+use super::script::{Call, Expression, Field};
+use super::sockets::{Answer, Shutdown, Sockets, errno, events};
+use super::sockopts;
+
+/// `O_RDWR`, `O_NONBLOCK` and `SOCK_NONBLOCK`.
+const READ_WRITE: i64 = 0x2;
+const NONBLOCK: i64 = 0x800;
+
+/// Where sockets are, unless the script says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    /// The host's first address.
+    pub(super) local: IpAddr,
+    /// Where `bind` binds.
+    pub(super) bind: SocketAddr,
+    /// Where `connect` connects to.
+    pub(super) remote: SocketAddr,
+}
+
+/// A call under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// It has been tried.
+    started: bool,
+    /// Bytes written so far.
+    written: u64,
+    /// When `poll` gives up.
+    pub(super) deadline: Option<Time>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub(super) answer: Answer,
+    /// What the call gave back otherwise than the script says.
+    pub(super) wrong: Option<String>,
+}
+
+impl From<Answer> for Attempt {
+    fn from(answer: Answer) -> Self {
+        Self { answer, wrong: None }
+    }
+}
+
+/// What nobody here can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unsupported(pub(super) String);
+
+fn unsupported<T>(what: impl Into<String>) -> Result<T, Unsupported> {
+    Err(Unsupported(what.into()))
+}
+
+/// Everything that calls need.
+pub(super) struct Caller<'a> {
+    pub(super) sockets: &'a mut Sockets,
+    pub(super) kernel: &'a mut Kernel,
+    pub(super) places: Places,
+}
+
+impl Caller<'_> {
+    /// Tries a call; one that blocks is to be tried again.
+    pub(super) fn attempt(
+        &mut self,
+        call: &Call,
+        progress: &mut Progress,
+    ) -> Result<Attempt, Unsupported> {
+        let first = !std::mem::replace(&mut progress.started, true);
+        let answer = match call.name.as_str() {
+            "socket" => self.socket(call)?,
+            "bind" => {
+                let place = self.address(call, 1, self.places.bind)?;
+                self.sockets.bind(descriptor(call)?, place)
+            }
+            "listen" => self.sockets.listen(descriptor(call)?, self.places.bind, self.kernel),
+            "accept" | "accept4" => self.accept(call)?,
+            "connect" => self.connect(call)?,
+            "read" | "recv" | "recvfrom" | "readv" | "recvmsg" => self.read(call)?,
+            "write" | "send" | "sendto" | "writev" | "sendmsg" => self.write(call, progress)?,
+            "close" => self.sockets.close(descriptor(call)?, self.kernel),
+            "shutdown" => self.shutdown(call)?,
+            "fcntl" => self.fcntl(call)?,
+            "poll" => return self.poll(call, progress, first),
+            "setsockopt" => sockopts::set(self, call)?,
+            "getsockopt" => return sockopts::get(self, call),
+            name => return unsupported(format!("the system call `{name}`")),
+        };
+        Ok(answer.into())
+    }
+
+    fn socket(&mut self, call: &Call) -> Result<Answer, Unsupported> {
+        let kind = integer(argument(call, 1)?)?;
+        let protocol = integer(argument(call, 2)?)?;
+        let stream = kind & 0xf == 1;
+        let mptcp = match protocol {
+            0 | 6 if stream => false,
+            262 if stream => true,
+            _ => return unsupported("a socket that is neither TCP nor MPTCP"),
+        };
+        let fd = new_descriptor(call)?;
+        Ok(self.sockets.socket(fd, mptcp, kind & NONBLOCK != 0))
+    }
+
+    fn accept(&mut self, call: &Call) -> Result<Answer, Unsupported> {
+        let nonblocking = match call.arguments.get(3) {
+            Some(flags) => integer(flags)? & NONBLOCK != 0,
+            None => false,
+        };
+        let new = new_descriptor(call)?;
+        Ok(self.sockets.accept(descriptor(call)?, new, nonblocking, self.kernel))
+    }
+
+    fn connect(&mut self, call: &Call) -> Result<Answer, Unsupported> {
+        let to = self.address(call, 1, self.places.remote)?;
+        Ok(self.sockets.connect(descriptor(call)?, self.places.local, to, self.kernel))
+    }
+
+    fn read(&mut self, call: &Call) -> Result<Answer, Unsupported> {
+        let (bytes, flags) = self.transfer(call)?;
+        let known = MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC;
+        if flags & !known != 0 {
+            return unsupported(format!("the flags {flags:#x} of `{}`", call.name));
+        }
+        let (peek, dontwait) = (flags & MSG_PEEK != 0, flags & MSG_DONTWAIT != 0);
+        Ok(self.sockets.read(descriptor(call)?, bytes, peek, dontwait, self.kernel))
+    }
+
+    fn write(&mut self, call: &Call, progress: &mut Progress) -> Result<Answer, Unsupported> {
+        let (bytes, flags) = self.transfer(call)?;
+        if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL) != 0 {
+            return unsupported(format!("the flags {flags:#x} of `{}`", call.name));
+        }
+        let dontwait = flags & MSG_DONTWAIT != 0;
+        let fd = descriptor(call)?;
+        Ok(self.sockets.write(fd, bytes, &mut progress.written, dontwait, self.kernel))
+    }
+
+    /// How many bytes a call moves, and its flags.
+    fn transfer(&self, call: &Call) -> Result<(u64, i64), Unsupported> {
+        let (bytes, flags) = match call.name.as_str() {
+            "readv" | "writev" => (vector_len(argument(call, 1)?)?, None),
+            "recvmsg" | "sendmsg" => {
+                let message = argument(call, 1)?;
+                let vector = message.field("msg_iov");
+                let control = message.field("msg_control").is_some();
+                let Some(vector) = vector.filter(|_| !control) else {
+                    return unsupported(format!("this message of `{}`", call.name));
+                };
+                (vector_len(vector)?, call.arguments.get(2))
+            }
+            _ => (size(argument(call, 2)?)?, call.arguments.get(3)),
+        };
+        Ok((bytes, flags.map_or(Ok(0), integer)?))
+    }
+
+    fn shutdown(&mut self, call: &Call) -> Result<Answer, Unsupported> {
+        let how = match integer(argument(call, 1)?)? {
+            0 => Shutdown::Read,
+            1 => Shutdown::Write,
+            2 => Shutdown::Both,
+            _ => return Ok(Answer::Fails(errno::EINVAL)),
+        };
+        Ok(self.sockets.shutdown(descriptor(call)?, how, self.kernel))
+    }
+
+    fn fcntl(&mut self, call: &Call) -> Result<Answer, Unsupported> {
+        let Some(socket) = self.sockets.get_mut(descriptor(call)?) else {
+            return Ok(Answer::Fails(errno::EBADF));
+        };
+        match argument(call, 1)? {
+            Expression::Word(word) if word == "F_GETFL" => {
+                let flags = if socket.nonblocking { READ_WRITE | NONBLOCK } else { READ_WRITE };
+                Ok(Answer::Returns(flags))
+            }
+            Expression::Word(word) if word == "F_SETFL" => {
+                socket.nonblocking = integer(argument(call, 2)?)? & NONBLOCK != 0;
+                Ok(Answer::Returns(0))
+            }
+            _ => unsupported("this command of `fcntl`"),
+        }
+    }
+
+    fn poll(
+        &mut self,
+        call: &Call,
+        progress: &mut Progress,
+        first: bool,
+    ) -> Result<Attempt, Unsupported> {
+        let Expression::List(entries) = argument(call, 0)? else {
+            return unsupported("this argument of `poll`");
+        };
+        let timeout = integer(argument(call, 2)?)?;
+        if first && timeout > 0 {
+            progress.deadline = Some(self.kernel.now() + Span::from_ms(timeout as u64));
+        }
+        let mut wrong = None;
+        let mut ready = 0;
+        for entry in entries {
+            let field = |name| entry.field(name).map_or(Ok(0), integer);
+            let wanted = field("events")? | events::ERR | events::HUP;
+            let found = self.sockets.poll(field("fd")?, self.kernel) & wanted;
+            ready += i64::from(found != 0);
+            let expected = field("revents")?;
+            if found != expected {
+                wrong = Some(format!("revents {found:#x} where {expected:#x} is expected"));
+            }
+        }
+        let over = progress.deadline.is_some_and(|deadline| deadline <= self.kernel.now());
+        if ready == 0 && timeout != 0 && !over {
+            return Ok(Answer::Blocks.into());
+        }
+        Ok(Attempt { answer: Answer::Returns(ready), wrong })
+    }
+
+    /// The address in argument `index`, or `default` for `...`.
+    fn address(
+        &self,
+        call: &Call,
+        index: usize,
+        default: SocketAddr,
+    ) -> Result<SocketAddr, Unsupported> {
+        let given = argument(call, index)?;
+        if *given == Expression::Ellipsis {
+            return Ok(default);
+        }
+        let ip = given.field("sin_addr").or(given.field("sin6_addr")).and_then(ip_address);
+        let port = given.field("sin_port").or(given.field("sin6_port")).and_then(port_number);
+        match ip.zip(port) {
+            Some((ip, port)) => Ok(SocketAddr::new(ip, port)),
+            None => unsupported(format!("this address of `{}`", call.name)),
+        }
+    }
+}
+
+const MSG_PEEK: i64 = 0x2;
+const MSG_TRUNC: i64 = 0x20;
+const MSG_DONTWAIT: i64 = 0x40;
+const MSG_NOSIGNAL: i64 = 0x4000;
+
+/// `inet_addr("...")`.
+fn ip_address(expression: &Expression) -> Option<IpAddr> {
+    match expression {
+        Expression::Function(_, arguments) => match arguments.first()? {
+            Expression::Text(text) => text.parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `htons(8080)`.
+fn port_number(expression: &Expression) -> Option<u16> {
+    match expression {
+        Expression::Function(_, arguments) => match arguments.first()? {
+            Expression::Integer(port) => u16::try_from(*port).ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The argument with this number.
+pub(super) fn argument(call: &Call, index: usize) -> Result<&Expression, Unsupported> {
+    let found = call.arguments.get(index);
+    found.ok_or_else(|| Unsupported(format!("`{}` with so few arguments", call.name)))
+}
+
+/// The descriptor that a call is about.
+pub(super) fn descriptor(call: &Call) -> Result<i64, Unsupported> {
+    integer(argument(call, 0)?)
+}
+
+/// The descriptor that a call makes: the script names it with the result.
+fn new_descriptor(call: &Call) -> Result<i64, Unsupported> {
+    Ok(integer(&call.result)?.max(0))
+}
+
+/// Bytes of a buffer or vector.
+fn size(expression: &Expression) -> Result<u64, Unsupported> {
+    let bytes = integer(expression)?;
+    u64::try_from(bytes).map_err(|_| Unsupported(format!("a length of {bytes}")))
+}
+
+/// Bytes of `[{..., 500}, {..., 10}]`.
+fn vector_len(expression: &Expression) -> Result<u64, Unsupported> {
+    let Expression::List(parts) = expression else { return unsupported("this vector") };
+    let length = |part: &Expression| match part {
+        Expression::Struct(fields) => match fields.last() {
+            Some(Field { value, .. }) => size(value),
+            None => unsupported("an empty vector"),
+        },
+        _ => unsupported("this vector"),
+    };
+    parts.iter().try_fold(0_u64, |sum, part| Ok(sum.saturating_add(length(part)?)))
+}
+
+/// The number that an expression stands for.
+pub(super) fn integer(expression: &Expression) -> Result<i64, Unsupported> {
+    match expression {
+        Expression::Integer(value) => Ok(*value),
+        Expression::Word(word) => {
+            constant(word).ok_or_else(|| Unsupported(format!("the word `{word}`")))
+        }
+        Expression::Or(parts) => parts.iter().try_fold(0, |sum, part| Ok(sum | integer(part)?)),
+        // An address family that is left open.
+        Expression::Ellipsis => Ok(0),
+        _ => unsupported("an expression where a number is needed"),
+    }
+}
+
+/// The words of the system's headers.
+fn constant(word: &str) -> Option<i64> {
+    Some(match word {
+        "AF_INET" | "PF_INET" => 2,
+        "AF_INET6" | "PF_INET6" => 10,
+        "SOCK_STREAM" => 1,
+        "SOCK_DGRAM" => 2,
+        "SOCK_NONBLOCK" | "O_NONBLOCK" => NONBLOCK,
+        "SOCK_CLOEXEC" | "O_CLOEXEC" => 0x80000,
+        "IPPROTO_IP" | "O_RDONLY" => 0,
+        "IPPROTO_TCP" => 6,
+        "IPPROTO_MPTCP" => 262,
+        "O_RDWR" => READ_WRITE,
+        "SHUT_RD" => 0,
+        "SHUT_WR" => 1,
+        "SHUT_RDWR" => 2,
+        "MSG_PEEK" => MSG_PEEK,
+        "MSG_TRUNC" => MSG_TRUNC,
+        "MSG_DONTWAIT" => MSG_DONTWAIT,
+        "MSG_NOSIGNAL" => MSG_NOSIGNAL,
+        "MSG_MORE" => 0x8000,
+        "MSG_ERRQUEUE" => 0x2000,
+        "MSG_ZEROCOPY" => 0x400_0000,
+        "MSG_FASTOPEN" => 0x2000_0000,
+        "POLLIN" => events::IN,
+        "POLLOUT" => events::OUT,
+        "POLLERR" => events::ERR,
+        "POLLHUP" => events::HUP,
+        "POLLRDHUP" => events::RDHUP,
+        "POLLRDNORM" => events::READ_NORMAL,
+        "POLLWRNORM" => events::WRITE_NORMAL,
+        _ => return None,
+    })
+}
+
+/// The number of an error (`errno.h`).
+pub(super) fn error_number(name: &str) -> i64 {
+    match name {
+        "EPIPE" => 32,
+        "ENETUNREACH" => 101,
+        "ECONNABORTED" => 103,
+        "ECONNRESET" => 104,
+        "ENOTCONN" => 107,
+        "ETIMEDOUT" => 110,
+        "ECONNREFUSED" => 111,
+        "EHOSTUNREACH" => 113,
+        "EINPROGRESS" => 115,
+        _ => 22,
+    }
+}
+
+/// How the script's result differs from what a call gave.
+pub(super) fn difference(call: &Call, answer: Answer) -> Option<String> {
+    let text = match answer {
+        Answer::Returns(value) => value.to_string(),
+        Answer::Fails(error) => format!("-1 {}", error.0),
+        Answer::Blocks => return Some("the call blocks".to_owned()),
+    };
+    let expected = match (&call.result, &call.errno) {
+        (Expression::Ellipsis, _) => return None,
+        (result, None) => integer(result).ok().map(|value| value.to_string()),
+        (result, Some(error)) => integer(result).ok().map(|value| format!("{value} {error}")),
+    };
+    // EAGAIN has a second name.
+    let expected = expected.map(|text| text.replace("EWOULDBLOCK", "EAGAIN"));
+    if expected.as_deref() == Some(text.as_str()) {
+        return None;
+    }
+    let expected = expected.unwrap_or_else(|| "something else".to_owned());
+    Some(format!("the call gives {text} where {expected} is expected"))
+}

@@ -1,0 +1,147 @@
+//! What assertions can ask of a socket: the fields of `tcp_info` and `mptcp_info`.
+
+use crate::mptcp::{Connection, Mode};
+use crate::observe::mib::{Counter, Mib};
+use crate::tcp::{State, Subflow};
+
+/// The value of the name `name` for a connection's subflow, if the simulated host has it.
+pub(super) fn value(
+    connection: Option<&Connection>,
+    index: usize,
+    mib: &Mib,
+    name: &str,
+) -> Option<i64> {
+    constant(name).or_else(|| counter(mib, name)).or_else(|| {
+        let connection = connection?;
+        match name.strip_prefix("tcpi_") {
+            Some(field) => tcp(connection, index, field),
+            None => mptcp(connection, name.strip_prefix("mptcpi_")?),
+        }
+    })
+}
+
+/// Python's and the kernel's constants.
+fn constant(name: &str) -> Option<i64> {
+    Some(match name {
+        "True" => 1,
+        "False" | "None" => 0,
+        "TCP_CA_Open" => 0,
+        "TCP_CA_Disorder" => 1,
+        "TCP_CA_CWR" => 2,
+        "TCP_CA_Recovery" => 3,
+        "TCP_CA_Loss" => 4,
+        "TCP_ESTABLISHED" => 1,
+        "TCP_SYN_SENT" => 2,
+        "TCP_SYN_RECV" => 3,
+        "TCP_FIN_WAIT1" => 4,
+        "TCP_FIN_WAIT2" => 5,
+        "TCP_TIME_WAIT" => 6,
+        "TCP_CLOSE" => 7,
+        "TCP_CLOSE_WAIT" => 8,
+        "TCP_LAST_ACK" => 9,
+        "TCP_LISTEN" => 10,
+        "TCP_CLOSING" => 11,
+        "TCPI_OPT_TIMESTAMPS" => 1,
+        "TCPI_OPT_SACK" => 2,
+        "TCPI_OPT_WSCALE" => 4,
+        "TCPI_OPT_ECN" => 8,
+        _ => return None,
+    })
+}
+
+/// A counter of the host by the name that `nstat` has for it.
+fn counter(mib: &Mib, name: &str) -> Option<i64> {
+    let counter = Counter::ALL.iter().find(|counter| counter.name() == name)?;
+    i64::try_from(mib.get(*counter)).ok()
+}
+
+fn tcp(connection: &Connection, index: usize, field: &str) -> Option<i64> {
+    let subflow = connection.subflow(index)?;
+    let window = connection.window(index)?;
+    let totals = subflow.totals();
+    let value = match field {
+        "state" => i64::from(state(subflow.state())),
+        "ca_state" => window.ca_state as i64,
+        "retransmits" => i64::from(subflow.retransmits()),
+        "backoff" => i64::from(subflow.backoff()),
+        "options" => options(subflow),
+        "snd_wscale" => i64::from(subflow.negotiated().snd_wscale),
+        "rcv_wscale" => i64::from(subflow.negotiated().rcv_wscale),
+        "rto" => subflow.rto().as_us() as i64,
+        "snd_mss" => i64::from(window.mss),
+        "advmss" => i64::from(subflow.advmss()),
+        "unacked" => i64::from(window.packets_out),
+        "sacked" => i64::from(window.sacked_out),
+        "lost" => i64::from(window.lost_out),
+        "retrans" => i64::from(window.retrans_out),
+        "rcv_ssthresh" => i64::from(subflow.rcv_ssthresh()),
+        "rtt" => i64::from(window.srtt_us >> 3),
+        "rttvar" => i64::from(subflow.rttvar_us() >> 2),
+        "min_rtt" => i64::from(window.min_rtt_us),
+        "snd_ssthresh" => i64::from(window.ssthresh),
+        "snd_cwnd" => i64::from(window.cwnd),
+        "reordering" => i64::from(subflow.reordering()),
+        "rcv_rtt" => i64::from(subflow.rcv_rtt_us()),
+        "total_retrans" => totals.retransmissions as i64,
+        "pacing_rate" => window.pacing_rate as i64,
+        "bytes_acked" => totals.bytes_acked as i64,
+        "bytes_received" => totals.bytes_received as i64,
+        "bytes_sent" => totals.bytes_sent as i64,
+        "bytes_retrans" => totals.bytes_retransmitted as i64,
+        "segs_out" => totals.segs_out as i64,
+        "segs_in" => totals.segs_in as i64,
+        "data_segs_out" => totals.data_segs_out as i64,
+        "data_segs_in" => totals.data_segs_in as i64,
+        "notsent_bytes" => i64::from(subflow.unsent_bytes(window.snd_nxt)),
+        "dsack_dups" => totals.dsack_dups as i64,
+        "snd_wnd" => i64::from(subflow.snd_wnd()),
+        "rcv_wnd" => i64::from(subflow.advertised_window()),
+        _ => return None,
+    };
+    Some(value)
+}
+
+fn state(state: State) -> u8 {
+    match state {
+        State::Established => 1,
+        State::SynSent => 2,
+        State::SynReceived => 3,
+        State::FinWait1 => 4,
+        State::FinWait2 => 5,
+        State::TimeWait => 6,
+        State::Closed => 7,
+        State::CloseWait => 8,
+        State::LastAck => 9,
+        State::Closing => 11,
+    }
+}
+
+fn options(subflow: &Subflow) -> i64 {
+    let agreed = subflow.negotiated();
+    i64::from(agreed.timestamps)
+        | i64::from(agreed.sack) << 1
+        | i64::from(agreed.window_scaling) << 2
+        | i64::from(agreed.ecn) << 3
+}
+
+fn mptcp(connection: &Connection, field: &str) -> Option<i64> {
+    let statistics = connection.statistics();
+    let fell_back = matches!(connection.mode(), Mode::FellBack(_));
+    let joined = (1..connection.subflow_count()).filter(|index| {
+        connection.subflow(*index).is_some_and(|subflow| subflow.state() == State::Established)
+    });
+    let (una, _, written) = connection.send_offsets();
+    let value = match field {
+        "subflows" => joined.count() as i64,
+        "flags" => i64::from(fell_back) | i64::from(connection.keys().1.is_some()) << 1,
+        "token" => i64::from(connection.local_token()),
+        "csum_enabled" => i64::from(connection.checksum()),
+        "retransmits" => statistics.retransmits as i64,
+        "bytes_retrans" => statistics.reinjected_bytes as i64,
+        "bytes_acked" => una as i64,
+        "bytes_sent" => written as i64,
+        "bytes_received" => connection.receive_offset() as i64,
+        _ => return None,
+    };
+    Some(value)
+}

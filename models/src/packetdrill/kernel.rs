@@ -1,0 +1,376 @@
+//! The simulated host under test: connections, listeners, counters, and no network.
+//!
+//! What the script sends is handed in, what the host sends is collected with
+//! its time. A listener's answers are those of `tcp_v4_rcv`: a SYN opens, a
+//! SYN with MP_JOIN goes to the connection that its token names, everything
+//! else is answered by a reset (RFC 9293 section 3.10.7.1).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+use mptcpsim_core::rng::{Seed, Stream};
+use mptcpsim_core::time::Time;
+
+use crate::mptcp::{Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions};
+use crate::mptcp_keys::{Key, Version, token};
+use crate::observe::event::EventLog;
+use crate::observe::mib::{Counter, Mib};
+use crate::path_manager::{PathEvent, endpoints};
+use crate::rules::Stack;
+use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
+use crate::seq::Seq;
+use crate::tcp::{State, TcpConfig};
+
+/// Packets of a connection in a row without time passing that no host sends.
+const RUNAWAY: usize = 100_000;
+
+/// A segment that left the host.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) at: Time,
+    pub(super) tuple: FourTuple,
+    pub(super) segment: Segment,
+}
+
+/// A socket that listens.
+#[derive(Clone, Debug)]
+struct Listener {
+    addr: SocketAddr,
+    options: SocketOptions,
+    /// Established connections that nobody has accepted.
+    queue: VecDeque<usize>,
+    open: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    connection: Connection,
+    /// Whose accept queue it goes to when it is established.
+    listener: Option<usize>,
+    /// Subflows whose addresses are known.
+    bound: usize,
+}
+
+/// The host.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    pub(super) config: TcpConfig,
+    pub(super) endpoints: endpoints::Config,
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) mib: Mib,
+    log: EventLog,
+    random: Stream,
+    ports: EphemeralPorts,
+    held: Vec<Held>,
+    /// Which subflow of which connection packets of a tuple are for.
+    bindings: BTreeMap<FourTuple, (usize, usize)>,
+    tokens: BTreeMap<u32, usize>,
+    listeners: Vec<Listener>,
+    now: Time,
+    sent: VecDeque<Sent>,
+}
+
+impl Kernel {
+    /// A host with `addresses`, at time `now`.
+    pub(super) fn new(stack: Stack, addresses: Vec<IpAddr>, now: Time) -> Self {
+        let rules = stack.rules();
+        Self {
+            config: TcpConfig {
+                sysctl: rules.sysctl_defaults(),
+                rules,
+                mtu: 1_500,
+                initial_cwnd: 10,
+                quickack: false,
+                tso: true,
+            },
+            endpoints: endpoints::Config::default(),
+            addresses,
+            mib: Mib::default(),
+            log: EventLog::new(false),
+            random: Stream::new(Seed(1), "packetdrill.host"),
+            ports: EphemeralPorts::default(),
+            held: Vec::new(),
+            bindings: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            listeners: Vec::new(),
+            now,
+            sent: VecDeque::new(),
+        }
+    }
+
+    pub(super) const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The connection with this number.
+    pub(super) fn connection(&self, number: usize) -> Option<&Connection> {
+        self.held.get(number).map(|held| &held.connection)
+    }
+
+    /// The connection and the subflow whose packets from the host have this tuple.
+    pub(super) fn owner(&self, tuple: FourTuple) -> Option<(&Connection, usize)> {
+        let (number, index) = *self.bindings.get(&tuple.reversed())?;
+        Some((self.connection(number)?, index))
+    }
+
+    // ---- time ----------------------------------------------------------------------------
+
+    fn due(&self) -> Option<(Time, usize)> {
+        let dues =
+            self.held.iter().enumerate().map(|(number, held)| (held.connection.due(), number));
+        dues.min().filter(|(due, _)| *due != Time::NEVER)
+    }
+
+    /// Fires the next timer if it is due by `until`; false if none is, and then it is `until`.
+    pub(super) fn step(&mut self, until: Time) -> bool {
+        let Some((due, number)) = self.due().filter(|(due, _)| *due <= until) else {
+            self.now = self.now.max(until);
+            return false;
+        };
+        self.now = self.now.max(due);
+        self.with(number, |connection, env| connection.on_timer(env));
+        true
+    }
+
+    /// Lets time pass.
+    pub(super) fn advance(&mut self, until: Time) {
+        while self.step(until) {}
+    }
+
+    // ---- packets -------------------------------------------------------------------------
+
+    /// The next packet that the host has sent.
+    pub(super) fn next_sent(&mut self) -> Option<Sent> {
+        self.sent.pop_front()
+    }
+
+    /// The packet behind it.
+    pub(super) fn peek_sent(&self) -> Option<&Sent> {
+        self.sent.front()
+    }
+
+    /// Calls a connection and sends what it then wants to send.
+    pub(super) fn with<R>(
+        &mut self,
+        number: usize,
+        call: impl FnOnce(&mut Connection, &mut Env<'_>) -> R,
+    ) -> Option<R> {
+        let held = self.held.get_mut(number)?;
+        let mut env = Env {
+            now: self.now,
+            config: &self.config,
+            endpoints: &self.endpoints,
+            addresses: &self.addresses,
+            mib: &mut self.mib,
+            log: &mut self.log,
+            random: &mut self.random,
+            ports: &mut self.ports,
+        };
+        let result = call(&mut held.connection, &mut env);
+        for _ in 0..RUNAWAY {
+            let Some((index, segment)) = held.connection.poll_segment(&mut env) else { break };
+            let Some(tuple) = held.connection.tuple(index) else { continue };
+            self.sent.push_back(Sent { at: self.now, tuple, segment });
+        }
+        self.settle(number);
+        Some(result)
+    }
+
+    /// Notes what a call has changed: new subflows, and whether the connection can be accepted.
+    fn settle(&mut self, number: usize) {
+        let Some(held) = self.held.get_mut(number) else { return };
+        while let Some(tuple) = held.connection.tuple(held.bound) {
+            self.bindings.insert(tuple.reversed(), (number, held.bound));
+            held.bound += 1;
+        }
+        let opening = held.connection.state() == MetaState::Opening;
+        if !opening
+            && let Some(listener) = held.listener.take()
+            && let Some(listener) = self.listeners.get_mut(listener)
+            && listener.open
+        {
+            listener.queue.push_back(number);
+        }
+    }
+
+    /// A packet arrives; `tuple` is as its sender sees it.
+    pub(super) fn receive(&mut self, tuple: FourTuple, segment: &Segment) {
+        self.mib.inc(Counter::InSegs);
+        if let Some(&(number, index)) = self.bindings.get(&tuple)
+            && !self.is_over(number, index)
+        {
+            self.with(number, |connection, env| connection.on_segment(env, index, segment));
+            return;
+        }
+        let flags = segment.flags;
+        if !flags.has(Flags::SYN) || flags.intersects(Flags::ACK | Flags::RST) {
+            self.answer_stray(tuple, segment, None);
+        } else if let Some(&MpJoin::Syn { token, .. }) = segment.mp_join() {
+            self.receive_join(tuple, segment, token);
+        } else {
+            self.receive_syn(tuple, segment);
+        }
+    }
+
+    fn is_over(&self, number: usize, index: usize) -> bool {
+        let subflow = self.connection(number).and_then(|connection| connection.subflow(index));
+        subflow.is_none_or(|subflow| subflow.state() == State::Closed)
+    }
+
+    fn listener(&self, to: SocketAddr) -> Option<usize> {
+        self.listeners.iter().position(|listener| {
+            let addr = listener.addr;
+            listener.open
+                && addr.port() == to.port()
+                && (addr.ip().is_unspecified() || addr.ip() == to.ip())
+        })
+    }
+
+    fn receive_syn(&mut self, tuple: FourTuple, syn: &Segment) {
+        let Some(listener) = self.listener(tuple.dst) else {
+            self.answer_stray(tuple, syn, None);
+            return;
+        };
+        let options = self.listeners[listener].options.clone();
+        let opening = self.opening(tuple.reversed());
+        let connection = {
+            let mut env = self.env();
+            Connection::accept(&mut env, opening, options, syn)
+        };
+        self.hold(connection, opening.key, Some(listener));
+    }
+
+    fn receive_join(&mut self, tuple: FourTuple, syn: &Segment, token: u32) {
+        let Some(&number) = self.tokens.get(&token) else {
+            self.mib.inc(Counter::MpJoinNoTokenFound);
+            self.answer_stray(tuple, syn, Some(ResetReason::MPTCP));
+            return;
+        };
+        let client = self.connection(number).is_some_and(Connection::is_client);
+        if !client && self.listener(tuple.dst).is_none() {
+            self.answer_stray(tuple, syn, None);
+            return;
+        }
+        let joined =
+            self.with(number, |connection, env| connection.join(env, tuple.reversed(), syn));
+        if let Some(Err(refusal)) = joined {
+            self.answer_stray(tuple, syn, Some(refusal.reason));
+        }
+    }
+
+    /// A segment for nobody.
+    fn answer_stray(&mut self, tuple: FourTuple, stray: &Segment, reason: Option<ResetReason>) {
+        if stray.flags.has(Flags::RST) {
+            return;
+        }
+        let mut reset = Segment { flags: Flags::RST, ..Segment::default() };
+        if stray.flags.has(Flags::ACK) {
+            reset.seq = stray.ack;
+        } else {
+            reset.flags = Flags::RST | Flags::ACK;
+            reset.ack = Seq(stray.seq.0.wrapping_add(stray.seq_len()));
+        }
+        self.mib.inc(Counter::OutSegs);
+        self.mib.inc(Counter::OutRsts);
+        if let Some(reason) = reason {
+            self.mib.inc(Counter::MpRstTx);
+            reset.rare_mut().mp_tcprst = Some(MpTcpRst { transient: false, reason });
+        }
+        reset.seal(tuple.ip_header());
+        let sent = Sent { at: self.now, tuple: tuple.reversed(), segment: reset };
+        self.sent.push_back(sent);
+    }
+
+    // ---- sockets -------------------------------------------------------------------------
+
+    fn env(&mut self) -> Env<'_> {
+        Env {
+            now: self.now,
+            config: &self.config,
+            endpoints: &self.endpoints,
+            addresses: &self.addresses,
+            mib: &mut self.mib,
+            log: &mut self.log,
+            random: &mut self.random,
+            ports: &mut self.ports,
+        }
+    }
+
+    /// A key whose token no other connection has (RFC 8684 section 3.1).
+    fn opening(&mut self, tuple: FourTuple) -> Opening {
+        loop {
+            let key = Key(self.random.next_u64());
+            if key.0 != 0 && !self.tokens.contains_key(&token(key, Version::V1)) {
+                return Opening { key, tuple };
+            }
+        }
+    }
+
+    fn hold(&mut self, connection: Connection, key: Key, listener: Option<usize>) -> usize {
+        let number = self.held.len();
+        self.tokens.insert(token(key, Version::V1), number);
+        self.held.push(Held { connection, listener, bound: 0 });
+        self.with(number, |_, _| ());
+        number
+    }
+
+    /// Opens a connection; its number.
+    pub(super) fn connect(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        options: SocketOptions,
+    ) -> usize {
+        let mut from = from;
+        if from.port() == 0 {
+            from.set_port(self.ports.take());
+        }
+        let opening = self.opening(FourTuple { src: from, dst: to });
+        let connection = {
+            let mut env = self.env();
+            Connection::connect(&mut env, opening, options)
+        };
+        self.hold(connection, opening.key, None)
+    }
+
+    /// Listens; the listener's number.
+    pub(super) fn listen(&mut self, addr: SocketAddr, options: SocketOptions) -> usize {
+        self.listeners.push(Listener { addr, options, queue: VecDeque::new(), open: true });
+        self.listeners.len() - 1
+    }
+
+    /// The connection that has waited longest to be accepted.
+    pub(super) fn accept(&mut self, listener: usize) -> Option<usize> {
+        self.listeners.get_mut(listener)?.queue.pop_front()
+    }
+
+    /// True if a connection waits to be accepted.
+    pub(super) fn acceptable(&self, listener: usize) -> bool {
+        self.listeners.get(listener).is_some_and(|listener| !listener.queue.is_empty())
+    }
+
+    /// Listens no more; what nobody has accepted is reset (`inet_csk_listen_stop`).
+    pub(super) fn close_listener(&mut self, listener: usize) {
+        let Some(closing) = self.listeners.get_mut(listener) else { return };
+        closing.open = false;
+        let waiting = std::mem::take(&mut closing.queue);
+        let opening =
+            self.held.iter().enumerate().filter(|(_, held)| held.listener == Some(listener));
+        let numbers: Vec<usize> = waiting.into_iter().chain(opening.map(|(n, _)| n)).collect();
+        for number in numbers {
+            self.with(number, |connection, env| connection.abort(env));
+        }
+    }
+
+    // ---- administration ------------------------------------------------------------------
+
+    /// Tells every connection of a change of the endpoints.
+    pub(super) fn tell_all(&mut self, event: PathEvent) {
+        for number in 0..self.held.len() {
+            let over = self.connection(number).is_none_or(Connection::is_closed);
+            if !over {
+                self.with(number, |connection, env| connection.path_event(env, event));
+            }
+        }
+    }
+}

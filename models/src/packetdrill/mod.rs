@@ -1,0 +1,105 @@
+//! Packet scripts: the language of packetdrill, against a simulated host.
+//!
+//! A script says what packets arrive and which system calls a program makes,
+//! and what packets and results must come of it, all at given times. The tool
+//! it was made for runs it against the kernel it stands on; here the same
+//! script meets the connections of this crate, from the script's own clock and
+//! without any network. The MPTCP extensions of the language are those of the
+//! multipath-tcp project.
+//!
+//! ```text
+//!   text ─► parse ─► Script ─► run ─┬─► translate ─► kernel.receive        <  packet
+//!                                   ├─► kernel.next_sent ─► compare        >  packet
+//!                                   ├─► calls ─► sockets                      call(...) = result
+//!                                   ├─► commands                           `  command
+//!                                   └─► code ◄─ info                       %{ assertion }%
+//!                            names: addresses, keys, relative numbers
+//! ```
+
+mod calls;
+mod code;
+mod commands;
+mod compare;
+mod info;
+mod kernel;
+mod names;
+mod parse;
+mod run;
+mod script;
+mod settings;
+mod sockets;
+mod sockopts;
+mod translate;
+mod words;
+
+use std::fmt;
+
+pub use self::parse::ScriptError;
+pub use self::script::Position;
+use crate::rules::Stack;
+
+/// How a script ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything happened as the script says.
+    Passed,
+    /// Something did not.
+    Failed(Failure),
+    /// The script needs something that the simulated host does not have.
+    Unsupported {
+        /// Where.
+        position: Position,
+        /// What.
+        what: String,
+    },
+    /// The text is no script.
+    Unreadable(ScriptError),
+}
+
+/// What went otherwise than a script says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The event.
+    pub position: Position,
+    /// What is wrong, in a line.
+    pub what: String,
+    /// What the script says, in its notation, with the time it would have happened.
+    pub expected: String,
+    /// What happened, if anything, in the same notation.
+    pub actual: Option<String>,
+}
+
+impl Outcome {
+    /// True if everything happened as the script says.
+    pub const fn passed(&self) -> bool {
+        matches!(self, Self::Passed)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed => f.write_str("ok"),
+            Self::Unsupported { position, what } => {
+                write!(f, "skipped: unsupported: {what} (line {})", position.line)
+            }
+            Self::Unreadable(error) => write!(f, "error: {error}"),
+            Self::Failed(failure) => {
+                writeln!(f, "failed: line {}: {}", failure.position.line, failure.what)?;
+                write!(f, "  expected {}", failure.expected)?;
+                match &failure.actual {
+                    Some(actual) => write!(f, "\n  actual   {actual}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// Runs a script against a host of line `stack`.
+pub fn run(text: &str, stack: Stack) -> Outcome {
+    match parse::script(text) {
+        Ok(script) => run::run(&script, stack),
+        Err(error) => Outcome::Unreadable(error),
+    }
+}
