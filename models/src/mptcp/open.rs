@@ -293,9 +293,6 @@ impl Connection {
         };
         self.checksum |= option.flags & MpCapable::CHECKSUM != 0;
         self.set_remote_key(key);
-        if option.data_len.is_some() {
-            self.rx.peer_uses_64_bit = true;
-        }
         env.mib.inc(Counter::MpCapableAckRx);
         self.fully_established(env, 0);
     }

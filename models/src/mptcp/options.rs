@@ -129,15 +129,11 @@ impl Connection {
                 self.fastclose_received(env, key);
             }
         }
-        if segment.mp_capable().is_some_and(|option| option.data_len.is_some()) {
-            self.rx.peer_uses_64_bit = true;
-        }
         let Some(dss) = segment.dss else { return true };
         if dss.has_ack() {
             self.data_ack(env, index, &dss);
         }
         if dss.has_mapping() {
-            self.rx.peer_uses_64_bit = dss.dsn_width == Width::Eight;
             if dss.data_fin && segment.payload.is_empty() && dss.len == 1 {
                 let dsn = self.expand_received(&dss);
                 self.data_fin_received(env, dsn);

@@ -8,7 +8,7 @@ use mptcpsim_core::time::Time;
 use super::{Connection, Env, MetaState, cx};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
-use crate::segment::{Dss, ResetReason};
+use crate::segment::{Dss, ResetReason, Width};
 use crate::tcp::{Error, Space};
 use crate::wire::dss_checksum;
 
@@ -380,6 +380,8 @@ impl Connection {
     }
 
     fn map_from(&mut self, env: &mut Env<'_>, dss: &Dss) -> Map {
+        // Only mappings of data count: a DATA_FIN by itself changes nothing (`use_64bit_ack`).
+        self.rx.peer_uses_64_bit = dss.dsn_width == Width::Eight;
         let start = self.expand_received(dss);
         let mut len = u32::from(dss.len);
         if dss.data_fin {
