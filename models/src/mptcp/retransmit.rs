@@ -165,8 +165,8 @@ impl Connection {
 
     /// DATA_FIN again, on every subflow; the interval doubles (`mptcp_set_datafin_timeout`).
     fn repeat_data_fin(&mut self, env: &mut Env<'_>) {
-        let retransmits = self.timers.fin_retransmits;
         self.timers.fin_retransmits += 1;
+        let retransmits = self.timers.fin_retransmits;
         // The timer is armed before the new interval is set: it takes effect one round later.
         self.restart_timer(env);
         self.timers.interval = MIN_INTERVAL * (1 << retransmits.min(9));
