@@ -87,7 +87,7 @@ impl Connection {
 
     /// True while outgoing segments carry the DATA_FIN.
     pub(super) fn data_fin_enabled(&self) -> bool {
-        self.tx.fin_sent && !self.tx.fin_acked
+        self.tx.fin_sent && !self.tx.fin_done
     }
 
     /// Sends the DATA_FIN when all data has been given to subflows (`__mptcp_check_send_data_fin`).
@@ -109,15 +109,27 @@ impl Connection {
     }
 
     /// The peer's DATA_FIN is known; it counts once all data before it is there.
-    pub(super) fn data_fin_received(&mut self, env: &mut Env<'_>, offset: u64) {
+    pub(super) fn data_fin_received(&mut self, offset: u64) {
         if self.rx.data_fin.is_none() && !self.rx.eof {
             self.rx.data_fin = Some(offset);
         }
-        self.check_received_fin(env);
+        self.check_received_fin();
+    }
+
+    /// A DATA_FIN is acted upon when its segment has been answered: the kernel leaves that to its
+    /// worker, after the acknowledgement at the TCP level (`mptcp_schedule_work`).
+    pub(super) fn check_received_fin(&mut self) {
+        self.work |= self.rx.data_fin == Some(self.rx.next);
+    }
+
+    /// What had to wait until the last segment was answered (`mptcp_worker`).
+    pub(super) fn do_work(&mut self, env: &mut Env<'_>) {
+        self.data_fin_acked(env);
+        self.take_data_fin(env);
     }
 
     /// Takes the DATA_FIN if it is next (`mptcp_check_data_fin`).
-    pub(super) fn check_received_fin(&mut self, env: &mut Env<'_>) {
+    fn take_data_fin(&mut self, env: &mut Env<'_>) {
         if self.rx.data_fin != Some(self.rx.next) {
             return;
         }
@@ -136,8 +148,8 @@ impl Connection {
     }
 
     /// This host's DATA_FIN is acknowledged (`mptcp_check_data_fin_ack`).
-    pub(super) fn data_fin_acked(&mut self, env: &mut Env<'_>) {
-        if !self.tx.fin_acked {
+    fn data_fin_acked(&mut self, env: &mut Env<'_>) {
+        if !self.tx.fin_acked || std::mem::replace(&mut self.tx.fin_done, true) {
             return;
         }
         match self.state {

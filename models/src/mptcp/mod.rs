@@ -250,6 +250,8 @@ pub struct Connection {
     signal: addresses::Signal,
     /// Subflows that may have something to send, one bit each.
     ready: u64,
+    /// Something is to be done when all segments are polled.
+    work: bool,
     /// Scratch for policy views.
     views: Vec<SubflowView>,
     statistics: Statistics,
@@ -421,7 +423,7 @@ impl Connection {
 
     /// True if [`Connection::poll_segment`] may have something.
     pub const fn has_output(&self) -> bool {
-        self.ready != 0
+        self.ready != 0 || self.work
     }
 
     /// When [`Connection::on_timer`] wants to be called.

@@ -67,6 +67,7 @@ impl Connection {
             timers: MetaTimers::default(),
             signal: super::addresses::Signal::default(),
             ready: 0,
+            work: false,
             views: Vec::new(),
             statistics: Statistics { subflows_total: 1, ..Statistics::default() },
             options,

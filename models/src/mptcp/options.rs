@@ -136,7 +136,7 @@ impl Connection {
         if dss.has_mapping() {
             if dss.data_fin && segment.payload.is_empty() && dss.len == 1 {
                 let dsn = self.expand_received(&dss);
-                self.data_fin_received(env, dsn);
+                self.data_fin_received(dsn);
             }
         }
         true

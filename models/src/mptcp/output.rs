@@ -31,7 +31,12 @@ pub(super) struct Pending {
 impl Connection {
     /// D: the next segment to send and the index of its subflow.
     pub fn poll_segment(&mut self, env: &mut Env<'_>) -> Option<(usize, Segment)> {
-        while self.ready != 0 {
+        while self.has_output() {
+            if self.ready == 0 {
+                self.work = false;
+                self.do_work(env);
+                continue;
+            }
             let bit = self.ready.trailing_zeros() as usize;
             // The last bit stands for all subflows from the 64th on.
             let last = if bit == 63 { self.subs.len() } else { bit + 1 };

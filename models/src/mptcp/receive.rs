@@ -329,7 +329,7 @@ impl Connection {
                 }
             }
         }
-        self.check_received_fin(env);
+        self.check_received_fin();
     }
 
     /// `get_mapping_status`.
@@ -352,7 +352,7 @@ impl Connection {
                     env.mib.inc(Counter::InfiniteMapRx);
                     return Status::Invalid;
                 }
-                let new = self.map_from(env, &dss);
+                let new = self.map_from(&dss);
                 match current {
                     None => new,
                     Some(map) if map.same_range(&new) => map,
@@ -379,14 +379,14 @@ impl Connection {
         }
     }
 
-    fn map_from(&mut self, env: &mut Env<'_>, dss: &Dss) -> Map {
+    fn map_from(&mut self, dss: &Dss) -> Map {
         // Only mappings of data count: a DATA_FIN by itself changes nothing (`use_64bit_ack`).
         self.rx.peer_uses_64_bit = dss.dsn_width == Width::Eight;
         let start = self.expand_received(dss);
         let mut len = u32::from(dss.len);
         if dss.data_fin {
             len -= 1;
-            self.data_fin_received(env, start + u64::from(len));
+            self.data_fin_received(start + u64::from(len));
         }
         let dsn = self.rx.first_dsn.wrapping_add(start);
         let checksum = (self.checksum && dss.checksummed).then_some((dss.checksum, dsn, dss.len));

@@ -85,7 +85,7 @@ impl Connection {
         } else {
             self.timers.retransmit.stop();
         }
-        self.data_fin_acked(env);
+        self.work |= self.tx.fin_acked;
     }
 
     pub(super) fn start_timer_if_idle(&mut self, env: &Env<'_>) {

@@ -40,6 +40,8 @@ pub(super) struct Sender {
     /// The DATA_FIN is sent, and acknowledged.
     pub(super) fin_sent: bool,
     pub(super) fin_acked: bool,
+    /// ... and the connection has acted upon that.
+    pub(super) fin_done: bool,
     /// Memory that unacknowledged data may take.
     sndbuf: u32,
     fixed_sndbuf: Option<u32>,
@@ -60,6 +62,7 @@ impl Sender {
             fin_wanted: false,
             fin_sent: false,
             fin_acked: false,
+            fin_done: false,
             sndbuf: options.sndbuf.unwrap_or(config.sysctl.tcp_wmem.default),
             fixed_sndbuf: options.sndbuf,
             plain_acked: 1,
