@@ -24,7 +24,7 @@ pub use self::tap::{Tap, Tapped};
 pub use self::tuples::{Binding, TupleId, TupleTable};
 
 use crate::app::{App, AppSpec};
-use crate::mptcp::{Connection, Env, EphemeralPorts, Opening, SocketOptions};
+use crate::mptcp::{ActiveMptcp, Connection, Env, EphemeralPorts, Opening, SocketOptions};
 use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
@@ -54,6 +54,7 @@ pub struct Host {
     log: EventLog,
     random: Stream,
     ports: EphemeralPorts,
+    active: ActiveMptcp,
     listeners: Vec<Listener>,
     /// Connections by their token.
     tokens: BTreeMap<u32, u32>,
@@ -187,6 +188,7 @@ impl World {
                 log: EventLog::new(log_events),
                 random: Stream::new(seed, &format!("host.{}", config.name)),
                 ports: EphemeralPorts::default(),
+                active: ActiveMptcp::default(),
                 listeners: Vec::new(),
                 tokens: BTreeMap::new(),
                 routes: BTreeMap::new(),
@@ -428,6 +430,7 @@ impl Host {
             log: &mut self.log,
             random: &mut self.random,
             ports: &mut self.ports,
+            active: &mut self.active,
         }
     }
 

@@ -44,4 +44,15 @@ impl Connection {
         self.fall_back(env, Counter::MpCapableSynTxDrop);
         true
     }
+
+    /// The first plain SYN behind those with MP_CAPABLE was answered at once: something on the
+    /// path swallows MP_CAPABLE (`mptcp_active_disable`).
+    pub(super) fn detect_blackhole(&mut self, env: &mut Env<'_>) {
+        let limit = u64::from(env.config.sysctl.syn_retrans_before_tcp_fallback);
+        let first_plain_syn = self.subs[0].tcp.totals().retransmissions == limit + 1;
+        if first_plain_syn && self.mode == Mode::FellBack(Counter::MpCapableSynTxDrop) {
+            env.mib.inc(Counter::Blackhole);
+            env.active.disable(env.now);
+        }
+    }
 }

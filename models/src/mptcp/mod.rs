@@ -27,6 +27,7 @@
 //! takes the offset behind the last byte.
 
 mod addresses;
+mod blackhole;
 mod close;
 mod fallback;
 mod open;
@@ -41,6 +42,7 @@ use std::net::IpAddr;
 use mptcpsim_core::rng::Stream;
 use mptcpsim_core::time::Time;
 
+pub use self::blackhole::ActiveMptcp;
 pub use self::open::{Opening, Refusal};
 
 use crate::congestion::{self, Congestion, Window};
@@ -70,6 +72,8 @@ pub struct Env<'a> {
     pub random: &'a mut Stream,
     /// The host's next ephemeral port.
     pub ports: &'a mut EphemeralPorts,
+    /// Whether the host's clients ask for MPTCP.
+    pub active: &'a mut ActiveMptcp,
 }
 
 /// Hands out local ports (`net.ipv4.ip_local_port_range`), one after the other.

@@ -79,10 +79,12 @@ impl Connection {
     pub fn connect(env: &mut Env<'_>, opening: Opening, mut options: SocketOptions) -> Self {
         options.mptcp &= env.config.sysctl.enabled;
         let mut connection = Self::new(env, opening, options, true);
-        if connection.is_mptcp() {
+        connection.add_active(env, opening.tuple, false);
+        if env.active.is_disabled(env.now, env.config.sysctl.blackhole_timeout) {
+            connection.fall_back(env, Counter::MpCapableSynTxDisabled);
+        } else if connection.is_mptcp() {
             env.mib.inc(Counter::MpCapableSynTx);
         }
-        connection.add_active(env, opening.tuple, false);
         connection
     }
 
@@ -265,6 +267,7 @@ impl Connection {
     /// The SYN/ACK of the first subflow (`subflow_finish_connect`).
     fn capable_syn_ack(&mut self, env: &mut Env<'_>, segment: &Segment) {
         if !self.is_mptcp() {
+            self.detect_blackhole(env);
             return;
         }
         let option = segment.mp_capable().filter(|option| acceptable(option, true));
@@ -276,6 +279,9 @@ impl Connection {
         self.no_join_id0 = option.flags & MpCapable::NO_JOIN_ID0 != 0;
         self.set_remote_key(Key(key));
         env.mib.inc(Counter::MpCapableSynAckRx);
+        if !self.subs[0].tuple.dst.ip().is_loopback() {
+            env.active.enable();
+        }
         env.log.mptcp(env.now, 0, "mp-capable", || "SYN/ACK carries MP_CAPABLE".into());
     }
 

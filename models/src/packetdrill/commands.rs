@@ -10,10 +10,12 @@ use winnow::prelude::*;
 use winnow::token::take_while;
 
 use super::kernel::Kernel;
+use crate::mptcp::{MetaState, Mode};
 use crate::observe::mib::{Counter, Mib};
 use crate::path_manager::{PathEvent, endpoints};
 use crate::rules::Stack;
 use crate::sysctl::BufferLimits;
+use crate::tcp::State;
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +54,7 @@ fn blank(input: &mut &str) -> winnow::Result<()> {
 
 /// Quotes join what they hold; `$(...)` stays as it is.
 fn word(input: &mut &str) -> winnow::Result<String> {
-    let plain = take_while(1.., |c: char| !c.is_whitespace() && !"'\";&|$(#".contains(c));
+    let plain = take_while(1.., |c: char| !c.is_whitespace() && !"'\";&$(#".contains(c));
     let quoted = |quote: char| delimited(quote, take_while(0.., move |c| c != quote), quote);
     let inner = ("$(", take_while(0.., |c| c != ')'), ')').take();
     repeat(1.., alt((plain, inner, quoted('\''), quoted('"')))).parse_next(input)
@@ -63,7 +65,7 @@ pub(super) fn run(text: &str, shell: &mut Shell<'_>) -> Done {
     let Some(commands) = split(text) else { return Done::Unsupported(command_name(text)) };
     for words in commands.iter().filter(|words| !words.is_empty()) {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match shell.command(&words) {
+        match shell.pipeline(&words) {
             Done::Well => {}
             other => return other,
         }
@@ -76,16 +78,54 @@ fn command_name(text: &str) -> String {
 }
 
 impl Shell<'_> {
+    /// A command, or one of the few pipes that scripts have.
+    fn pipeline(&mut self, words: &[&str]) -> Done {
+        match words {
+            ["!", words @ ..] => match self.pipeline(words) {
+                Done::Well => Done::Failed(format!("`{}` succeeds", words.join(" "))),
+                Done::Failed(_) => Done::Well,
+                unsupported => unsupported,
+            },
+            ["ss", flags, "|", "grep", "-q", word] | ["ss", flags, "|", "grep", word] => {
+                self.sockets_listed(flags, word)
+            }
+            words => self.command(words),
+        }
+    }
+
+    /// `ss -M | grep WORD`: MPTCP sockets by their state, with `t` their subflows too.
+    fn sockets_listed(&self, flags: &str, word: &str) -> Done {
+        let mut lines = Vec::new();
+        for connection in self.kernel.connections().filter(|held| held.mode() == Mode::Mptcp) {
+            let state = connection.state();
+            if flags.contains('M') && state != MetaState::Closed {
+                lines.push(format!("mptcp {}", meta_state(state)));
+            }
+            let subflows = (0..connection.subflow_count()).filter_map(|i| connection.subflow(i));
+            let live = subflows.filter(|subflow| {
+                !matches!(subflow.state(), State::Closed | State::TimeWait)
+            });
+            if flags.contains('t') {
+                lines.extend(live.map(|subflow| format!("tcp {}", subflow.state().name())));
+            }
+        }
+        match lines.iter().any(|line| line.contains(word)) {
+            true => Done::Well,
+            false => Done::Failed(format!("no socket is {word}: {}", lines.join(", "))),
+        }
+    }
+
     fn command(&mut self, words: &[&str]) -> Done {
         let Some((program, arguments)) = words.split_first() else { return Done::Well };
         let name = program.rsplit('/').next().unwrap_or(program);
         match name {
-            "true" | "echo" | "tcp_metrics" => Done::Well,
+            // The simulated host has no device that could do without what these set.
+            "true" | "echo" | "ethtool" => Done::Well,
             "sleep" => self.sleep(arguments),
             "sysctl" => self.sysctl(arguments),
             "defaults.sh" | "set_sysctls.py" => self.defaults(name, arguments),
-            "server.sh" => self.endpoints_of_a_suite(1, "signal"),
-            "client.sh" => self.endpoints_of_a_suite(0, "signal"),
+            "server.sh" => self.endpoints_of_a_suite(1, &["signal"]),
+            "client.sh" => self.endpoints_of_a_suite(0, &[]),
             "multi-ep.sh" => self.multi_endpoints(arguments),
             "nstat" if arguments == ["-n"] => {
                 *self.counted = self.kernel.mib.clone();
@@ -162,7 +202,7 @@ impl Shell<'_> {
     // ---- endpoints -----------------------------------------------------------------------
 
     /// `server.sh`, `client.sh`: fresh endpoints with addresses behind the first, limits of 8.
-    fn endpoints_of_a_suite(&mut self, count: u8, kind: &str) -> Done {
+    fn endpoints_of_a_suite(&mut self, count: u8, kinds: &[&str]) -> Done {
         let limits = endpoints::Limits { subflows: 8, add_addr_accepted: 8 };
         self.kernel.endpoints = endpoints::Config { limits, ..endpoints::Config::default() };
         for number in 1..=count {
@@ -170,22 +210,22 @@ impl Shell<'_> {
                 IpAddr::V4(addr) => IpAddr::V4((u32::from(addr) + u32::from(number)).into()),
                 IpAddr::V6(addr) => IpAddr::V6((u128::from(addr) + u128::from(number)).into()),
             };
-            self.add_endpoint(endpoint(addr, number, &[kind]));
+            self.add_endpoint(endpoint(addr, number, kinds));
         }
         Done::Well
     }
 
     /// `multi-ep.sh -e COUNT -m signal|subflow`.
     fn multi_endpoints(&mut self, arguments: &[&str]) -> Done {
-        let (mut count, mut kind) = (1, "signal");
+        let (mut count, mut kinds) = (1, Vec::new());
         for pair in arguments.chunks(2) {
             match pair {
                 ["-e", number] => count = number.parse().unwrap_or(0),
-                ["-m", mode @ ("signal" | "subflow")] => kind = mode,
+                ["-m", mode @ ("signal" | "subflow" | "backup" | "fullmesh")] => kinds.push(*mode),
                 _ => return Done::Unsupported(format!("multi-ep.sh {}", arguments.join(" "))),
             }
         }
-        self.endpoints_of_a_suite(count, kind)
+        self.endpoints_of_a_suite(count, &kinds)
     }
 
     fn add_endpoint(&mut self, endpoint: endpoints::Endpoint) {
@@ -201,7 +241,7 @@ impl Shell<'_> {
             ["mptcp", "endpoint", rest @ ..] => self.ip_endpoint(rest),
             ["mptcp", "limits", "set", rest @ ..] => self.ip_limits(rest),
             // Nothing remembers earlier connections here, and addresses need no interface.
-            ["tcp_metrics", ..] => Some(()),
+            ["tcp_metrics", ..] | ["link", "set", ..] => Some(()),
             ["addr" | "address" | "a", "add" | "a", addr, ..] => self.ip_addr(addr),
             _ => None,
         };
@@ -325,6 +365,20 @@ const IRRELEVANT: [&str; 14] = [
     "net.ipv4.tcp_tw_reuse",
 ];
 
+/// The names that `ss` has for the states of a connection.
+const fn meta_state(state: MetaState) -> &'static str {
+    match state {
+        MetaState::Opening => "SYN-SENT",
+        MetaState::Established => "ESTAB",
+        MetaState::FinWait1 => "FIN-WAIT-1",
+        MetaState::FinWait2 => "FIN-WAIT-2",
+        MetaState::CloseWait => "CLOSE-WAIT",
+        MetaState::Closing => "CLOSING",
+        MetaState::LastAck => "LAST-ACK",
+        MetaState::Closed => "UNCONN",
+    }
+}
+
 fn value_of<'w>(words: &[&'w str], name: &str) -> Option<&'w str> {
     let at = words.iter().position(|word| *word == name)?;
     words.get(at + 1).copied()
@@ -353,6 +407,6 @@ mod tests {
         let test = words("test $(nstat -zjs | jq '.kernel.X') -eq 1");
         assert_eq!(test, ["test", "$(nstat -zjs | jq '.kernel.X')", "-eq", "1"]);
         assert_eq!(split("a # b\n c && d;e").unwrap().iter().filter(|c| !c.is_empty()).count(), 4);
-        assert_eq!(split("a | b"), None);
+        assert_eq!(words("! a | b"), ["!", "a", "|", "b"]);
     }
 }

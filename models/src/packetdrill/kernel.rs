@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::time::Time;
 
-use crate::mptcp::{Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions};
+use crate::mptcp::{ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions};
 use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};
@@ -61,6 +61,7 @@ pub(super) struct Kernel {
     log: EventLog,
     random: Stream,
     ports: EphemeralPorts,
+    active: ActiveMptcp,
     held: Vec<Held>,
     /// Which subflow of which connection packets of a tuple are for.
     bindings: BTreeMap<FourTuple, (usize, usize)>,
@@ -89,6 +90,7 @@ impl Kernel {
             log: EventLog::new(false),
             random: Stream::new(Seed(1), "packetdrill.host"),
             ports: EphemeralPorts::default(),
+            active: ActiveMptcp::default(),
             held: Vec::new(),
             bindings: BTreeMap::new(),
             tokens: BTreeMap::new(),
@@ -105,6 +107,11 @@ impl Kernel {
     /// The connection with this number.
     pub(super) fn connection(&self, number: usize) -> Option<&Connection> {
         self.held.get(number).map(|held| &held.connection)
+    }
+
+    /// All connections.
+    pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.held.iter().map(|held| &held.connection)
     }
 
     /// The connection and the subflow whose packets from the host have this tuple.
@@ -165,6 +172,7 @@ impl Kernel {
             log: &mut self.log,
             random: &mut self.random,
             ports: &mut self.ports,
+            active: &mut self.active,
         };
         let result = call(&mut held.connection, &mut env);
         for _ in 0..RUNAWAY {
@@ -293,6 +301,7 @@ impl Kernel {
             log: &mut self.log,
             random: &mut self.random,
             ports: &mut self.ports,
+            active: &mut self.active,
         }
     }
 

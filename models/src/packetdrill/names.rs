@@ -136,12 +136,11 @@ impl Names {
         fits(local, flow.tuple.src) && fits(remote, flow.tuple.dst)
     }
 
-    /// The flow of a packet with these ends: the last one used if it may be it, else the newest.
+    /// The flow of a packet with these ends: the newest that may be it.
     fn find(&self, local: Option<&Place>, remote: Option<&Place>) -> Option<usize> {
         let fits =
             |flow: &usize| self.flows.get(*flow).is_some_and(|flow| self.fits(flow, local, remote));
-        let all = (0..self.flows.len()).rev();
-        self.current.into_iter().chain(all).find(fits)
+        (0..self.flows.len()).rev().find(fits)
     }
 
     fn add_flow(&mut self, tuple: FourTuple, opening: bool, joins: bool) -> usize {
@@ -174,7 +173,7 @@ impl Names {
     pub(super) fn inbound_flow(&mut self, packet: &Packet) -> usize {
         let (local, remote) = (packet.to.as_ref(), packet.from.as_ref());
         let opens = packet.flags.has(Flags::SYN) && !packet.flags.has(Flags::ACK);
-        let found = self.find(local, remote).or(self.current);
+        let found = self.find(local, remote);
         let repeats = found.filter(|flow| {
             !opens
                 || self.flows.get(*flow).is_some_and(|f| f.opening && self.fits(f, local, remote))
@@ -242,7 +241,8 @@ impl Names {
         };
         let named = local.is_some() || remote.is_some();
         let fits = self.flows.get(flow).is_some_and(|flow| self.fits(flow, local, remote));
-        if !fits || !(named || opens || self.current == Some(flow)) {
+        let newest = flow + 1 == self.flows.len();
+        if !fits || !(named || opens || newest || self.current == Some(flow)) {
             return None;
         }
         for (place, end) in [(local, tuple.src), (remote, tuple.dst)] {
