@@ -166,7 +166,7 @@ impl WithConfig<'_> {
     /// `mptcp_pm_create_subflow_or_signal_addr`.
     fn create_and_announce(&mut self, view: &PathsView<'_>, actions: &mut Vec<PathAction>) {
         self.note_initial(view, actions);
-        self.announce_next(view, actions);
+        let announced = self.announce_next(view, actions);
         let config = self.config;
         let joins = config.endpoints.iter().filter(|e| e.subflow || e.fullmesh);
         let local_max = joins.clone().count() as u8;
@@ -176,7 +176,9 @@ impl WithConfig<'_> {
             {
                 break;
             }
-            if self.state.used.contains(endpoint.id) || endpoint.addr.is_ipv4() != is_v4(view) {
+            // An endpoint with both flags is announced and joined from at once.
+            let used = self.state.used.contains(endpoint.id) && announced != Some(endpoint.id);
+            if used || endpoint.addr.is_ipv4() != is_v4(view) {
                 continue;
             }
             self.state.used.insert(endpoint.id);
@@ -211,13 +213,18 @@ impl WithConfig<'_> {
         }
     }
 
-    /// One announcement at a time: the next follows the echo or the last timeout.
-    fn announce_next(&mut self, view: &PathsView<'_>, actions: &mut Vec<PathAction>) {
+    /// One announcement at a time: the next follows the echo or the last timeout. The id of the
+    /// endpoint that is announced now.
+    fn announce_next(
+        &mut self,
+        view: &PathsView<'_>,
+        actions: &mut Vec<PathAction>,
+    ) -> Option<u8> {
         let signals = || self.config.endpoints.iter().filter(|endpoint| endpoint.signal);
         if view.signal_pending || usize::from(self.state.add_addr_signaled) >= signals().count() {
-            return;
+            return None;
         }
-        let Some(endpoint) = signals().find(|e| !self.state.used.contains(e.id)) else { return };
+        let endpoint = signals().find(|e| !self.state.used.contains(e.id))?;
         self.state.used.insert(endpoint.id);
         self.state.add_addr_signaled += 1;
         actions.push(PathAction::Announce {
@@ -225,6 +232,7 @@ impl WithConfig<'_> {
             addr: endpoint.addr,
             port: endpoint.port,
         });
+        Some(endpoint.id)
     }
 
     /// Joins from one local address to the peer's first address, or to all of them.
