@@ -6,16 +6,29 @@
 //! by step. Loss repair is not its business: it is asked for a slow-start
 //! threshold when the sender has decided that a window was lost, and told of
 //! every acknowledgement. The verbs are those of Linux' `tcp_congestion_ops`.
+//!
+//! [`Name`] is an algorithm's name, [`Congestion`] an instance,
+//! [`CongestionControl`] what one has to do, and [`Congestion::Custom`] one's own.
 
+mod algorithm;
+pub mod balia;
 pub mod cubic;
+pub mod ewtcp;
+pub mod lia;
+pub mod olia;
+mod params;
+mod real;
 pub mod reno;
+#[cfg(test)]
+mod testing;
+mod window;
+pub mod wvegas;
 
-use serde::{Deserialize, Serialize};
+use std::fmt::{self, Debug, Display};
 
-use crate::seq::Seq;
-
-/// `ssthresh` of a connection that has seen no loss (`TCP_INFINITE_SSTHRESH`).
-pub const INFINITE_SSTHRESH: u32 = 0x7fff_ffff;
+pub use self::algorithm::{Congestion, Name};
+pub use self::params::{Param, ParamError};
+pub use self::window::{Clock, Delivery, Flow, INFINITE_SSTHRESH, PerSubflow, Window};
 
 /// The sender's state of mind (RFC 6582, Linux' `tcp_ca_state`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,198 +60,6 @@ pub enum CaEvent {
     Loss,
 }
 
-/// The sending side of one subflow as congestion control sees it.
-#[derive(Clone, Debug)]
-pub struct Window {
-    /// Congestion window in packets.
-    pub cwnd: u32,
-    /// Linear increase counter in packets.
-    pub cwnd_cnt: u32,
-    /// Slow-start threshold in packets.
-    pub ssthresh: u32,
-    /// Congestion window before the last reduction.
-    pub prior_cwnd: u32,
-    /// Smoothed round-trip time in microseconds times 8; 0 before the first sample.
-    pub srtt_us: u32,
-    /// Smallest round-trip time of the last minutes in microseconds; `u32::MAX` before the first.
-    pub min_rtt_us: u32,
-    /// First unacknowledged sequence number.
-    pub snd_una: Seq,
-    /// Next sequence number to send.
-    pub snd_nxt: Seq,
-    /// Segment size in bytes.
-    pub mss: u32,
-    /// Packets sent and not cumulatively acknowledged.
-    pub packets_out: u32,
-    /// Of these, selectively acknowledged.
-    pub sacked_out: u32,
-    /// Of these, taken for lost.
-    pub lost_out: u32,
-    /// Retransmitted packets still in flight.
-    pub retrans_out: u32,
-    /// `packets_out` when the window was last seen full (`max_packets_out`).
-    pub max_packets_out: u32,
-    /// The window, not the application, limited sending.
-    pub is_cwnd_limited: bool,
-    /// The sender's state.
-    pub ca_state: CaState,
-    /// The subflow can send: it counts for coupling.
-    pub can_send: bool,
-    /// Pacing rate in bytes per second, also a rate estimate for schedulers.
-    pub pacing_rate: u64,
-    /// When data was last sent, in microseconds (`lsndtime`).
-    pub last_sent_us: u64,
-}
-
-impl Window {
-    /// The window of a new subflow.
-    pub fn new(initial_cwnd: u32, iss: Seq) -> Self {
-        Self {
-            cwnd: initial_cwnd,
-            cwnd_cnt: 0,
-            ssthresh: INFINITE_SSTHRESH,
-            prior_cwnd: 0,
-            srtt_us: 0,
-            min_rtt_us: u32::MAX,
-            snd_una: iss,
-            snd_nxt: iss,
-            mss: 536,
-            packets_out: 0,
-            sacked_out: 0,
-            lost_out: 0,
-            retrans_out: 0,
-            max_packets_out: 0,
-            is_cwnd_limited: false,
-            ca_state: CaState::Open,
-            can_send: false,
-            pacing_rate: 0,
-            last_sent_us: 0,
-        }
-    }
-
-    /// Packets believed to be in the network (RFC 6675 pipe, `tcp_packets_in_flight`).
-    pub const fn in_flight(&self) -> u32 {
-        (self.packets_out + self.retrans_out).saturating_sub(self.sacked_out + self.lost_out)
-    }
-
-    /// True below the slow-start threshold.
-    pub const fn in_slow_start(&self) -> bool {
-        self.cwnd < self.ssthresh
-    }
-
-    /// True if the window may grow: it was the limit (`tcp_is_cwnd_limited`).
-    pub const fn cwnd_limited(&self) -> bool {
-        self.is_cwnd_limited || (self.in_slow_start() && self.cwnd < 2 * self.max_packets_out)
-    }
-
-    /// The threshold to keep over an idle time (`tcp_current_ssthresh`).
-    pub fn current_ssthresh(&self) -> u32 {
-        if matches!(self.ca_state, CaState::Cwr | CaState::Recovery) {
-            self.ssthresh
-        } else {
-            self.ssthresh.max((self.cwnd >> 1) + (self.cwnd >> 2))
-        }
-    }
-
-    /// Slow start for `acked` packets; returns those left over (`tcp_slow_start`).
-    pub fn slow_start(&mut self, acked: u32) -> u32 {
-        let cwnd = self.cwnd.saturating_add(acked).min(self.ssthresh);
-        let left = acked - (cwnd - self.cwnd);
-        self.cwnd = cwnd;
-        left
-    }
-
-    /// One packet more per `w` packets acknowledged (`tcp_cong_avoid_ai`).
-    pub fn cong_avoid_ai(&mut self, w: u32, acked: u32) {
-        if self.cwnd_cnt >= w {
-            self.cwnd_cnt = 0;
-            self.cwnd += 1;
-        }
-        self.cwnd_cnt += acked;
-        if self.cwnd_cnt >= w {
-            let delta = self.cwnd_cnt / w;
-            self.cwnd_cnt -= delta * w;
-            self.cwnd += delta;
-        }
-    }
-}
-
-/// The moment of a call in the units the algorithms use.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// Microseconds since the start of the simulation.
-    pub us: u64,
-    /// Timer ticks per second.
-    pub hz: u32,
-}
-
-impl Clock {
-    /// Timer ticks since the start of the simulation.
-    pub const fn jiffies(self) -> u64 {
-        self.us / (1_000_000 / self.hz as u64)
-    }
-}
-
-/// The windows of a connection and the subflow that a call is about.
-#[derive(Debug)]
-pub struct Flow<'a> {
-    older: &'a mut [Window],
-    own: &'a mut Window,
-    newer: &'a mut [Window],
-    /// Now.
-    pub clock: Clock,
-}
-
-impl<'a> Flow<'a> {
-    /// A call about `windows[me]`, which must exist.
-    pub fn new(windows: &'a mut [Window], me: usize, clock: Clock) -> Self {
-        let (older, rest) = windows.split_at_mut(me);
-        let (own, newer) = rest.split_at_mut(1);
-        Self { older, own: &mut own[0], newer, clock }
-    }
-
-    /// The same for a shorter time.
-    pub(crate) fn reborrow(&mut self) -> Flow<'_> {
-        Flow {
-            older: &mut *self.older,
-            own: &mut *self.own,
-            newer: &mut *self.newer,
-            clock: self.clock,
-        }
-    }
-
-    /// Index of the subflow concerned, in order of creation.
-    pub const fn me(&self) -> usize {
-        self.older.len()
-    }
-
-    /// The window concerned.
-    pub const fn window(&mut self) -> &mut Window {
-        self.own
-    }
-
-    /// The window concerned, to look at.
-    pub const fn view(&self) -> &Window {
-        self.own
-    }
-
-    /// All windows of the connection, in the order the subflows were created.
-    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Window> + Clone {
-        let own: &Window = self.own;
-        self.older.iter().chain(std::iter::once(own)).chain(self.newer.iter())
-    }
-
-    /// The number of subflows there have been.
-    pub const fn len(&self) -> usize {
-        self.older.len() + 1 + self.newer.len()
-    }
-
-    /// Never: there is at least the subflow concerned.
-    pub const fn is_empty(&self) -> bool {
-        false
-    }
-}
-
 /// A round-trip sample (Linux' `ack_sample`).
 #[derive(Clone, Copy, Debug)]
 pub struct AckSample {
@@ -248,119 +69,170 @@ pub struct AckSample {
     pub rtt_us: Option<u32>,
 }
 
+/// What one acknowledgement tells of the delivery rate (Linux' `rate_sample`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateSample {
+    /// Packets delivered over the interval; `None` if that is not known.
+    pub delivered: Option<u32>,
+    /// Length of the interval in microseconds; 0 if it is of no use.
+    pub interval_us: u64,
+    /// [`Delivery::delivered`] when the newest packet acknowledged was sent.
+    pub prior_delivered: u32,
+    /// Round-trip time of that packet in microseconds.
+    pub rtt_us: Option<u32>,
+    /// Packets newly taken for lost.
+    pub losses: u32,
+    /// Packets newly delivered, out of order included.
+    pub acked_sacked: u32,
+    /// Packets in flight before the acknowledgement.
+    pub prior_in_flight: u32,
+    /// The application, not the network, set the pace.
+    pub app_limited: bool,
+    /// The acknowledgement may have been delayed: the round-trip time is too long.
+    pub ack_delayed: bool,
+}
+
 /// A congestion control algorithm.
 ///
-/// It changes windows only in the calls that say so, and only through `flow`.
-/// It is called on every acknowledgement: it must not allocate there.
+/// One instance serves all subflows of a connection. Each call is about one of them: its index is
+/// [`Flow::me`], its window [`Flow::window`]; the others' windows can be read. Windows and
+/// thresholds are whole packets, round-trip times microseconds, `srtt_us` microseconds times 8,
+/// rates bytes per second.
+///
+/// In the life of a subflow the calls come in this order: [`init`](Self::init) when its handshake
+/// is complete; then for each acknowledgement of data [`pkts_acked`](Self::pkts_acked), any
+/// changes of state and events that it causes, and last [`cong_avoid`](Self::cong_avoid), which is
+/// left out while a window is being reduced ([`CaState::Cwr`], [`CaState::Recovery`]). The calls of
+/// different subflows interleave as they happen.
+///
+/// An algorithm changes `cwnd`, `cwnd_cnt`, `ssthresh` and `pacing_rate` of the window concerned,
+/// and nothing else of it. It is on the path of every packet: it must not allocate after `init`,
+/// nor read a clock or random numbers other than those it is given, nor panic.
 pub trait CongestionControl {
-    /// A subflow has been established.
+    /// A subflow has been established, with its first round-trip sample if there is one. Per-subflow
+    /// state is made here ([`PerSubflow`]).
     fn init(&mut self, flow: &mut Flow<'_>);
 
-    /// A subflow has ended.
+    /// A subflow has ended. Its index is not used again.
     fn release(&mut self, _flow: &mut Flow<'_>) {}
 
-    /// The new slow-start threshold in packets after a loss or congestion signal.
+    /// The new slow-start threshold in packets after a loss or congestion signal, at least 1. The
+    /// window still is what it was before; afterwards the sender takes it down to the threshold
+    /// itself, in step with what is delivered, or after a timeout to one packet.
     fn ssthresh(&mut self, flow: &mut Flow<'_>) -> u32;
 
-    /// `acked` packets were delivered and the state allows growth: change `cwnd`.
+    /// `acked` packets were delivered and the state allows growth: change `cwnd`. Whether the window
+    /// was used at all is to be asked first ([`Window::cwnd_limited`]).
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32);
 
-    /// The sender's state is about to change to `new`.
+    /// The sender's state is about to change to `new`; [`Window::ca_state`] still is the old one.
     fn set_state(&mut self, _flow: &mut Flow<'_>, _new: CaState) {}
 
-    /// Something happened.
+    /// Something happened. At [`CaEvent::Loss`] `ssthresh` is new and `cwnd` still old, at
+    /// [`CaEvent::CompleteCwr`] `cwnd` is `ssthresh` already.
     fn cwnd_event(&mut self, _flow: &mut Flow<'_>, _event: CaEvent) {}
 
     /// Packets were acknowledged, in any state.
     fn pkts_acked(&mut self, _flow: &mut Flow<'_>, _sample: AckSample) {}
 
-    /// The window to return to when a reduction proves wrong.
+    /// The window in packets to return to when a reduction proves wrong.
     fn undo_cwnd(&mut self, flow: &mut Flow<'_>) -> u32 {
         let window = flow.window();
         window.cwnd.max(window.prior_cwnd)
     }
+
+    /// True if the algorithm sets window and pacing rate itself, in [`cong_control`](Self::cong_control)
+    /// and in every state. Then the sender reduces no window, and calls no `cong_avoid`.
+    fn controls_rate(&self) -> bool {
+        false
+    }
+
+    /// An acknowledgement was processed: set `cwnd` and `pacing_rate`. Called only if
+    /// [`controls_rate`](Self::controls_rate); [`Window::delivery`] is up to date then.
+    fn cong_control(&mut self, _flow: &mut Flow<'_>, _sample: &RateSample) {}
+
+    /// True if packets are to leave spaced by [`Window::pacing_rate`] rather than in bursts.
+    fn paces(&self) -> bool {
+        false
+    }
+
+    /// The smallest burst in packets, if not the host's (`min_tso_segs`).
+    fn min_tso_segs(&self, _window: &Window) -> Option<u32> {
+        None
+    }
+
+    /// What to show of the algorithm's state for the subflow with index `me` and this window.
+    fn internals(&self, _me: usize, _window: &Window) -> Internals {
+        Internals::default()
+    }
 }
 
-/// A congestion control by its kernel name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Name {
-    /// NewReno (RFC 5681), every subflow for itself.
-    Reno,
-    /// CUBIC with HyStart (RFC 9438, Linux), every subflow for itself.
-    #[default]
-    Cubic,
+/// A user's algorithm in a box. Implemented for every [`CongestionControl`] that can be cloned,
+/// printed and sent to another thread; nothing is left to do by hand.
+pub trait DynCongestionControl: CongestionControl + Debug + Send {
+    /// The same algorithm in the same state.
+    fn clone_box(&self) -> Box<dyn DynCongestionControl>;
 }
 
-impl Name {
-    /// All algorithms.
-    pub const ALL: &'static [Self] = &[Self::Reno, Self::Cubic];
+impl<T: CongestionControl + Clone + Debug + Send + 'static> DynCongestionControl for T {
+    fn clone_box(&self) -> Box<dyn DynCongestionControl> {
+        Box::new(self.clone())
+    }
+}
 
-    /// The kernel's name.
-    pub const fn name(self) -> &'static str {
+impl Clone for Box<dyn DynCongestionControl> {
+    fn clone(&self) -> Self {
+        // Through the box, which is itself no algorithm, to what is in it.
+        (**self).clone_box()
+    }
+}
+
+/// Up to two named figures of an algorithm's state, for traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Internals([Option<(&'static str, Number)>; 2]);
+
+impl Internals {
+    /// These figures; more than two are cut off.
+    pub fn of<const N: usize>(figures: [(&'static str, Number); N]) -> Self {
+        let mut kept = [None; 2];
+        for (slot, figure) in kept.iter_mut().zip(figures) {
+            *slot = Some(figure);
+        }
+        Self(kept)
+    }
+
+    /// Name and value of the first or second figure.
+    pub fn get(&self, index: usize) -> Option<(&'static str, Number)> {
+        self.0.get(index).copied().flatten()
+    }
+}
+
+/// A figure of an algorithm's state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// Of integer arithmetic.
+    Integer(i128),
+    /// Of real arithmetic.
+    Real(f64),
+}
+
+impl From<u64> for Number {
+    fn from(value: u64) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<u32> for Number {
+    fn from(value: u32) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reno => "reno",
-            Self::Cubic => "cubic",
+            Self::Integer(value) => Display::fmt(value, f),
+            Self::Real(value) => Display::fmt(value, f),
         }
-    }
-
-    /// The algorithm with the kernel's name `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
-    }
-}
-
-/// The closed set of algorithms, dispatched without a table on the packet path.
-#[derive(Clone, Debug)]
-pub enum Congestion {
-    /// See [`reno`].
-    Reno(reno::Reno),
-    /// See [`cubic`].
-    Cubic(cubic::Cubic),
-}
-
-impl Congestion {
-    /// A fresh instance of the algorithm called `name`.
-    pub fn new(name: Name) -> Self {
-        match name {
-            Name::Reno => Self::Reno(reno::Reno),
-            Name::Cubic => Self::Cubic(cubic::Cubic::default()),
-        }
-    }
-}
-
-macro_rules! dispatch {
-    ($self:ident, $algorithm:ident => $call:expr) => {
-        match $self {
-            Congestion::Reno($algorithm) => $call,
-            Congestion::Cubic($algorithm) => $call,
-        }
-    };
-}
-
-impl CongestionControl for Congestion {
-    fn init(&mut self, flow: &mut Flow<'_>) {
-        dispatch!(self, algorithm => algorithm.init(flow));
-    }
-    fn release(&mut self, flow: &mut Flow<'_>) {
-        dispatch!(self, algorithm => algorithm.release(flow));
-    }
-    fn ssthresh(&mut self, flow: &mut Flow<'_>) -> u32 {
-        dispatch!(self, algorithm => algorithm.ssthresh(flow))
-    }
-    fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
-        dispatch!(self, algorithm => algorithm.cong_avoid(flow, acked));
-    }
-    fn set_state(&mut self, flow: &mut Flow<'_>, new: CaState) {
-        dispatch!(self, algorithm => algorithm.set_state(flow, new));
-    }
-    fn cwnd_event(&mut self, flow: &mut Flow<'_>, event: CaEvent) {
-        dispatch!(self, algorithm => algorithm.cwnd_event(flow, event));
-    }
-    fn pkts_acked(&mut self, flow: &mut Flow<'_>, sample: AckSample) {
-        dispatch!(self, algorithm => algorithm.pkts_acked(flow, sample));
-    }
-    fn undo_cwnd(&mut self, flow: &mut Flow<'_>) -> u32 {
-        dispatch!(self, algorithm => algorithm.undo_cwnd(flow))
     }
 }

@@ -1,5 +1,14 @@
-//! NewReno: one packet more per round trip, half after a loss (RFC 5681; Linux
-//! `tcp_reno_cong_avoid`, `tcp_reno_ssthresh`).
+//! NewReno: one packet more per round trip, half after a loss.
+//!
+//! Each acknowledged packet adds `1/w` to the window `w` (in slow start 1), each
+//! loss halves it; over a path with loss probability `p` that gives
+//! `w = sqrt(2/p)` in the fluid limit. Every subflow is on its own: a connection
+//! with `n` subflows over one bottleneck takes as much as `n` connections, which
+//! is what coupled algorithms avoid. `uncoupled` is another name for it.
+//!
+//! Source: RFC 5681, RFC 6582; Linux `tcp_reno_cong_avoid`, `tcp_reno_ssthresh`.
+//! The window is counted in whole packets, with what is left over in `cwnd_cnt`.
+//! No parameters.
 
 use super::{CongestionControl, Flow};
 
@@ -11,18 +20,11 @@ impl CongestionControl for Reno {
     fn init(&mut self, _flow: &mut Flow<'_>) {}
 
     fn ssthresh(&mut self, flow: &mut Flow<'_>) -> u32 {
-        (flow.window().cwnd >> 1).max(2)
+        flow.window().reno_ssthresh()
     }
 
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
-        let window = flow.window();
-        if !window.cwnd_limited() {
-            return;
-        }
-        let left = if window.in_slow_start() { window.slow_start(acked) } else { acked };
-        if left > 0 {
-            window.cong_avoid_ai(window.cwnd, left);
-        }
+        flow.window().reno_cong_avoid(acked);
     }
 }
 
