@@ -15,6 +15,11 @@ impl Connection {
         env.log.mptcp(env.now, 0, "fallback", || why.name().into());
         // A server whose client never spoke MPTCP has a plain socket, not a fallen-back one.
         let plain = !self.client && self.state == MetaState::Opening;
+        if self.state == MetaState::Opening
+            && let Some(window) = self.windows.first_mut()
+        {
+            window.multipath = false;
+        }
         self.mode = if plain { Mode::Plain } else { Mode::FellBack(why) };
         self.timers.stop_all();
         self.tx.window_end = u64::MAX;

@@ -198,7 +198,8 @@ impl Connection {
     }
 
     fn add_window(&mut self, env: &Env<'_>, iss: Seq) -> usize {
-        self.windows.push(Window::new(env.config.initial_cwnd, iss));
+        let window = Window::new(env.config.initial_cwnd, iss);
+        self.windows.push(Window { multipath: self.is_mptcp(), ..window });
         self.windows.len() - 1
     }
 

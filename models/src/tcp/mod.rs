@@ -194,6 +194,10 @@ impl Cx<'_> {
         self.congestion.undo_cwnd(&mut self.flow.reborrow())
     }
 
+    fn ca_release(&mut self) {
+        self.congestion.release(&mut self.flow.reborrow());
+    }
+
     fn ca_init(&mut self) {
         self.congestion.init(&mut self.flow.reborrow());
     }
@@ -481,6 +485,9 @@ impl Subflow {
         }
         if self.state == State::Established && state == State::Closed {
             cx.mib.inc(Counter::EstabResets);
+        }
+        if self.state.synchronised() && !state.synchronised() {
+            cx.ca_release();
         }
         self.state = state;
         cx.w().can_send = state.can_send();

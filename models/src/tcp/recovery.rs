@@ -230,6 +230,7 @@ impl Subflow {
         if cx.w().ca_state != new {
             cx.event(Event::Congestion(new));
         }
+        cx.w().retransmits = self.timers.retransmits;
         cx.ca_set_state(new);
     }
 
