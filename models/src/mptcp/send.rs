@@ -191,6 +191,7 @@ impl Connection {
         self.update_reserve(env, index);
         let window = self.tx.window_end.saturating_sub(from);
         if window == 0 {
+            self.probe_window(env, index);
             return 0;
         }
         let snd_nxt = self.windows[index].snd_nxt;
@@ -216,6 +217,22 @@ impl Connection {
         sub.tcp.push(&mut cx!(self, env, index), from, len, true, goal);
         self.mark_ready(index);
         u64::from(len)
+    }
+
+    /// The peer's window is closed and nothing is under way that could open it: the last byte
+    /// acknowledged is queued once more, and the subflow's own probes ask for its window
+    /// (`mptcp_sendmsg_frag`, `MPTCP_MIB_WINPROBE`).
+    fn probe_window(&mut self, env: &mut Env<'_>, index: usize) {
+        let una = self.tx.una;
+        let idle = self.subs[index].tcp.is_idle(self.windows[index].snd_una);
+        if una == 0 || una != self.tx.nxt || !idle {
+            return;
+        }
+        env.mib.inc(Counter::WinProbe);
+        let sub = &mut self.subs[index];
+        sub.tcp.push(&mut cx!(self, env, index), una - 1, 1, true, 1);
+        sub.tcp.freeze_queue();
+        self.mark_ready(index);
     }
 
     /// A connection without MPTCP: all data goes to the first subflow as its buffer allows.

@@ -102,9 +102,8 @@ impl Shell<'_> {
                 lines.push(format!("mptcp {}", meta_state(state)));
             }
             let subflows = (0..connection.subflow_count()).filter_map(|i| connection.subflow(i));
-            let live = subflows.filter(|subflow| {
-                !matches!(subflow.state(), State::Closed | State::TimeWait)
-            });
+            let live = subflows
+                .filter(|subflow| !matches!(subflow.state(), State::Closed | State::TimeWait));
             if flags.contains('t') {
                 lines.extend(live.map(|subflow| format!("tcp {}", subflow.state().name())));
             }

@@ -11,7 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::time::Time;
 
-use crate::mptcp::{ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions};
+use crate::mptcp::{
+    ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions,
+};
 use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};

@@ -215,11 +215,7 @@ impl WithConfig<'_> {
 
     /// One announcement at a time: the next follows the echo or the last timeout. The id of the
     /// endpoint that is announced now.
-    fn announce_next(
-        &mut self,
-        view: &PathsView<'_>,
-        actions: &mut Vec<PathAction>,
-    ) -> Option<u8> {
+    fn announce_next(&mut self, view: &PathsView<'_>, actions: &mut Vec<PathAction>) -> Option<u8> {
         let signals = || self.config.endpoints.iter().filter(|endpoint| endpoint.signal);
         if view.signal_pending || usize::from(self.state.add_addr_signaled) >= signals().count() {
             return None;

@@ -214,6 +214,11 @@ impl Subflow {
         self.wants.push = true;
     }
 
+    /// Nothing pushed later may join what is queued now.
+    pub fn freeze_queue(&mut self) {
+        self.tx.freeze();
+    }
+
     /// Bytes that a chunk may grow to: whole segments, as many as one burst holds
     /// (`tcp_xmit_size_goal`).
     pub fn size_goal(&self) -> u32 {

@@ -26,6 +26,8 @@ pub struct Chunk {
     pub stream: u64,
     /// The bytes are mapped to the data level; false once fallen back.
     pub mapped: bool,
+    /// Nothing may join it (`frozen` of `struct mptcp_ext`).
+    pub frozen: bool,
 }
 
 /// What happened to a sent segment.
@@ -133,12 +135,19 @@ impl TxQueue {
             let continues = last.stream + u64::from(last.len) == stream && last.mapped == mapped;
             let unsent =
                 last.seq.at_or_after(snd_nxt) || (!mapped && (last.seq + last.len).after(snd_nxt));
-            if continues && unsent && last.len + len <= limit {
+            if continues && unsent && !last.frozen && last.len + len <= limit {
                 last.len += len;
                 return;
             }
         }
-        self.chunks.push_back(Chunk { seq, len, stream, mapped });
+        self.chunks.push_back(Chunk { seq, len, stream, mapped, frozen: false });
+    }
+
+    /// Nothing may join the last chunk any more.
+    pub(crate) fn freeze(&mut self) {
+        if let Some(last) = self.chunks.back_mut() {
+            last.frozen = true;
+        }
     }
 
     /// The chunk and the bytes left in it from which the next new segment is cut.
@@ -155,7 +164,7 @@ impl TxQueue {
 
     /// Space left in the last chunk, if nothing of it was sent: bytes may still join it.
     pub(crate) fn open_chunk(&self, snd_nxt: Seq) -> Option<&Chunk> {
-        self.chunks.back().filter(|chunk| chunk.seq.at_or_after(snd_nxt))
+        self.chunks.back().filter(|chunk| !chunk.frozen && chunk.seq.at_or_after(snd_nxt))
     }
 
     /// Notes that `len` bytes from `seq` on (and the FIN) were sent for the first time.

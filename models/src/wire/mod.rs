@@ -20,8 +20,8 @@ mod options;
 mod packet;
 mod tcp;
 
-pub use checksum::{Sum, dss_checksum, dss_checksum_holds, dss_checksum_of};
 pub(crate) use self::options::option_layout;
+pub use checksum::{Sum, dss_checksum, dss_checksum_holds, dss_checksum_of};
 pub use heard::drop_unheard;
 pub use ip::IpFields;
 pub use options::{MAX_OPTION_BYTES, OptionBytes, emit_options, parse_options};
