@@ -269,7 +269,7 @@ mod tests {
             wvegas.pkts_acked(&mut at(windows, 0), sample);
         }
         windows[0].snd_una = windows[0].snd_nxt;
-        windows[0].snd_nxt = windows[0].snd_nxt + 1;
+        windows[0].snd_nxt += 1;
         wvegas.cong_avoid(&mut at(windows, 0), 1);
     }
 
@@ -278,7 +278,7 @@ mod tests {
         windows[0].ssthresh = 2;
         let mut wvegas = Wvegas::default();
         wvegas.init(&mut at(&mut windows, 0));
-        windows[0].snd_nxt = windows[0].snd_nxt + 1;
+        windows[0].snd_nxt += 1;
         (wvegas, windows)
     }
 

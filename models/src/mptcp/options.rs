@@ -133,11 +133,10 @@ impl Connection {
         if dss.has_ack() {
             self.data_ack(env, index, &dss);
         }
-        if dss.has_mapping() {
-            if dss.data_fin && segment.payload.is_empty() && dss.len == 1 {
-                let dsn = self.expand_received(&dss);
-                self.data_fin_received(dsn);
-            }
+        let ends = dss.data_fin && segment.payload.is_empty() && dss.len == 1;
+        if dss.has_mapping() && ends {
+            let dsn = self.expand_received(&dss);
+            self.data_fin_received(dsn);
         }
         true
     }
