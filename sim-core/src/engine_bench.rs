@@ -68,6 +68,8 @@ pub struct BenchPacket {
 const BODY: [NonZeroU64; 15] = [NonZeroU64::MIN; 15];
 
 impl Packet for BenchPacket {
+    type Tables = ();
+
     /// Slightly different lengths keep links from beating time together.
     fn len(&self) -> Bytes {
         Bytes::new(1_500 - self.flow % 64)

@@ -41,6 +41,7 @@
 //! struct Datagram;
 //!
 //! impl Packet for Datagram {
+//!     type Tables = ();
 //!     fn len(&self) -> Bytes {
 //!         Bytes::new(1_000)
 //!     }

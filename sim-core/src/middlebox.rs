@@ -5,6 +5,7 @@
 //! back says when it is due.
 
 use crate::net::RouteId;
+use crate::packet::Packet;
 use crate::time::Time;
 
 /// Which of the two routes of a pair.
@@ -66,19 +67,21 @@ pub struct Emission<P> {
     pub packet: P,
 }
 
-/// What a box sends, in order.
+/// What a box sends, in order, and the tables that it shares with hosts and other boxes.
 #[derive(Clone, Debug)]
-pub struct Emit<P> {
+pub struct Emit<P: Packet> {
     emissions: Vec<Emission<P>>,
+    /// What packets refer to by number.
+    pub tables: P::Tables,
 }
 
-impl<P> Default for Emit<P> {
+impl<P: Packet> Default for Emit<P> {
     fn default() -> Self {
-        Self { emissions: Vec::new() }
+        Self { emissions: Vec::new(), tables: P::Tables::default() }
     }
 }
 
-impl<P> Emit<P> {
+impl<P: Packet> Emit<P> {
     /// Sends a packet on along the route of `passage`.
     pub fn forward(&mut self, passage: Passage, packet: P) {
         self.emissions.push(Emission { passage, way: Way::Forward, packet });
@@ -99,7 +102,7 @@ impl<P> Emit<P> {
 ///
 /// What it does not send on or back is gone. What several boxes send at one time moves in the
 /// order in which it was sent, each packet one box at a time.
-pub trait Middlebox<P>: Send {
+pub trait Middlebox<P: Packet>: Send {
     /// What kind of box it is, for reports.
     fn name(&self) -> &str;
 
@@ -118,7 +121,7 @@ pub trait Middlebox<P>: Send {
     fn clone_box(&self) -> Box<dyn Middlebox<P>>;
 }
 
-impl<P> Clone for Box<dyn Middlebox<P>> {
+impl<P: Packet> Clone for Box<dyn Middlebox<P>> {
     fn clone(&self) -> Self {
         self.clone_box()
     }

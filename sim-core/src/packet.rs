@@ -6,6 +6,10 @@ use crate::units::Bytes;
 ///
 /// The network never looks into packets; it asks these questions.
 pub trait Packet: Clone {
+    /// What packets refer to by number and hosts and middleboxes share: addresses, say. `()` for
+    /// packets that say all there is to say.
+    type Tables: Clone + std::fmt::Debug + Default + Send;
+
     /// Bytes at the IP level: what takes time on a link and room in a queue.
     fn len(&self) -> Bytes;
 

@@ -39,7 +39,7 @@ pub trait Hosts {
 }
 
 /// What hosts can do.
-pub struct Outbox<'a, P> {
+pub struct Outbox<'a, P: Packet> {
     engine: &'a mut Engine<P>,
 }
 
@@ -79,11 +79,16 @@ impl<P: Packet> Outbox<'_, P> {
     pub fn net(&self) -> &Net<P> {
         &self.engine.net
     }
+
+    /// What packets refer to by number.
+    pub const fn tables(&mut self) -> &mut P::Tables {
+        self.engine.net.tables_mut()
+    }
 }
 
 /// All of a simulation but its hosts.
 #[derive(Clone)]
-struct Engine<P> {
+struct Engine<P: Packet> {
     now: Time,
     calendar: Calendar,
     net: Net<P>,

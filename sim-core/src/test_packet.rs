@@ -19,6 +19,8 @@ impl TestPacket {
 }
 
 impl Packet for TestPacket {
+    type Tables = ();
+
     fn len(&self) -> Bytes {
         Bytes::new(self.len)
     }

@@ -40,7 +40,7 @@ impl World {
         out: &mut Outbox<'_, Packet>,
     ) {
         let (Some(&host), Some(tuple)) =
-            (self.ends.get(route.0 as usize), self.tuples.tuple(packet.tuple))
+            (self.ends.get(route.0 as usize), out.tables().tuples.tuple(packet.tuple))
         else {
             return;
         };
@@ -68,7 +68,7 @@ impl World {
         out: &mut Outbox<'_, Packet>,
     ) {
         if let (Some(&host), Some(tuple)) =
-            (self.ends.get(route.0 as usize), self.tuples.tuple(packet.tuple))
+            (self.ends.get(route.0 as usize), out.tables().tuples.tuple(packet.tuple))
         {
             self.answer_stray(route, packet, tuple, None, host, out);
         }
@@ -109,7 +109,7 @@ impl World {
             app: App::new(&listener.app, now),
             ways: Vec::new(),
         });
-        self.bind_passive(number, 0, packet, tuple, route);
+        self.bind_passive(number, 0, packet, route, out);
         self.run_actor(now, number, out);
     }
 
@@ -140,7 +140,7 @@ impl World {
         let mut env = self.hosts[host as usize].env(now, number);
         match actor.connection.join(&mut env, tuple.reversed(), &packet.segment) {
             Ok(index) => {
-                self.bind_passive(number, index, packet, tuple, route);
+                self.bind_passive(number, index, packet, route, out);
                 self.run_actor(now, number, out);
             }
             Err(refusal) => {
@@ -163,12 +163,12 @@ impl World {
         number: u32,
         subflow: usize,
         packet: &Packet,
-        tuple: FourTuple,
         route: RouteId,
+        out: &mut Outbox<'_, Packet>,
     ) {
         let binding = Binding { connection: number, subflow: subflow as u32 };
-        self.tuples.bind(packet.tuple, binding);
-        let back = self.tuples.intern(tuple.reversed());
+        out.tables().tuples.bind(packet.tuple, binding);
+        let back = packet.tuple.reversed();
         let ways = &mut self.actors[number as usize].ways;
         if ways.len() == subflow {
             ways.push(Way { tuple: back, route: Some(route.reverse()) });
@@ -204,7 +204,7 @@ impl World {
             reset.rare_mut().mp_tcprst = Some(MpTcpRst { transient: false, reason });
         }
         reset.seal(tuple.ip_header());
-        let back = self.tuples.intern(tuple.reversed());
+        let back = packet.tuple.reversed();
         out.send(route.reverse(), Packet { segment: reset, tuple: back });
     }
 }

@@ -7,6 +7,7 @@
 
 mod listen;
 mod packet;
+mod tables;
 mod tap;
 mod tuples;
 
@@ -20,6 +21,7 @@ use mptcpsim_core::time::Time;
 
 pub use self::listen::Listener;
 pub use self::packet::Packet;
+pub use self::tables::Tables;
 pub use self::tap::{Tap, Tapped};
 pub use self::tuples::{Binding, TupleId, TupleTable};
 
@@ -167,7 +169,6 @@ pub struct World {
     starter: Option<u32>,
     /// Flows in the order in which they start.
     start_order: Vec<usize>,
-    tuples: TupleTable,
     /// Which host is at the end of each route.
     ends: Vec<u32>,
     changes: Vec<HostChange>,
@@ -203,7 +204,6 @@ impl World {
             next_flow: 0,
             starter: None,
             start_order: Vec::new(),
-            tuples: TupleTable::default(),
             ends,
             changes: Vec::new(),
             tap: Tap::default(),
@@ -368,7 +368,8 @@ impl World {
         while let Some((index, segment)) = actor.connection.poll_segment(&mut host.env(now, number))
         {
             if actor.ways.len() < actor.connection.subflow_count() {
-                Self::bind(actor, number, &mut self.tuples, &host.routes, &host.addresses);
+                let tuples = &mut out.tables().tuples;
+                Self::bind(actor, number, tuples, &host.routes, &host.addresses);
             }
             let way = actor.ways[index];
             if self.tap.is_enabled()
@@ -396,8 +397,7 @@ impl World {
         for index in actor.ways.len()..actor.connection.subflow_count() {
             let Some(tuple) = actor.connection.tuple(index) else { return };
             let id = tuples.intern(tuple);
-            let back = tuples.intern(tuple.reversed());
-            tuples.bind(back, Binding { connection: number, subflow: index as u32 });
+            tuples.bind(id.reversed(), Binding { connection: number, subflow: index as u32 });
             let route = find_route(routes, addresses, tuple);
             actor.ways.push(Way { tuple: id, route });
         }
@@ -456,9 +456,9 @@ impl Hosts for World {
         out: &mut Outbox<'_, Packet>,
     ) {
         if self.tap.is_enabled() {
-            self.tap_arrival(now, route, &packet);
+            self.tap_arrival(now, route, &packet, out);
         }
-        if let Some(Binding { connection, subflow }) = self.tuples.binding(packet.tuple) {
+        if let Some(Binding { connection, subflow }) = out.tables().tuples.binding(packet.tuple) {
             self.deliver(now, connection, subflow as usize, route, &packet, out);
         } else {
             self.on_unbound(now, route, &packet, out);
@@ -519,9 +519,15 @@ impl World {
         }
     }
 
-    fn tap_arrival(&mut self, at: Time, route: RouteId, packet: &Packet) {
+    fn tap_arrival(
+        &mut self,
+        at: Time,
+        route: RouteId,
+        packet: &Packet,
+        out: &mut Outbox<'_, Packet>,
+    ) {
         let host = self.ends.get(route.0 as usize).copied();
-        if let (Some(host), Some(tuple)) = (host, self.tuples.tuple(packet.tuple)) {
+        if let (Some(host), Some(tuple)) = (host, out.tables().tuples.tuple(packet.tuple)) {
             let segment = packet.segment.clone();
             self.tap.push(Tapped { at, host: host as usize, sent: false, tuple, segment });
         }

@@ -2,6 +2,7 @@
 
 use mptcpsim_core::units::Bytes;
 
+use super::tables::Tables;
 use super::tuples::TupleId;
 use crate::segment::{Ecn, Flags, Segment};
 
@@ -18,6 +19,8 @@ pub struct Packet {
 const _: () = assert!(size_of::<Packet>() <= 128);
 
 impl mptcpsim_core::packet::Packet for Packet {
+    type Tables = Tables;
+
     fn len(&self) -> Bytes {
         Bytes::new(u64::from(self.segment.wire_len()))
     }

@@ -4,9 +4,21 @@ use std::collections::BTreeMap;
 
 use crate::segment::FourTuple;
 
-/// The number of a four-tuple in its simulation.
+/// The number of a four-tuple in its simulation. The two directions of a flow are neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TupleId(pub u32);
+
+impl TupleId {
+    /// The tuple of the other direction.
+    pub const fn reversed(self) -> Self {
+        Self(self.0 ^ 1)
+    }
+
+    /// The same for both directions of a flow.
+    pub const fn flow(self) -> u32 {
+        self.0 >> 1
+    }
+}
 
 /// Who receives packets of a four-tuple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +43,10 @@ impl TupleTable {
             return number;
         }
         let number = TupleId(self.tuples.len() as u32);
-        self.tuples.push((tuple, None));
-        self.numbers.insert(tuple, number);
+        for (tuple, number) in [(tuple, number), (tuple.reversed(), number.reversed())] {
+            self.tuples.push((tuple, None));
+            self.numbers.insert(tuple, number);
+        }
         number
     }
 

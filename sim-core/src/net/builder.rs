@@ -57,13 +57,13 @@ pub enum NetError {
 ///
 /// Links and boxes are numbered in the order of their names when it is done, whatever the order
 /// in which they were added: that order decides what happens first at equal times.
-pub struct NetBuilder<P> {
+pub struct NetBuilder<P: Packet> {
     links: Vec<(String, LinkConfig)>,
     boxes: Vec<(String, Box<dyn Middlebox<P>>)>,
     routes: Vec<Vec<Element>>,
 }
 
-impl<P> Default for NetBuilder<P> {
+impl<P: Packet> Default for NetBuilder<P> {
     fn default() -> Self {
         Self { links: Vec::new(), boxes: Vec::new(), routes: Vec::new() }
     }

@@ -38,7 +38,7 @@ const TIME_TO_LIVE: u8 = 64;
 
 /// The network.
 #[derive(Clone)]
-pub struct Net<P> {
+pub struct Net<P: Packet> {
     links: Vec<Link>,
     link_names: Vec<String>,
     boxes: Vec<Box<dyn Middlebox<P>>>,
@@ -47,6 +47,7 @@ pub struct Net<P> {
     shared: Shared<P>,
     /// Packets between boxes; empty between events.
     moving: VecDeque<Moving<P>>,
+    /// Empty between events, but for the tables.
     emit: Emit<P>,
     /// Packets that reached a host without passing a link.
     arrivals: VecDeque<(RouteId, P)>,
@@ -120,6 +121,16 @@ impl<P: Packet> Net<P> {
     /// Records from now on as `trace` says.
     pub fn set_trace(&mut self, trace: Trace) {
         self.shared.trace = trace;
+    }
+
+    /// What packets refer to by number.
+    pub const fn tables(&self) -> &P::Tables {
+        &self.emit.tables
+    }
+
+    /// What packets refer to by number.
+    pub const fn tables_mut(&mut self) -> &mut P::Tables {
+        &mut self.emit.tables
     }
 
     /// How many actors links and boxes are; they are numbered from [`FIRST_LINK`].

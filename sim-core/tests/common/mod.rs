@@ -34,6 +34,8 @@ impl Numbered {
 }
 
 impl Packet for Numbered {
+    type Tables = ();
+
     fn len(&self) -> Bytes {
         Bytes::new(self.len)
     }
