@@ -1,5 +1,7 @@
 //! What the simulator takes from the heap: nothing per packet, little per subflow.
 
+#![allow(clippy::unwrap_used, reason = "the networks are possible")]
+
 use allocation_counter::measure;
 use mptcpsim_benches::Flows;
 use mptcpsim_core::time::Span;
