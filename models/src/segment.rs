@@ -313,6 +313,13 @@ pub struct MpTcpRst {
     pub reason: ResetReason,
 }
 
+impl MpTcpRst {
+    /// A cause that will not pass.
+    pub const fn new(reason: ResetReason) -> Self {
+        Self { transient: false, reason }
+    }
+}
+
 /// The reason codes of MP_TCPRST (RFC 8684 section 3.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResetReason(pub u8);

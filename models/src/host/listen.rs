@@ -201,7 +201,7 @@ impl World {
         mib.inc(Counter::OutRsts);
         if let Some(reason) = reason {
             mib.inc(Counter::MpRstTx);
-            reset.rare_mut().mp_tcprst = Some(MpTcpRst { transient: false, reason });
+            reset.rare_mut().mp_tcprst = Some(MpTcpRst::new(reason));
         }
         reset.seal(tuple.ip_header());
         let back = packet.tuple.reversed();

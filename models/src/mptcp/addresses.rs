@@ -72,7 +72,10 @@ impl Connection {
                 let other = self.subs.iter().position(|sub| usable(sub) && sub.local_id != id);
                 self.send_ack(other);
             }
-            PathAction::CloseLocal { id } => self.close_where(env, |sub| sub.local_id == id),
+            PathAction::CloseLocal { id } => {
+                let closed = self.close_where(env, |sub| sub.local_id == id);
+                env.mib.add(Counter::RmSubflow, closed);
+            }
             PathAction::CloseRemote { id } => {
                 self.close_where(env, |sub| sub.remote_id == id);
             }
@@ -211,15 +214,17 @@ impl Connection {
         }
     }
 
-    /// Closes the subflows that `chosen` picks: their addresses are gone.
-    fn close_where(&mut self, env: &mut Env<'_>, chosen: impl Fn(&super::Sub) -> bool) {
+    /// Closes the subflows that `chosen` picks, since their addresses are gone; says how many.
+    fn close_where(&mut self, env: &mut Env<'_>, chosen: impl Fn(&super::Sub) -> bool) -> u64 {
+        let mut closed = 0;
         for index in 0..self.subs.len() {
             let sub = &self.subs[index];
             if chosen(sub) && !sub.removed {
-                env.mib.inc(Counter::RmSubflow);
+                closed += 1;
                 self.discard_subflow(env, index);
             }
         }
+        closed
     }
 
     // ---- acknowledgements that carry the options ---------------------------------------------

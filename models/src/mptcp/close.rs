@@ -56,8 +56,7 @@ impl Connection {
             if self.is_mptcp() {
                 let pending = &mut self.subs[index].pending;
                 pending.fastclose = key;
-                pending.reset =
-                    Some(MpTcpRst { transient: false, reason: ResetReason::UNSPECIFIED });
+                pending.reset = Some(MpTcpRst::new(ResetReason::UNSPECIFIED));
             }
             let sub = &mut self.subs[index];
             sub.tcp.abort(&mut cx!(self, env, index));
@@ -99,12 +98,24 @@ impl Connection {
         self.tx.fin_sent = true;
         if self.is_mptcp() {
             env.log.mptcp(env.now, 0, "data-fin", || "sent".into());
+            self.forget_opening(env);
             self.ack_all();
             self.start_fin_timer(env);
         } else {
             let sub = &mut self.subs[0];
             sub.tcp.shutdown(&mut cx!(self, env, 0));
             self.mark_ready(0);
+        }
+    }
+
+    /// Joins that are not answered yet are given up without a word (`mptcp_subflow_shutdown`).
+    fn forget_opening(&mut self, env: &mut Env<'_>) {
+        for index in 0..self.subs.len() {
+            let sub = &mut self.subs[index];
+            if sub.tcp.state() == State::SynSent {
+                sub.tcp.forget(&mut cx!(self, env, index));
+                self.check_subflow_state(env, index);
+            }
         }
     }
 
@@ -179,15 +190,32 @@ impl Connection {
             && let Some(rare) = segment.rare.as_deref()
         {
             if let Some(reset) = rare.mp_tcprst {
-                env.mib.inc(Counter::MpRstRx);
                 self.subs[index].statistics.reset_reason = Some(reset.reason);
+                if !self.answers_reset(index) {
+                    env.mib.inc(Counter::MpRstRx);
+                }
             }
             if let Some(key) = rare.mp_fastclose {
                 self.fastclose_received(env, key);
             }
         }
         env.log.mptcp(env.now, index, "reset", || "received".into());
+        if self.is_mptcp() && self.answers_reset(index) {
+            let sub = &mut self.subs[index];
+            sub.pending.reset = Some(MpTcpRst::new(ResetReason::UNSPECIFIED));
+            sub.tcp.reset_in_turn();
+        }
         self.check_subflow_state(env, index);
+    }
+
+    /// A reset before the fourth ACK of a join is itself a segment that is not allowed then: Linux
+    /// answers it with a reset and reads none of its options (`check_fully_established`).
+    fn answers_reset(&self, index: usize) -> bool {
+        let sub = &self.subs[index];
+        sub.joined
+            && sub.opener
+            && !sub.fully_established
+            && sub.statistics.established_at.is_some()
     }
 
     /// Acts upon a subflow that has ended (`__mptcp_close_subflow`).

@@ -340,7 +340,7 @@ impl Connection {
     /// (`subflow_syn_recv_sock`, `mptcp_finish_join`).
     fn join_third_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) -> bool {
         let Some(&MpJoin::Ack { hmac }) = segment.mp_join() else {
-            self.reset_subflow(env, index, ResetReason::MPTCP);
+            self.refuse_third_ack(env, index, segment, ResetReason::MPTCP);
             return false;
         };
         let Some(remote_key) = self.remote_key else { return false };
@@ -354,13 +354,13 @@ impl Connection {
         );
         if expected.bytes160() != hmac {
             env.mib.inc(Counter::MpJoinAckHmacFailure);
-            self.reset_subflow(env, index, ResetReason::MPTCP);
+            self.refuse_third_ack(env, index, segment, ResetReason::MPTCP);
             return false;
         }
         let open = self.state == MetaState::Established && self.is_mptcp();
         if !open || !self.path_manager.accept_subflow(env.endpoints.limits) {
             env.mib.inc(Counter::MpJoinRejected);
-            self.reset_subflow(env, index, ResetReason::PROHIBITED);
+            self.refuse_third_ack(env, index, segment, ResetReason::PROHIBITED);
             return false;
         }
         self.fallback_allowed = false;
@@ -369,6 +369,23 @@ impl Connection {
         env.log.mptcp(env.now, index, "mp-join", || "third ACK carries a valid MP_JOIN".into());
         self.fully_established(env, index);
         true
+    }
+
+    /// The third ACK of a join was not good enough: the answer is a reset, and the subflow was never
+    /// there.
+    fn refuse_third_ack(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        segment: &Segment,
+        reason: ResetReason,
+    ) {
+        let sub = &mut self.subs[index];
+        sub.statistics.reset_reason = Some(reason);
+        sub.pending.answer = Some(MpTcpRst::new(reason));
+        sub.tcp.abort_by_answer(&mut cx!(self, env, index), segment);
+        env.log.mptcp(env.now, index, "reset", || format!("reason {}", reason.0));
+        self.mark_ready(index);
     }
 
     /// A subflow is fully established: both ends know that the other one speaks MPTCP
@@ -407,7 +424,7 @@ impl Connection {
         let sub = &mut self.subs[index];
         sub.statistics.reset_reason = Some(reason);
         if speaks {
-            sub.pending.reset = Some(MpTcpRst { transient: false, reason });
+            sub.pending.reset = Some(MpTcpRst::new(reason));
         }
         sub.tcp.abort(&mut cx!(self, env, index));
         env.log.mptcp(env.now, index, "reset", || format!("reason {}", reason.0));

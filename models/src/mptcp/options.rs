@@ -5,7 +5,7 @@ use super::{Connection, Env, Mode, cx};
 use crate::mptcp_keys::add_addr_hmac;
 use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
-use crate::segment::{AddAddr, Dss, ResetReason, Segment, Width};
+use crate::segment::{AddAddr, Dss, MpTcpRst, ResetReason, Segment, Width};
 use crate::seq::expand_dsn;
 use crate::tcp::{State, Step};
 
@@ -61,6 +61,9 @@ impl Connection {
     ) {
         if step == Step::Accepted {
             let sub = &mut self.subs[index];
+            if segment.dss.is_some_and(|dss| dss.has_mapping()) {
+                sub.pending.answer = Some(MpTcpRst::new(ResetReason::UNSPECIFIED));
+            }
             sub.tcp.receive_data(&mut cx!(self, env, index), segment, None);
             sub.tcp.segment_done(&mut cx!(self, env, index));
         }

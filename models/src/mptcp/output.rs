@@ -21,6 +21,8 @@ const DSS_LONG_ACK: u8 = 28;
 pub(super) struct Pending {
     /// To go with a reset.
     pub(super) reset: Option<MpTcpRst>,
+    /// To go with a reset that answers a segment, which no counter counts.
+    pub(super) answer: Option<MpTcpRst>,
     pub(super) fastclose: Option<Key>,
     /// New priority of the subflow.
     pub(super) prio: Option<bool>,
@@ -259,6 +261,8 @@ impl Connection {
         if let Some(reset) = pending.reset.take().filter(|_| room >= 4) {
             segment.rare_mut().mp_tcprst = Some(reset);
             env.mib.inc(Counter::MpRstTx);
+        } else if let Some(reset) = pending.answer.take().filter(|_| room >= 4) {
+            segment.rare_mut().mp_tcprst = Some(reset);
         }
     }
 

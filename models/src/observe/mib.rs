@@ -69,6 +69,7 @@ counters! {
     ChallengeAck = "TcpExtTCPChallengeACK",
     SynChallenge = "TcpExtTCPSYNChallenge",
     SynRetrans = "TcpExtTCPSynRetrans",
+    AbortOnData = "TcpExtTCPAbortOnData",
     AbortOnTimeout = "TcpExtTCPAbortOnTimeout",
     AckCompressed = "TcpExtTCPAckCompressed",
     ZeroWindowDrop = "TcpExtTCPZeroWindowDrop",

@@ -49,9 +49,34 @@ impl Subflow {
         }
     }
 
+    /// Ends the connection with a reset that answers `segment` (`tcp_v4_send_reset`).
+    pub fn abort_by_answer(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
+        self.fail(cx, Error::Aborted);
+        self.tx.clear();
+        self.answer_with_reset(segment);
+    }
+
+    pub(super) fn answer_with_reset(&mut self, segment: &Segment) {
+        self.wants.reset = true;
+        self.reset_answers = segment.flags.has(Flags::ACK).then_some(segment.ack);
+    }
+
+    /// Sends one more reset on a connection that the peer has just reset.
+    pub fn reset_in_turn(&mut self) {
+        self.wants.reset = true;
+    }
+
+    /// Gives up a connection that is being opened, without a word (`tcp_disconnect`).
+    pub fn forget(&mut self, cx: &mut Cx<'_>) {
+        self.fail(cx, Error::Aborted);
+    }
+
     /// The RST of a subflow that ends.
-    pub(super) fn reset_segment(&self, cx: &mut Cx<'_>) -> Segment {
+    pub(super) fn reset_segment(&mut self, cx: &mut Cx<'_>) -> Segment {
         cx.mib.inc(Counter::OutRsts);
+        if let Some(seq) = self.reset_answers.take() {
+            return Segment { seq, flags: Flags::RST, ..Segment::default() };
+        }
         let mut segment = self.header(cx, self.send_seq(cx), Flags::RST);
         segment.flags = Flags::RST | Flags::ACK;
         segment

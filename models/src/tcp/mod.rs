@@ -225,8 +225,10 @@ pub struct Negotiated {
 struct Wants {
     /// (Re)send the SYN or SYN/ACK.
     syn: bool,
-    /// An ACK right now.
+    /// An ACK right now; data that leaves carries it.
     ack: bool,
+    /// A pure ACK right now, before any data.
+    pure_ack: bool,
     /// Walk the retransmission queue.
     retransmit: bool,
     /// Look for new data to send.
@@ -321,6 +323,9 @@ pub struct Subflow {
     totals: Totals,
     /// Why it ended, once `state` is [`State::Closed`].
     error: Option<Error>,
+    /// The reset to send answers a segment: it takes that segment's acknowledgement as its number
+    /// (RFC 9293 section 3.5.2).
+    reset_answers: Option<Seq>,
 }
 
 /// Why a subflow ended against its will (the errno an application would see).
@@ -453,9 +458,10 @@ impl Subflow {
         cx.w().mss = self.current_mss();
     }
 
-    /// Asks for an ACK with the next poll.
+    /// Asks for a pure ACK, before any data that waits: it carries what the owner has to say
+    /// (`tcp_send_ack`).
     pub fn request_ack(&mut self) {
-        self.wants.ack = true;
+        self.wants.pure_ack = true;
     }
 
     /// Asks for an ACK after `delay`, on the delayed-ACK timer.

@@ -70,6 +70,7 @@ impl Subflow {
             opened_at: cx.now,
             totals: Totals::default(),
             error: None,
+            reset_answers: None,
         };
         subflow.recovery.reordering = cx.sysctl().tcp_reordering;
         subflow.offer_window(cx);
@@ -223,7 +224,7 @@ impl Subflow {
     pub(super) fn on_segment_syn_sent(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
         if segment.flags.has(Flags::ACK) && segment.ack != self.iss + 1 {
             if !segment.flags.has(Flags::RST) {
-                self.wants.reset = true;
+                self.answer_with_reset(segment);
             }
             return Step::Drop;
         }
@@ -267,7 +268,7 @@ impl Subflow {
             return step;
         }
         if segment.ack != self.iss + 1 {
-            self.wants.reset = true;
+            self.answer_with_reset(segment);
             return Step::Drop;
         }
         cx.mib.inc(Counter::PassiveOpens);

@@ -82,18 +82,21 @@ impl Subflow {
     pub fn poll(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         if self.wants.reset {
             self.wants = super::Wants::default();
-            return Some(self.bare(self.reset_segment(cx)));
+            let segment = self.reset_segment(cx);
+            return Some(self.bare(segment));
         }
         if std::mem::take(&mut self.wants.syn) {
             let segment = self.syn_segment(cx);
             return Some(self.bare(segment));
         }
+        let pure_ack = std::mem::take(&mut self.wants.pure_ack);
         if self.state.synchronised()
+            && !pure_ack
             && let Some(data) = self.poll_data(cx)
         {
             return Some(data);
         }
-        if !std::mem::take(&mut self.wants.ack) {
+        if !(std::mem::take(&mut self.wants.ack) || pure_ack) {
             return None;
         }
         if matches!(self.state, State::Closed | State::SynSent | State::SynReceived) {
@@ -157,7 +160,7 @@ impl Subflow {
     /// the MPTCP options are in; the segment must then be sent.
     pub fn complete(&mut self, cx: &mut Cx<'_>, segment: &mut Segment) {
         let syn = segment.flags.has(Flags::SYN);
-        if segment.flags.has(Flags::ACK) && !syn && !segment.flags.has(Flags::RST) {
+        if segment.flags.has(Flags::ACK) && !syn {
             self.add_sack_blocks(segment);
             let before = self.rx.rcv_wnd;
             segment.window = self.select_window(cx);

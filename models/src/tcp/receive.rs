@@ -406,8 +406,10 @@ impl Subflow {
             self.totals.data_segs_in += 1;
         }
         let rcv_nxt = self.rx.rcv_nxt;
+        // Nobody will read it (RFC 1122 section 4.2.2.13).
         if self.orphaned && (new.seq + new.payload.len()).after(rcv_nxt) {
-            self.abort(cx);
+            cx.mib.inc(Counter::AbortOnData);
+            self.abort_by_answer(cx, segment);
             return;
         }
         if !new.end().after(rcv_nxt) {

@@ -10,12 +10,12 @@ use mptcpsim_models::segment::{Flags, Segment};
 
 use crate::lab::{CLIENT, Lab, SERVER};
 
-pub type Metrics = BTreeMap<String, f64>;
+pub(crate) type Metrics = BTreeMap<String, f64>;
 
 /// How long the measured applications wait.
 const TIMEOUT: Span = Span::from_secs(40);
 
-pub fn run(lab: &Lab, timeout: Option<f64>) -> Metrics {
+pub(crate) fn run(lab: &Lab, timeout: Option<f64>) -> Metrics {
     let mut simulation = lab.build();
     simulation.hosts_mut().set_tap(Tap::new(true));
     let end = timeout.map_or(TIMEOUT, Span::from_secs_f64);
@@ -89,7 +89,8 @@ fn options(segment: &Segment) -> Vec<&'static str> {
         let flags = [
             (rare.mp_capable.is_some(), "MP_CAPABLE"),
             (rare.mp_join.is_some(), "MP_JOIN"),
-            (rare.add_addr.is_some(), "ADD_ADDR"),
+            (rare.add_addr.is_some_and(|option| !option.echo), "ADD_ADDR"),
+            (rare.add_addr.is_some_and(|option| option.echo), "ADD_ADDR_ECHO"),
             (rare.remove_addr.is_some(), "RM_ADDR"),
             (rare.mp_prio.is_some(), "MP_PRIO"),
             (rare.mp_fail.is_some(), "MP_FAIL"),
@@ -129,8 +130,15 @@ fn option_times(seen: &[Tapped], metrics: &mut Metrics) {
         let direction = if tapped.host == CLIENT { "c2s" } else { "s2c" };
         let class = class(&tapped.segment);
         for option in options(&tapped.segment) {
-            let name = format!("t_{option}_{class}_{direction}_p{path}_ms");
-            metrics.entry(name).or_insert(tapped.at.as_secs_f64() * 1e3);
+            let name = format!("t_{option}_{class}_{direction}_p{path}");
+            let at = tapped.at.as_secs_f64() * 1e3;
+            let again = metrics.insert(format!("{name}_ms"), at);
+            if let Some(first) = again {
+                metrics.insert(format!("{name}_ms"), first);
+                if (option, class) == ("MP_JOIN", "SYN") {
+                    metrics.entry(format!("{name}_2_ms")).or_insert(at);
+                }
+            }
         }
         if !tapped.segment.payload.is_empty() {
             let end = tapped.segment.end_seq();

@@ -17,7 +17,7 @@ use crate::lab::{CLIENT, Lab, Path, SERVER, endpoint};
 const REQUEST: u64 = 200;
 
 /// What keeps a scenario from being simulated here; `None` if nothing does.
-pub fn unsupported(scenario: &Value) -> Option<&'static str> {
+pub(crate) fn unsupported(scenario: &Value) -> Option<&'static str> {
     let paths = scenario["paths"].as_array().unwrap();
     if paths.iter().any(|path| path.get("mb").is_some()) {
         return Some("middlebox");
@@ -33,7 +33,7 @@ pub fn unsupported(scenario: &Value) -> Option<&'static str> {
     events.is_some_and(|events| events.iter().any(link_down)).then_some("interface down")
 }
 
-pub fn lab(scenario: &Value, seed: u64) -> Lab {
+pub(crate) fn lab(scenario: &Value, seed: u64) -> Lab {
     let paths: Vec<Path> = scenario["paths"].as_array().unwrap().iter().map(path).collect();
     let mut lab = Lab::upload(paths, 0);
     lab.seed = seed;
@@ -44,8 +44,8 @@ pub fn lab(scenario: &Value, seed: u64) -> Lab {
     lab = lab.congestion(algorithm);
     lab.options.mptcp = scenario["client_proto"] != "tcp";
     lab.server_options.mptcp = scenario["server_proto"] != "tcp";
-    let doubled = |value: &Value| value.as_u64().map(|bytes| 2 * bytes as u32);
-    lab.options.sndbuf = doubled(&scenario["app_client"]["sndbuf"]);
+    let sndbuf = scenario["app_client"]["sndbuf"].as_u64();
+    lab.options.sndbuf = sndbuf.map(|bytes| 2 * bytes as u32);
     lab.client_endpoints = endpoints(&scenario["pm"]["client"]);
     lab.server_endpoints = endpoints(&scenario["pm"]["server"]);
     lab.host_changes = host_changes(scenario);
@@ -53,7 +53,7 @@ pub fn lab(scenario: &Value, seed: u64) -> Lab {
 }
 
 /// Runs of a scenario: several where chance plays a part.
-pub fn seeds(scenario: &Value) -> u64 {
+pub(crate) fn seeds(scenario: &Value) -> u64 {
     let paths = scenario["paths"].as_array().unwrap();
     if paths.iter().any(|path| path.get("loss").is_some()) { 20 } else { 1 }
 }
