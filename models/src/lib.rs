@@ -9,6 +9,7 @@ pub mod mptcp_keys;
 pub mod observe;
 pub mod options;
 pub mod packetdrill;
+pub mod params;
 pub mod path_manager;
 pub mod payload;
 pub mod rules;

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::params::{Param, ParamError, read};
 use super::{
     AckSample, CaEvent, CaState, CongestionControl, DynCongestionControl, Flow, Internals,
     RateSample, Window, balia, cubic, ewtcp, lia, olia, reno, wvegas,
 };
+use crate::params::{Param, ParamError, read};
 
 /// A congestion control by the name it has in `net.ipv4.tcp_congestion_control`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,11 +15,11 @@
 //! an approximation within 0.2 %. From RFC 9438: no rollback of a spurious loss
 //! beyond the undo of the window.
 
-use super::params::params;
 use super::{
     AckSample, CaEvent, CaState, Clock, CongestionControl, Flow, Internals, Number, PerSubflow,
     Window,
 };
+use crate::params::params;
 use crate::seq::Seq;
 
 const BETA_SCALE: u64 = 1024;

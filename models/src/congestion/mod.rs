@@ -16,7 +16,6 @@ pub mod cubic;
 pub mod ewtcp;
 pub mod lia;
 pub mod olia;
-mod params;
 mod real;
 pub mod reno;
 #[cfg(test)]
@@ -27,8 +26,8 @@ pub mod wvegas;
 use std::fmt::{self, Debug, Display};
 
 pub use self::algorithm::{Congestion, Name};
-pub use self::params::{Param, ParamError};
 pub use self::window::{Clock, Delivery, Flow, INFINITE_SSTHRESH, PerSubflow, Window};
+pub use crate::params::{Param, ParamError};
 
 /// The sender's state of mind (RFC 6582, Linux' `tcp_ca_state`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -181,6 +181,15 @@ impl Window {
         }
     }
 
+    /// Half the window for a subflow that holds up its connection; half the threshold, too, except
+    /// in slow start (`mptcp_rcv_buf_optimization`).
+    pub fn penalise(&mut self) {
+        if !self.in_slow_start() {
+            self.ssthresh = (self.ssthresh >> 1).max(2);
+        }
+        self.cwnd = (self.cwnd >> 1).max(1);
+    }
+
     /// Half the window, at least two packets (`tcp_reno_ssthresh`).
     pub fn reno_ssthresh(&self) -> u32 {
         (self.cwnd >> 1).max(2)
@@ -320,6 +329,16 @@ mod tests {
             assert_eq!(listed, [(2, 3), (1, 2), (0, 1)]);
             assert_eq!(flow.coupled().map(|(i, _)| i).collect::<Vec<_>>(), [1]);
         }
+    }
+
+    #[test]
+    fn a_penalty_halves_window_and_threshold_but_not_in_slow_start() {
+        let mut window = Window::new(10, Seq(0));
+        window.penalise();
+        assert_eq!((window.cwnd, window.ssthresh), (5, INFINITE_SSTHRESH));
+        window.ssthresh = 5;
+        window.penalise();
+        assert_eq!((window.cwnd, window.ssthresh), (2, 2));
     }
 
     #[test]

@@ -22,8 +22,8 @@
 //!   halves the window: with perfectly constant round-trip times it never grows.
 //! - Rounds do not ask whether the window was used.
 
-use super::params::params;
 use super::{CaEvent, CaState, CongestionControl, Flow, Internals, Number, PerSubflow, Window};
+use crate::params::params;
 use crate::seq::Seq;
 
 /// Binary digits behind the point of rates and weights.

@@ -60,7 +60,7 @@ impl Connection {
             subs: Vec::with_capacity(1),
             windows: Vec::with_capacity(1),
             congestion: Congestion::new(algorithm),
-            scheduler: AnyScheduler::new(options.scheduler),
+            scheduler: AnyScheduler::new(options.scheduler, env.config.rules.stack),
             path_manager: Endpoints::default(),
             tx: Sender::new(env.config, &options, first_dsn),
             rx: Receiver::new(initial_space(env.config, &options)),

@@ -11,7 +11,7 @@ use mptcpsim_core::time::{Span, Time};
 use super::send::FRAGMENT;
 use super::{Connection, Env, MetaState, cx};
 use crate::observe::mib::Counter;
-use crate::scheduler::{Ask, ConnView, Pick, Scheduler};
+use crate::scheduler::{Ask, Pick, Piece};
 use crate::tcp::{TickTimer, TimerKind};
 
 /// Interval of the timer while no subflow has one of its own running (`TCP_RTO_MIN`).
@@ -132,12 +132,10 @@ impl Connection {
             return;
         }
         self.refresh_views();
-        let view = ConnView {
-            subflows: &self.views,
-            window: self.tx.window_end.saturating_sub(self.tx.nxt),
-            pending: self.tx.written - self.tx.head,
-        };
-        if let Pick::On { subflow, .. } = self.scheduler.pick(&view, Ask::Retransmit) {
+        let from = self.tx.una;
+        let len = u32::try_from(self.tx.nxt - from).unwrap_or(u32::MAX);
+        let oldest = Piece { from, len, ..Piece::default() };
+        if let Pick::On { subflow, .. } = self.pick(env, Ask::Retransmit(oldest)) {
             self.retransmit_fragment(env, subflow);
         }
         self.restart_timer(env);

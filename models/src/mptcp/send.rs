@@ -3,7 +3,7 @@
 
 use super::{Connection, Env, MetaState, SocketOptions, cx};
 use crate::observe::mib::Counter;
-use crate::scheduler::{Ask, ConnView, Pick, Scheduler, SubflowView};
+use crate::scheduler::{Ask, ConnView, Pick, Piece, Scheduler, SubflowView};
 use crate::segment::{Dss, Width};
 use crate::seq::expand_dsn;
 use crate::tcp::TcpConfig;
@@ -142,6 +142,9 @@ impl Connection {
             while self.tx.head < self.tx.written && self.push_burst(env) {}
             self.start_timer_if_idle(env);
         }
+        if self.tx.una < self.tx.nxt && self.scheduler.repeats() {
+            while self.push_spare(env) {}
+        }
         self.check_data_fin(env);
     }
 
@@ -149,19 +152,22 @@ impl Connection {
     fn push_burst(&mut self, env: &mut Env<'_>) -> bool {
         self.refresh_views();
         self.update_interval(env);
-        let view = ConnView {
-            subflows: &self.views,
-            window: self.tx.window_end.saturating_sub(self.tx.nxt),
-            pending: self.tx.written - self.tx.head,
+        let (subflow, limit) = match self.pick(env, Ask::New(self.next_piece())) {
+            Pick::On { subflow, limit } => (subflow, limit),
+            Pick::Copy { subflow, from, limit } => {
+                return self.push_copy(env, subflow, from, limit);
+            }
+            Pick::Wait => return false,
         };
-        let Pick::On { subflow, limit } = self.scheduler.pick(&view, Ask::New) else {
-            return false;
-        };
+        let exact = !self.scheduler.finishes_fragments();
         let mut budget = i64::from(limit);
         let before = self.tx.head;
         loop {
             let fragment_end = (self.tx.head / FRAGMENT + 1) * FRAGMENT;
-            let end = fragment_end.min(self.tx.written);
+            let mut end = fragment_end.min(self.tx.written);
+            if exact {
+                end = end.min(self.tx.head + u64::try_from(budget).unwrap_or(0));
+            }
             while self.tx.head < end {
                 let pushed = self.push_range(env, subflow, self.tx.head, end);
                 if pushed == 0 {
@@ -177,6 +183,53 @@ impl Connection {
                 return true;
             }
         }
+    }
+
+    /// Gives data that others carry to a subflow that has room, for schedulers that repeat data.
+    fn push_spare(&mut self, env: &mut Env<'_>) -> bool {
+        if !self.is_mptcp() {
+            return false;
+        }
+        self.refresh_views();
+        match self.pick(env, Ask::Spare) {
+            Pick::Copy { subflow, from, limit } => self.push_copy(env, subflow, from, limit),
+            Pick::On { .. } | Pick::Wait => false,
+        }
+    }
+
+    /// What the scheduler decides, from the views as they are.
+    pub(super) fn pick(&mut self, env: &Env<'_>, ask: Ask) -> Pick {
+        let view = ConnView {
+            now: env.now,
+            subflows: &self.views,
+            una: self.tx.una,
+            nxt: self.tx.nxt,
+            window: self.tx.window_end.saturating_sub(self.tx.nxt),
+            pending: self.tx.written - self.tx.head,
+            data_fin_from: None,
+        };
+        self.scheduler.pick(&view, ask)
+    }
+
+    /// The next data to give to a subflow.
+    fn next_piece(&self) -> Piece {
+        let len = u32::try_from(self.tx.written - self.tx.head).unwrap_or(u32::MAX);
+        Piece { from: self.tx.head, len, ..Piece::default() }
+    }
+
+    /// Repeats bytes that another subflow carries; false if none could be given away.
+    fn push_copy(&mut self, env: &mut Env<'_>, subflow: usize, from: u64, limit: u32) -> bool {
+        let mut from = from.max(self.tx.una);
+        let end = (from + u64::from(limit)).min(self.tx.nxt);
+        let start = from;
+        while from < end {
+            let pushed = self.push_range(env, subflow, from, end);
+            if pushed == 0 {
+                break;
+            }
+            from += pushed;
+        }
+        from > start
     }
 
     /// Queues bytes `from..end` of the stream on a subflow, as far as one buffer and the window
@@ -215,6 +268,7 @@ impl Connection {
         }
         let sub = &mut self.subs[index];
         sub.tcp.push(&mut cx!(self, env, index), from, len, true, goal);
+        self.scheduler.given(index, from, len);
         self.mark_ready(index);
         u64::from(len)
     }
@@ -261,6 +315,7 @@ impl Connection {
         for (id, sub) in self.subs.iter().enumerate() {
             let window = &self.windows[id];
             let queued_memory = self.queued_memory(id);
+            let unacked = u64::from(sub.tcp.queued_bytes(window.snd_una));
             self.views.push(SubflowView {
                 id,
                 active: sub.active(),
@@ -270,10 +325,18 @@ impl Connection {
                 queued_memory,
                 pacing_rate: window.pacing_rate,
                 stale_count: u32::from(sub.stale_count),
-                srtt_us: window.srtt_us >> 3,
+                srtt_us8: window.srtt_us,
+                rttvar_us4: sub.tcp.rttvar_us4(),
                 cwnd: window.cwnd,
+                ssthresh: window.ssthresh,
+                ca_state: window.ca_state,
+                packets_out: window.packets_out,
                 in_flight: window.in_flight(),
                 mss: window.mss,
+                unsent: u64::from(sub.tcp.unsent_bytes(window.snd_nxt)),
+                unacked,
+                window: u64::from(sub.tcp.snd_wnd()).saturating_sub(unacked),
+                only_from: None,
             });
         }
     }

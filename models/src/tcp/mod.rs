@@ -434,6 +434,11 @@ impl Subflow {
         self.rx.last_heard
     }
 
+    /// Mean deviation of the round-trip time in microseconds times 4 (`rttvar_us`).
+    pub const fn rttvar_us4(&self) -> u32 {
+        self.rtt.rttvar_us
+    }
+
     /// True if nothing is sent and unacknowledged nor waiting to be sent.
     pub fn is_idle(&self, snd_una: Seq) -> bool {
         self.tx.bytes(snd_una) == 0

@@ -46,7 +46,7 @@ pub enum ParamError {
 }
 
 /// Finds the parameter called `name` and reads its value.
-pub(super) fn read(
+pub(crate) fn read(
     algorithm: &'static str,
     params: &'static [Param],
     name: &str,
@@ -73,7 +73,7 @@ pub(super) fn read(
 }
 
 /// How a parameter is kept.
-pub(super) trait Kept {
+pub(crate) trait Kept {
     fn keep(value: i64) -> Self;
 }
 
@@ -102,13 +102,13 @@ macro_rules! params {
 
         impl Default for $params {
             fn default() -> Self {
-                Self { $($field: crate::congestion::params::Kept::keep($default),)* }
+                Self { $($field: crate::params::Kept::keep($default),)* }
             }
         }
 
         impl $params {
             /// The parameters with their defaults and ranges.
-            pub const LIST: &'static [crate::congestion::Param] = &[$(crate::congestion::Param {
+            pub const LIST: &'static [crate::params::Param] = &[$(crate::params::Param {
                 name: stringify!($field),
                 default: $default,
                 min: $min,
@@ -120,7 +120,7 @@ macro_rules! params {
             pub(super) fn set(&mut self, name: &str, value: i64) {
                 match name {
                     $(stringify!($field) => {
-                        self.$field = crate::congestion::params::Kept::keep(value);
+                        self.$field = crate::params::Kept::keep(value);
                     })*
                     _ => {}
                 }
@@ -128,4 +128,4 @@ macro_rules! params {
         }
     };
 }
-pub(super) use params;
+pub(crate) use params;
