@@ -6,6 +6,7 @@
 mod bench;
 mod faults;
 mod list;
+mod packetdrill;
 mod run;
 mod summary;
 
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "Examples:
   mptcpsim run my.toml --seed 7 --set links.wifi.delay=\"40 ms\"
   mptcpsim check my.toml                    every fault at once, nothing is run
   mptcpsim list queues                      what can be named, with parameters
+  mptcpsim packetdrill scripts/             packet scripts against a simulated host
   mptcpsim schema > scenario.schema.json    completion and checks in an editor";
 
 /// Simulates Multipath TCP.
@@ -58,6 +60,8 @@ enum Command {
     Check(CheckArgs),
     /// Print the JSON Schema of scenarios
     Schema,
+    /// Run packet scripts in the language of packetdrill against a simulated host
+    Packetdrill(packetdrill::PacketdrillArgs),
     /// Measure how fast the simulator is on this machine
     Bench(bench::BenchArgs),
 }
@@ -114,6 +118,7 @@ pub(crate) fn main() -> ExitCode {
         Command::List { kind } => print(&list::text(kind)),
         Command::Check(args) => check_scenario(&args),
         Command::Schema => schema(),
+        Command::Packetdrill(args) => packetdrill::packetdrill(&args),
         Command::Bench(args) => bench::bench(&args),
     };
     match done {

@@ -62,6 +62,10 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Every set of rules, by the name it has on the command line.
+    pub const ALL: [(&'static str, &'static Self); 2] =
+        [("upstream", &UPSTREAM), ("out-of-tree", &OUT_OF_TREE)];
+
     /// The knobs of this line before anybody touches them.
     pub fn sysctl_defaults(&self) -> Sysctl {
         Sysctl { tcp_syn_linear_timeouts: self.syn_linear_timeouts, ..Sysctl::default() }

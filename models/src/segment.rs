@@ -74,6 +74,23 @@ pub enum Ecn {
     Experienced = 3,
 }
 
+impl Ecn {
+    /// The two bits of the header.
+    pub const fn bits(self) -> u8 {
+        self as u8
+    }
+
+    /// The field in the low two bits of a TOS byte.
+    pub const fn from_bits(tos: u8) -> Self {
+        match tos & 3 {
+            0 => Self::NotCapable,
+            1 => Self::Capable1,
+            2 => Self::Capable0,
+            _ => Self::Experienced,
+        }
+    }
+}
+
 /// The timestamps option (RFC 7323).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timestamps {

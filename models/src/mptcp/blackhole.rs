@@ -31,7 +31,7 @@ impl ActiveMptcp {
 
     /// True while clients do without (`mptcp_active_should_disable`); `timeout` is the sysctl
     /// `net.mptcp.blackhole_timeout` in seconds, 0 for never.
-    pub(super) fn is_disabled(&self, now: Time, timeout: u32) -> bool {
+    pub fn is_disabled(&self, now: Time, timeout: u32) -> bool {
         let Some(doublings) = self.times.checked_sub(1) else { return false };
         let pause = u64::from(timeout) << doublings.min(MAX_DOUBLINGS);
         pause > 0 && now <= self.since + Span::from_secs(pause)

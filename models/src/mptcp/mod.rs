@@ -52,7 +52,7 @@ use crate::observe::mib::{Counter, Mib};
 use crate::path_manager::endpoints;
 use crate::scheduler::{self, AnyScheduler, SubflowView};
 use crate::segment::{FourTuple, ResetReason};
-use crate::tcp::{Space, State, Subflow, TcpConfig};
+use crate::tcp::{Nagle, Space, State, Subflow, TcpConfig};
 
 /// The surroundings of a connection: its host.
 pub struct Env<'a> {
@@ -113,8 +113,8 @@ pub struct SocketOptions {
     pub rcvbuf: Option<u32>,
     /// Fixed send buffer in bytes of memory (`SO_SNDBUF` doubled).
     pub sndbuf: Option<u32>,
-    /// Send small segments at once (`TCP_NODELAY`).
-    pub nodelay: bool,
+    /// Whether small segments wait (`TCP_NODELAY`, `TCP_CORK`).
+    pub nagle: Nagle,
 }
 
 impl Default for SocketOptions {
@@ -125,7 +125,7 @@ impl Default for SocketOptions {
             scheduler: scheduler::Name::Default,
             rcvbuf: None,
             sndbuf: None,
-            nodelay: false,
+            nagle: Nagle::default(),
         }
     }
 }

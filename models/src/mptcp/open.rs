@@ -167,7 +167,7 @@ impl Connection {
             iss: Seq(env.random.next_u64() as u32),
             ip_header: tuple.ip_header(),
             rcvbuf: self.rx.space.rcvbuf,
-            nodelay: self.options.nodelay,
+            nagle: self.options.nagle,
         }
     }
 

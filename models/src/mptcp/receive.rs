@@ -224,6 +224,11 @@ impl Connection {
         !self.rx.queue.is_empty()
     }
 
+    /// Bytes that [`Connection::read`] would give.
+    pub fn unread_bytes(&self) -> u64 {
+        self.rx.queue.iter().map(|(payload, _)| u64::from(payload.len())).sum()
+    }
+
     /// True once the peer's stream has been read to its end.
     pub fn at_end(&self) -> bool {
         self.rx.eof && self.rx.queue.is_empty()

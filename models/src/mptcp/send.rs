@@ -119,13 +119,44 @@ impl Connection {
 
     /// C: sends small segments at once, or not (`TCP_NODELAY`).
     pub fn set_nodelay(&mut self, env: &mut Env<'_>, nodelay: bool) {
-        self.options.nodelay = nodelay;
+        self.options.nagle.off = nodelay;
         for sub in &mut self.subs {
             sub.tcp.set_nodelay(nodelay);
         }
         if nodelay {
             self.mark_all_ready();
             self.push_pending(env);
+        }
+    }
+
+    /// C: holds small segments back, or sends them (`TCP_CORK`).
+    pub fn set_cork(&mut self, env: &mut Env<'_>, cork: bool) {
+        self.options.nagle.cork = cork;
+        for sub in &mut self.subs {
+            sub.tcp.set_cork(cork);
+        }
+        if !cork {
+            self.mark_all_ready();
+            self.push_pending(env);
+        }
+    }
+
+    /// C: gives the send buffer a size of its own, in bytes of memory (`SO_SNDBUF` doubled).
+    pub fn set_sndbuf(&mut self, bytes: u32) {
+        self.tx.fixed_sndbuf = Some(bytes);
+        self.tx.sndbuf = bytes;
+        for sub in &mut self.subs {
+            sub.sndbuf = bytes;
+        }
+    }
+
+    /// C: gives the receive buffer a size of its own, in bytes of memory (`SO_RCVBUF` doubled).
+    pub fn set_rcvbuf(&mut self, bytes: u32) {
+        self.options.rcvbuf = Some(bytes);
+        self.rx.space.rcvbuf = bytes;
+        let clamp = self.rx.space.full();
+        for sub in &mut self.subs {
+            sub.tcp.set_rcvbuf(bytes, clamp);
         }
     }
 

@@ -6,7 +6,7 @@ use mptcpsim_core::time::{Span, Time};
 
 use super::kernel::Kernel;
 use super::script::{Call, Expression, Field};
-use super::sockets::{Answer, Shutdown, Sockets, errno, events};
+use super::sockets::{Answer, Shutdown, Socket, Sockets, errno, events};
 use super::sockopts;
 
 /// `O_RDWR`, `O_NONBLOCK` and `SOCK_NONBLOCK`.
@@ -87,6 +87,9 @@ impl Caller<'_> {
             "shutdown" => self.shutdown(call)?,
             "fcntl" => self.fcntl(call)?,
             "poll" => return self.poll(call, progress, first),
+            "pipe" => self.pipe(call)?,
+            "splice" => self.splice(call, progress)?,
+            "ioctl" => return self.ioctl(call),
             "setsockopt" => sockopts::set(self, call)?,
             "getsockopt" => return sockopts::get(self, call),
             name => return unsupported(format!("the system call `{name}`")),
@@ -117,6 +120,13 @@ impl Caller<'_> {
     }
 
     fn connect(&mut self, call: &Call) -> Result<Answer, Unsupported> {
+        if *argument(call, 1)? == Expression::Word("AF_PACKET".to_owned()) {
+            let mptcp = self.sockets.get(descriptor(call)?).is_some_and(Socket::is_new_mptcp);
+            if mptcp {
+                self.kernel.client_asks();
+            }
+            return Ok(Answer::Fails(errno::EAFNOSUPPORT));
+        }
         let to = self.address(call, 1, self.places.remote)?;
         Ok(self.sockets.connect(descriptor(call)?, self.places.local, to, self.kernel))
     }
@@ -157,6 +167,50 @@ impl Caller<'_> {
             _ => (size(argument(call, 2)?)?, call.arguments.get(3)),
         };
         Ok((bytes, flags.map_or(Ok(0), integer)?))
+    }
+
+    /// `pipe([5, 6])`: what is spliced into it is gone, what is spliced out of it was there.
+    fn pipe(&self, call: &Call) -> Result<Answer, Unsupported> {
+        match argument(call, 0)? {
+            Expression::List(ends) if ends.len() == 2 => Ok(Answer::Returns(0)),
+            _ => unsupported("this argument of `pipe`"),
+        }
+    }
+
+    /// From a socket it reads, into one it writes.
+    fn splice(&mut self, call: &Call, progress: &mut Progress) -> Result<Answer, Unsupported> {
+        let bytes = size(argument(call, 4)?)?;
+        let (from, to) = (descriptor(call)?, integer(argument(call, 2)?)?);
+        if self.sockets.get(from).is_some() {
+            return Ok(self.sockets.read(from, bytes, false, false, self.kernel));
+        }
+        Ok(self.sockets.write(to, bytes, &mut progress.written, false, self.kernel))
+    }
+
+    /// `ioctl(4, SIOCINQ, 1000) = 0`: bytes to read, bytes not acknowledged, bytes not sent.
+    fn ioctl(&self, call: &Call) -> Result<Attempt, Unsupported> {
+        let Some(socket) = self.sockets.get(descriptor(call)?) else {
+            return Ok(Answer::Fails(errno::EBADF).into());
+        };
+        let Expression::Word(request) = argument(call, 1)? else {
+            return unsupported("an `ioctl` by its number");
+        };
+        let found = match request.as_str() {
+            "SIOCINQ" | "FIONREAD" => socket.unread(self.kernel),
+            "SIOCOUTQ" | "TIOCOUTQ" => socket.unacknowledged(self.kernel),
+            "SIOCOUTQNSD" => socket.unsent(self.kernel),
+            _ => return unsupported(format!("the request `{request}` of `ioctl`")),
+        };
+        let wrong = match argument(call, 2)? {
+            Expression::Ellipsis => None,
+            Expression::List(values) => match values.first().map(integer).transpose()? {
+                Some(expected) if expected == found => None,
+                expected => Some(format!("{request} is {found}, not {}", expected.unwrap_or(0))),
+            },
+            expected if integer(expected)? == found => None,
+            expected => Some(format!("{request} is {found}, not {}", integer(expected)?)),
+        };
+        Ok(Attempt { answer: Answer::Returns(0), wrong })
     }
 
     fn shutdown(&mut self, call: &Call) -> Result<Answer, Unsupported> {
@@ -315,7 +369,7 @@ pub(super) fn integer(expression: &Expression) -> Result<i64, Unsupported> {
 }
 
 /// The words of the system's headers.
-fn constant(word: &str) -> Option<i64> {
+pub(super) fn constant(word: &str) -> Option<i64> {
     Some(match word {
         "AF_INET" | "PF_INET" => 2,
         "AF_INET6" | "PF_INET6" => 10,

@@ -48,13 +48,15 @@ fn command(input: &mut &str) -> winnow::Result<Vec<String>> {
     (blank, words, comment).map(|(_, words, _)| words).parse_next(input)
 }
 
+/// Blanks, and line ends with a backslash in front.
 fn blank(input: &mut &str) -> winnow::Result<()> {
-    take_while(0.., |c| c == ' ' || c == '\t').void().parse_next(input)
+    let gap = take_while(1.., |c| c == ' ' || c == '\t');
+    repeat(0.., alt((gap, "\\\n"))).parse_next(input)
 }
 
 /// Quotes join what they hold; `$(...)` stays as it is.
 fn word(input: &mut &str) -> winnow::Result<String> {
-    let plain = take_while(1.., |c: char| !c.is_whitespace() && !"'\";&$(#".contains(c));
+    let plain = take_while(1.., |c: char| !c.is_whitespace() && !"'\";&$(#\\".contains(c));
     let quoted = |quote: char| delimited(quote, take_while(0.., move |c| c != quote), quote);
     let inner = ("$(", take_while(0.., |c| c != ')'), ')').take();
     repeat(1.., alt((plain, inner, quoted('\''), quoted('"')))).parse_next(input)
@@ -119,7 +121,8 @@ impl Shell<'_> {
         let name = program.rsplit('/').next().unwrap_or(program);
         match name {
             // The simulated host has no device that could do without what these set.
-            "true" | "echo" | "ethtool" => Done::Well,
+            "true" | "echo" | "ethtool" | "tc" => Done::Well,
+            _ if name.starts_with("sysctl_restore_") => Done::Well,
             "sleep" => self.sleep(arguments),
             "sysctl" => self.sysctl(arguments),
             "defaults.sh" | "set_sysctls.py" => self.defaults(name, arguments),
@@ -347,7 +350,7 @@ impl Shell<'_> {
 }
 
 /// Sysctls whose effect cannot be seen here: nothing queues, remembers or forwards.
-const IRRELEVANT: [&str; 14] = [
+const IRRELEVANT: [&str; 15] = [
     "net.core.default_qdisc",
     "net.core.optmem_max",
     "net.core.rmem_max",
@@ -358,6 +361,7 @@ const IRRELEVANT: [&str; 14] = [
     "net.ipv4.tcp_fastopen",
     "net.ipv4.tcp_fastopen_blackhole_timeout_sec",
     "net.ipv4.tcp_limit_output_bytes",
+    "net.ipv4.tcp_migrate_req",
     "net.ipv4.tcp_no_metrics_save",
     "net.ipv4.tcp_notsent_lowat",
     "net.ipv4.tcp_syncookies",

@@ -6,6 +6,7 @@
 //! sets. One packet of a script may be several of the host: scripts for kernels
 //! see a burst before it is cut into segments.
 
+use super::kernel::Sent;
 use super::names::Names;
 use super::script::{EcnField, Packet, TcpOption};
 use super::translate::{Translation, Trouble};
@@ -35,10 +36,11 @@ pub(super) fn packet(
     names: &Names,
     flow: usize,
     expected: &Packet,
-    actual: &Segment,
+    sent: &Sent,
     version: Version,
     stamps: StampRule,
 ) -> Result<(), Mismatch> {
+    let actual = &sent.segment;
     let translation = Translation { names, flow, version, packet: expected, actual: Some(actual) };
     let wanted = translation.segment().map_err(Mismatch::Script)?;
     let differs = |what| Err(Mismatch::In(what));
@@ -57,8 +59,14 @@ pub(super) fn packet(
     if expected.window.is_some_and(|window| window != actual.window) {
         return differs("window");
     }
-    if !ecn_fits(expected.ecn, actual.ecn) {
+    if !ecn_fits(expected.ip.ecn, actual.ecn) {
         return differs("ECN field");
+    }
+    if expected.ip.tos.is_some_and(|tos| tos != sent.ip.tos | actual.ecn.bits()) {
+        return differs("TOS");
+    }
+    if expected.ip.ttl.is_some_and(|ttl| ttl != sent.ip.ttl) {
+        return differs("TTL");
     }
     if expected.options.is_some() && !same_options(&wanted, actual, version) {
         return differs("options");
@@ -78,7 +86,7 @@ fn same_options(wanted: &Segment, actual: &Segment, version: Version) -> bool {
 
 fn ecn_fits(expected: Option<EcnField>, actual: Ecn) -> bool {
     match expected {
-        None | Some(EcnField::Other) => true,
+        None => true,
         Some(EcnField::Exactly(ecn)) => ecn == actual,
         Some(EcnField::Capable) => matches!(actual, Ecn::Capable0 | Ecn::Capable1),
     }

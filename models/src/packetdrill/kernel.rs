@@ -18,7 +18,7 @@ use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};
 use crate::path_manager::{PathEvent, endpoints};
-use crate::rules::Stack;
+use crate::rules::Rules;
 use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
 use crate::tcp::{State, TcpConfig};
@@ -30,8 +30,24 @@ const RUNAWAY: usize = 100_000;
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) at: Time,
+    pub(super) ip: IpHeader,
     pub(super) tuple: FourTuple,
     pub(super) segment: Segment,
+}
+
+/// What an application sets in the IP header of its packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct IpHeader {
+    /// `IP_TOS`, without the bits of ECN.
+    pub(super) tos: u8,
+    /// `IP_TTL`, `IPV6_UNICAST_HOPS`.
+    pub(super) ttl: u8,
+}
+
+impl Default for IpHeader {
+    fn default() -> Self {
+        Self { tos: 0, ttl: 64 }
+    }
 }
 
 /// A socket that listens.
@@ -39,6 +55,7 @@ pub(super) struct Sent {
 struct Listener {
     addr: SocketAddr,
     options: SocketOptions,
+    ip: IpHeader,
     /// Established connections that nobody has accepted.
     queue: VecDeque<usize>,
     open: bool,
@@ -49,6 +66,7 @@ struct Held {
     connection: Connection,
     /// Whose accept queue it goes to when it is established.
     listener: Option<usize>,
+    ip: IpHeader,
     /// Subflows whose addresses are known.
     bound: usize,
 }
@@ -75,8 +93,7 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// A host with `addresses`, at time `now`.
-    pub(super) fn new(stack: Stack, addresses: Vec<IpAddr>, now: Time) -> Self {
-        let rules = stack.rules();
+    pub(super) fn new(rules: &'static Rules, addresses: Vec<IpAddr>, now: Time) -> Self {
         Self {
             config: TcpConfig {
                 sysctl: rules.sysctl_defaults(),
@@ -180,7 +197,7 @@ impl Kernel {
         for _ in 0..RUNAWAY {
             let Some((index, segment)) = held.connection.poll_segment(&mut env) else { break };
             let Some(tuple) = held.connection.tuple(index) else { continue };
-            self.sent.push_back(Sent { at: self.now, tuple, segment });
+            self.sent.push_back(Sent { at: self.now, ip: held.ip, tuple, segment });
         }
         self.settle(number);
         Some(result)
@@ -241,13 +258,13 @@ impl Kernel {
             self.answer_stray(tuple, syn, None);
             return;
         };
-        let options = self.listeners[listener].options.clone();
+        let (options, ip) = (self.listeners[listener].options.clone(), self.listeners[listener].ip);
         let opening = self.opening(tuple.reversed());
         let connection = {
             let mut env = self.env();
             Connection::accept(&mut env, opening, options, syn)
         };
-        self.hold(connection, opening.key, Some(listener));
+        self.hold(connection, opening.key, Some(listener), ip);
     }
 
     fn receive_join(&mut self, tuple: FourTuple, syn: &Segment, token: u32) {
@@ -287,7 +304,8 @@ impl Kernel {
             reset.rare_mut().mp_tcprst = Some(MpTcpRst { transient: false, reason });
         }
         reset.seal(tuple.ip_header());
-        let sent = Sent { at: self.now, tuple: tuple.reversed(), segment: reset };
+        let ip = IpHeader::default();
+        let sent = Sent { at: self.now, ip, tuple: tuple.reversed(), segment: reset };
         self.sent.push_back(sent);
     }
 
@@ -317,10 +335,16 @@ impl Kernel {
         }
     }
 
-    fn hold(&mut self, connection: Connection, key: Key, listener: Option<usize>) -> usize {
+    fn hold(
+        &mut self,
+        connection: Connection,
+        key: Key,
+        listener: Option<usize>,
+        ip: IpHeader,
+    ) -> usize {
         let number = self.held.len();
         self.tokens.insert(token(key, Version::V1), number);
-        self.held.push(Held { connection, listener, bound: 0 });
+        self.held.push(Held { connection, listener, ip, bound: 0 });
         self.with(number, |_, _| ());
         number
     }
@@ -331,6 +355,7 @@ impl Kernel {
         from: SocketAddr,
         to: SocketAddr,
         options: SocketOptions,
+        ip: IpHeader,
     ) -> usize {
         let mut from = from;
         if from.port() == 0 {
@@ -341,13 +366,33 @@ impl Kernel {
             let mut env = self.env();
             Connection::connect(&mut env, opening, options)
         };
-        self.hold(connection, opening.key, None)
+        self.hold(connection, opening.key, None, ip)
     }
 
     /// Listens; the listener's number.
-    pub(super) fn listen(&mut self, addr: SocketAddr, options: SocketOptions) -> usize {
-        self.listeners.push(Listener { addr, options, queue: VecDeque::new(), open: true });
+    pub(super) fn listen(
+        &mut self,
+        addr: SocketAddr,
+        options: SocketOptions,
+        ip: IpHeader,
+    ) -> usize {
+        self.listeners.push(Listener { addr, options, ip, queue: VecDeque::new(), open: true });
         self.listeners.len() - 1
+    }
+
+    /// Changes the IP header of a connection's packets.
+    pub(super) fn set_ip(&mut self, number: usize, ip: IpHeader) {
+        if let Some(held) = self.held.get_mut(number) {
+            held.ip = ip;
+        }
+    }
+
+    /// A client would ask for MPTCP now: counted if it may not (`mptcp_connect`).
+    pub(super) fn client_asks(&mut self) {
+        let timeout = self.config.sysctl.blackhole_timeout;
+        if self.active.is_disabled(self.now, timeout) {
+            self.mib.inc(Counter::MpCapableSynTxDisabled);
+        }
     }
 
     /// The connection that has waited longest to be accepted.
@@ -367,10 +412,16 @@ impl Kernel {
         let waiting = std::mem::take(&mut closing.queue);
         let opening =
             self.held.iter().enumerate().filter(|(_, held)| held.listener == Some(listener));
-        let numbers: Vec<usize> = waiting.into_iter().chain(opening.map(|(n, _)| n)).collect();
-        for number in numbers {
+        let opening: Vec<usize> = opening.map(|(number, _)| number).collect();
+        for number in waiting {
             self.with(number, |connection, env| connection.abort(env));
         }
+        // Requests are forgotten without a word.
+        let sent = self.sent.len();
+        for number in opening {
+            self.with(number, |connection, env| connection.abort(env));
+        }
+        self.sent.truncate(sent);
     }
 
     // ---- administration ------------------------------------------------------------------

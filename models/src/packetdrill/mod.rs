@@ -20,6 +20,7 @@ mod calls;
 mod code;
 mod commands;
 mod compare;
+mod defines;
 mod info;
 mod kernel;
 mod names;
@@ -36,7 +37,7 @@ use std::fmt;
 
 pub use self::parse::ScriptError;
 pub use self::script::Position;
-use crate::rules::Stack;
+use crate::rules::{Rules, UPSTREAM};
 
 /// How a script ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +82,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Passed => f.write_str("ok"),
             Self::Unsupported { position, what } => {
-                write!(f, "skipped: unsupported: {what} (line {})", position.line)
+                write!(f, "unsupported: line {}: {what}", position.line)
             }
             Self::Unreadable(error) => write!(f, "error: {error}"),
             Self::Failed(failure) => {
@@ -96,10 +97,39 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Runs a script against a host of line `stack`.
-pub fn run(text: &str, stack: Stack) -> Outcome {
-    match parse::script(text) {
-        Ok(script) => run::run(&script, stack),
-        Err(error) => Outcome::Unreadable(error),
+/// How scripts are run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What the simulated host does.
+    pub rules: &'static Rules,
+    /// Settings in front of the script's own, as in `--ip_version=ipv6`.
+    pub settings: Vec<(String, String)>,
+    /// Words of scripts, and what stands for them.
+    pub defines: Vec<(String, String)>,
+    /// Note everything that happens.
+    pub trace: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { rules: &UPSTREAM, settings: Vec::new(), defines: Vec::new(), trace: false }
+    }
+}
+
+/// What came of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Everything that happened, one line each, if that was asked for.
+    pub trace: Vec<String>,
+}
+
+/// Runs a script.
+pub fn run(text: &str, options: &Options) -> Report {
+    let text = defines::replaced(text, &options.defines);
+    match parse::script(&text) {
+        Ok(script) => run::run(&script, options),
+        Err(error) => Report { outcome: Outcome::Unreadable(error), trace: Vec::new() },
     }
 }

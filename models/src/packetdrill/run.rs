@@ -13,15 +13,15 @@ use super::commands::{self, Done, Shell};
 use super::compare::{self, Mismatch, StampRule};
 use super::kernel::{Kernel, Sent};
 use super::names::Names;
-use super::script::{Action, Call, Event, Packet, Script, When};
+use super::script::{Action, Call, EcnField, Event, Packet, Script, When};
 use super::settings::Settings;
 use super::sockets::{Answer, Sockets};
 use super::translate::Translation;
-use super::{Failure, Outcome, code, info, words};
+use super::{Failure, Options, Outcome, Report, code, info, words};
 use crate::mptcp_keys::Version;
 use crate::observe::mib::Mib;
 use crate::rules::Stack;
-use crate::segment::{Flags, Segment};
+use crate::segment::{Ecn, Flags, Segment};
 use crate::wire::{emit_options, parse_options};
 
 /// Host time at which scripts start: late enough for timestamps other than 0.
@@ -49,24 +49,18 @@ fn fails<T>(what: impl Into<String>) -> Result<T, Stop> {
 }
 
 /// Runs a script.
-pub(super) fn run(script: &Script, stack: Stack) -> Outcome {
-    let settings = match Settings::of(script) {
+pub(super) fn run(script: &Script, options: &Options) -> Report {
+    let settings = match Settings::of(&options.settings, script) {
         Ok(settings) => settings,
         Err(setting) => {
             let what = format!("the setting --{}={}", setting.name, setting.value);
-            return Outcome::Unsupported { position: setting.position, what };
+            let outcome = Outcome::Unsupported { position: setting.position, what };
+            return Report { outcome, trace: Vec::new() };
         }
     };
-    let mut runner = Runner::new(settings, stack);
-    for event in &script.events {
-        if let Err(stop) = runner.event(event) {
-            return runner.outcome(event, stop);
-        }
-    }
-    match (runner.finish_call(), script.events.last()) {
-        (Err(stop), Some(last)) => runner.outcome(last, stop),
-        _ => Outcome::Passed,
-    }
+    let mut runner = Runner::new(settings, options);
+    let outcome = runner.script(script);
+    Report { outcome, trace: runner.trace.unwrap_or_default() }
 }
 
 /// A call that has not returned.
@@ -93,16 +87,19 @@ struct Runner {
     blocked: Option<Blocked>,
     /// The call that went wrong while another event was at work.
     culprit: Option<Event>,
+    /// What happened, if that is to be noted.
+    trace: Option<Vec<String>>,
 }
 
 impl Runner {
-    fn new(settings: Settings, stack: Stack) -> Self {
+    fn new(settings: Settings, options: &Options) -> Self {
         let places = settings.places();
+        let stack = options.rules.stack;
         let version = match stack {
             Stack::Upstream => Version::V1,
             Stack::OutOfTree => Version::V0,
         };
-        let mut kernel = Kernel::new(stack, vec![places.local], START);
+        let mut kernel = Kernel::new(options.rules, vec![places.local], START);
         kernel.config.mtu = settings.mtu();
         let names = Names::new(version, places.local, places.remote.ip(), places.bind.port());
         Self {
@@ -117,6 +114,26 @@ impl Runner {
             scheduled: START,
             blocked: None,
             culprit: None,
+            trace: options.trace.then(Vec::new),
+        }
+    }
+
+    fn script(&mut self, script: &Script) -> Outcome {
+        for event in &script.events {
+            if let Err(stop) = self.event(event) {
+                return self.outcome(event, stop);
+            }
+        }
+        match (self.finish_call(), script.events.last()) {
+            (Err(stop), Some(last)) => self.outcome(last, stop),
+            _ => Outcome::Passed,
+        }
+    }
+
+    fn note(&mut self, at: Time, text: &str) {
+        let line = self.stamped(at, text);
+        if let Some(trace) = &mut self.trace {
+            trace.push(line);
         }
     }
 
@@ -178,6 +195,7 @@ impl Runner {
                 self.code(statements)?;
             }
         }
+        self.note(from, &one_line(&event.text));
         self.reference = from;
         self.poll_blocked()
     }
@@ -231,10 +249,10 @@ impl Runner {
             payload: built.payload.clone(),
             ..Segment::default()
         };
-        match packet.ecn {
-            None => {}
-            Some(super::script::EcnField::Exactly(ecn)) => segment.ecn = ecn,
-            Some(_) => return Err(Stop::Unsupported("this field of the IP header".to_owned())),
+        match packet.ip.ecn {
+            Some(EcnField::Exactly(ecn)) => segment.ecn = ecn,
+            Some(EcnField::Capable) => return fails("the script sends ECT(0) or ECT(1): which?"),
+            None => segment.ecn = Ecn::from_bits(packet.ip.tos.unwrap_or(0)),
         }
         parse_options(&bytes, self.version, &mut segment);
         let tuple = self.names.current().and_then(|flow| self.names.flows.get(flow));
@@ -290,6 +308,10 @@ impl Runner {
                 compare::append(&mut sent.segment, &next.segment);
             }
         }
+        if self.trace.is_some() {
+            let text = self.in_words(&sent);
+            self.note(sent.at, &text);
+        }
         self.check(packet, &sent)?;
         let early = sent.at + tolerance < from;
         let late = to != Time::NEVER && sent.at > to + tolerance;
@@ -324,8 +346,7 @@ impl Runner {
             tick_us: self.settings.stamp_tick_us,
             tolerance_us: self.settings.tolerance.as_us(),
         };
-        let compared =
-            compare::packet(&self.names, flow, packet, &sent.segment, self.version, rule);
+        let compared = compare::packet(&self.names, flow, packet, sent, self.version, rule);
         match compared {
             Ok(()) => {}
             Err(Mismatch::In(what)) => {
@@ -344,9 +365,13 @@ impl Runner {
     }
 
     fn differs<T>(&self, sent: &Sent, what: String) -> Result<T, Stop> {
-        let flow = self.names.flows.iter().position(|flow| flow.tuple == sent.tuple);
-        let text = words::sent(&self.names, flow, sent.tuple, &sent.segment, self.version);
+        let text = self.in_words(sent);
         Err(Stop::Fails { what, actual: Some(self.stamped(sent.at, &text)) })
+    }
+
+    fn in_words(&self, sent: &Sent) -> String {
+        let flow = self.names.flows.iter().position(|flow| flow.tuple == sent.tuple);
+        words::sent(&self.names, flow, sent.tuple, &sent.segment, self.version)
     }
 
     // ---- calls ---------------------------------------------------------------------------

@@ -104,7 +104,7 @@ pub(super) enum Direction {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Packet {
     pub(super) direction: Direction,
-    pub(super) ecn: Option<EcnField>,
+    pub(super) ip: IpFields,
     pub(super) from: Option<Place>,
     pub(super) to: Option<Place>,
     pub(super) flags: Flags,
@@ -118,15 +118,22 @@ pub(super) struct Packet {
     pub(super) options: Option<Vec<TcpOption>>,
 }
 
-/// What is said of the IP header.
+/// What is said of the IP header; flow labels are not compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct IpFields {
+    pub(super) ecn: Option<EcnField>,
+    /// The whole byte: DSCP and ECN.
+    pub(super) tos: Option<u8>,
+    pub(super) ttl: Option<u8>,
+}
+
+/// What is said of the ECN field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EcnField {
     /// This code point.
     Exactly(Ecn),
     /// ECT(0) or ECT(1).
     Capable,
-    /// Something that segments do not have: DSCP, TTL, flow label.
-    Other,
 }
 
 /// One end of a packet.

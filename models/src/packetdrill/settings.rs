@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use mptcpsim_core::time::Span;
 
 use super::calls::Places;
-use super::script::{Script, Setting};
+use super::script::{Position, Script, Setting};
 
 /// What a script sets.
 #[derive(Clone, Debug)]
@@ -42,29 +42,40 @@ impl Default for Settings {
 }
 
 /// Settings that change nothing here.
-const WITHOUT_EFFECT: [&str; 14] = [
+const WITHOUT_EFFECT: [&str; 17] = [
     "code_command",
     "code_format",
     "code_sockopt",
     "debug",
+    "define",
     "dry_run",
     "gateway_ip",
     "init_scripts",
     "netmask_ip",
+    "netmask",
     "non_fatal",
     "send_omit_free",
     "speed",
     "strict_segments",
     "tcp_ts_ecr_scaled",
     "verbose",
+    "wire_client_dev",
 ];
 
 impl Settings {
-    /// Reads the settings of a script; the one that nobody here can do otherwise.
-    pub(super) fn of(script: &Script) -> Result<Self, &Setting> {
+    /// Reads the settings given and then those of a script; the one that nobody here can do
+    /// otherwise.
+    pub(super) fn of(given: &[(String, String)], script: &Script) -> Result<Self, Setting> {
         let mut settings = Self::default();
+        for (name, value) in given {
+            settings.set(name, value).ok_or_else(|| Setting {
+                name: name.clone(),
+                value: value.clone(),
+                position: Position::default(),
+            })?;
+        }
         for setting in &script.settings {
-            settings.set(&setting.name, &setting.value).ok_or(setting)?;
+            settings.set(&setting.name, &setting.value).ok_or_else(|| setting.clone())?;
         }
         Ok(settings)
     }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::kernel::Kernel;
+use super::kernel::{IpHeader, Kernel};
 use crate::mptcp::{Connection, MetaState, Mode, SocketOptions};
 
 /// A number of `errno.h` by its name.
@@ -19,6 +19,7 @@ pub(super) struct Errno(pub(super) &'static str);
 pub(super) mod errno {
     use super::Errno;
 
+    pub(in super::super) const EAFNOSUPPORT: Errno = Errno("EAFNOSUPPORT");
     pub(in super::super) const EAGAIN: Errno = Errno("EAGAIN");
     pub(in super::super) const EALREADY: Errno = Errno("EALREADY");
     pub(in super::super) const EBADF: Errno = Errno("EBADF");
@@ -66,6 +67,9 @@ pub(super) struct Socket {
     pub(super) nonblocking: bool,
     pub(super) options: SocketOptions,
     bound: Option<SocketAddr>,
+    pub(super) ip: IpHeader,
+    /// Options that change nothing here, as they were set.
+    pub(super) remembered: BTreeMap<String, i64>,
     /// `SO_LINGER` with this many seconds.
     pub(super) linger: Option<u32>,
     /// Data taken from the connection that nobody has read.
@@ -86,6 +90,8 @@ impl Socket {
             nonblocking: false,
             options,
             bound: None,
+            ip: IpHeader::default(),
+            remembered: BTreeMap::new(),
             linger: None,
             left_over: 0,
             error_taken: false,
@@ -95,12 +101,44 @@ impl Socket {
         }
     }
 
+    /// True if it waits for connections.
+    pub(super) const fn is_listening(&self) -> bool {
+        matches!(self.kind, Kind::Listening(_))
+    }
+
     /// Number of the connection.
     pub(super) const fn connection(&self) -> Option<usize> {
         match self.kind {
             Kind::Connected(number) => Some(number),
             Kind::Fresh | Kind::Listening(_) => None,
         }
+    }
+
+    /// True if it was made for MPTCP and is not connected yet.
+    pub(super) const fn is_new_mptcp(&self) -> bool {
+        self.mptcp && matches!(self.kind, Kind::Fresh)
+    }
+
+    /// Bytes to read (`SIOCINQ`).
+    pub(super) fn unread(&self, kernel: &Kernel) -> i64 {
+        let arrived = self.held(kernel).map_or(0, Connection::unread_bytes);
+        (self.left_over + arrived) as i64
+    }
+
+    /// Bytes written that the peer has not acknowledged (`SIOCOUTQ`).
+    pub(super) fn unacknowledged(&self, kernel: &Kernel) -> i64 {
+        self.held(kernel).map_or(0, |held| {
+            let (una, _, written) = held.send_offsets();
+            (written - una) as i64
+        })
+    }
+
+    /// Bytes written that have not been sent (`SIOCOUTQNSD`).
+    pub(super) fn unsent(&self, kernel: &Kernel) -> i64 {
+        self.held(kernel).map_or(0, |held| {
+            let (_, sent, written) = held.send_offsets();
+            (written - sent) as i64
+        })
     }
 
     fn held<'k>(&self, kernel: &'k Kernel) -> Option<&'k Connection> {
@@ -166,7 +204,8 @@ impl Sockets {
         match socket.kind {
             Kind::Fresh => {
                 let addr = socket.bound.unwrap_or(default);
-                socket.kind = Kind::Listening(kernel.listen(addr, socket.options.clone()));
+                socket.kind =
+                    Kind::Listening(kernel.listen(addr, socket.options.clone(), socket.ip));
                 Answer::Returns(0)
             }
             Kind::Listening(_) => Answer::Returns(0),
@@ -188,6 +227,8 @@ impl Sockets {
         let mut accepted =
             Socket::new(Kind::Connected(number), socket.mptcp, socket.options.clone());
         accepted.nonblocking = nonblocking;
+        accepted.ip = socket.ip;
+        accepted.remembered = socket.remembered.clone();
         accepted.connect_reported = true;
         self.table.insert(new, accepted);
         Answer::Returns(new)
@@ -214,7 +255,7 @@ impl Sockets {
                         bound
                     }
                 });
-                let number = kernel.connect(local, to, socket.options.clone());
+                let number = kernel.connect(local, to, socket.options.clone(), socket.ip);
                 socket.kind = Kind::Connected(number);
                 return if socket.nonblocking {
                     Answer::Fails(errno::EINPROGRESS)

@@ -1,9 +1,42 @@
 //! Socket options: `setsockopt` and `getsockopt`.
 
-use super::calls::{Attempt, Caller, Unsupported, argument, descriptor, error_number, integer};
+use super::calls::{
+    Attempt, Caller, Unsupported, argument, constant, descriptor, error_number, integer,
+};
 use super::script::{Call, Expression};
-use super::sockets::{Answer, errno};
+use super::sockets::{Answer, Socket, errno};
 use crate::congestion;
+use crate::mptcp::{Connection, Env};
+
+/// Options that change nothing here: they read as they were set, at first 0.
+const REMEMBERED: [&str; 21] = [
+    "IPV6_FREEBIND",
+    "IPV6_RECVERR",
+    "IPV6_TRANSPARENT",
+    "IPV6_V6ONLY",
+    "IP_BIND_ADDRESS_NO_PORT",
+    "IP_FREEBIND",
+    "IP_RECVERR",
+    "IP_TRANSPARENT",
+    "SO_BINDTODEVICE",
+    "SO_DEBUG",
+    "SO_INCOMING_CPU",
+    "SO_KEEPALIVE",
+    "SO_MARK",
+    "SO_OOBINLINE",
+    "SO_PRIORITY",
+    "SO_REUSEADDR",
+    "SO_REUSEPORT",
+    "SO_SNDTIMEO",
+    "TCP_INQ",
+    "TCP_NOTSENT_LOWAT",
+    "TCP_SAVE_SYN",
+];
+
+/// The bits of a TOS byte that belong to ECN.
+const ECN_BITS: i64 = 0x3;
+/// Hops of a packet unless the application says otherwise (`ip_default_ttl`).
+const DEFAULT_TTL: u8 = 64;
 
 fn name(call: &Call) -> Result<&str, Unsupported> {
     match argument(call, 2)? {
@@ -26,44 +59,99 @@ fn value(call: &Call) -> Result<&Expression, Unsupported> {
 pub(super) fn set(caller: &mut Caller<'_>, call: &Call) -> Result<Answer, Unsupported> {
     let fd = descriptor(call)?;
     let option = name(call)?;
+    let given = value(call)?;
     let Some(socket) = caller.sockets.get_mut(fd) else {
         return Ok(Answer::Fails(errno::EBADF));
     };
-    let fresh = socket.connection().is_none();
     match option {
-        "SO_REUSEADDR" | "SO_REUSEPORT" | "SO_PRIORITY" | "SO_MARK" => {}
         "SO_LINGER" => {
-            let given = value(call)?;
             let field = |name| given.field(name).map_or(Ok(0), integer);
             let seconds = u32::try_from(field("linger")?).unwrap_or(0);
             socket.linger = (field("onoff")? != 0).then_some(seconds);
         }
-        "SO_RCVBUF" | "SO_SNDBUF" if fresh => {
+        "SO_RCVBUF" | "SO_SNDBUF" | "SO_RCVBUFFORCE" | "SO_SNDBUFFORCE" => {
             // The kernel doubles the value for its bookkeeping (`sk_setsockopt`).
-            let bytes = u32::try_from(integer(value(call)?)?).unwrap_or(0).saturating_mul(2);
-            if option == "SO_RCVBUF" {
-                socket.options.rcvbuf = Some(bytes.max(2_304));
-            } else {
-                socket.options.sndbuf = Some(bytes.max(4_608));
-            }
+            let bytes = u32::try_from(integer(given)?).unwrap_or(0).saturating_mul(2);
+            set_buffer(caller, fd, option.starts_with("SO_RCV"), bytes);
         }
-        "TCP_CONGESTION" if fresh => {
-            let Expression::Text(text) = value(call)? else {
-                return Err(Unsupported("this value of TCP_CONGESTION".to_owned()));
-            };
-            let Some(algorithm) = congestion::Name::from_name(text) else {
-                return Err(Unsupported(format!("the congestion control `{text}`")));
-            };
-            socket.options.congestion_control = Some(algorithm);
-        }
+        "TCP_CONGESTION" => return set_congestion(socket, given),
         "TCP_NODELAY" => {
-            let nodelay = integer(value(call)?)? != 0;
-            socket.options.nodelay = nodelay;
-            if let Some(number) = socket.connection() {
-                caller.kernel.with(number, |connection, env| connection.set_nodelay(env, nodelay));
-            }
+            let nodelay = integer(given)? != 0;
+            socket.options.nagle.off = nodelay;
+            with(caller, fd, |connection, env| connection.set_nodelay(env, nodelay));
+        }
+        "TCP_CORK" => {
+            let cork = integer(given)? != 0;
+            socket.options.nagle.cork = cork;
+            with(caller, fd, |connection, env| connection.set_cork(env, cork));
+        }
+        "IP_TOS" | "IPV6_TCLASS" | "IP_TTL" | "IPV6_UNICAST_HOPS" => {
+            return set_ip(caller, fd, option, integer(given)?);
+        }
+        _ if REMEMBERED.contains(&option) => {
+            let value = integer(given).unwrap_or(0);
+            socket.remembered.insert(option.to_owned(), value);
         }
         _ => return Err(Unsupported(format!("the socket option `{option}`"))),
+    }
+    Ok(Answer::Returns(0))
+}
+
+/// Tells the connection behind a descriptor, if there is one.
+fn with(caller: &mut Caller<'_>, fd: i64, call: impl FnOnce(&mut Connection, &mut Env<'_>)) {
+    if let Some(number) = caller.sockets.get(fd).and_then(Socket::connection) {
+        caller.kernel.with(number, call);
+    }
+}
+
+fn set_buffer(caller: &mut Caller<'_>, fd: i64, receive: bool, bytes: u32) {
+    let Some(socket) = caller.sockets.get_mut(fd) else { return };
+    if receive {
+        let bytes = bytes.max(2_304);
+        socket.options.rcvbuf = Some(bytes);
+        with(caller, fd, |connection, _| connection.set_rcvbuf(bytes));
+    } else {
+        let bytes = bytes.max(4_608);
+        socket.options.sndbuf = Some(bytes);
+        with(caller, fd, |connection, _| connection.set_sndbuf(bytes));
+    }
+}
+
+fn set_congestion(socket: &mut Socket, given: &Expression) -> Result<Answer, Unsupported> {
+    let Expression::Text(text) = given else {
+        return Err(Unsupported("this value of TCP_CONGESTION".to_owned()));
+    };
+    let Some(algorithm) = congestion::Name::from_name(text) else {
+        return Err(Unsupported(format!("the congestion control `{text}`")));
+    };
+    if socket.connection().is_some() && socket.options.congestion_control != Some(algorithm) {
+        return Err(Unsupported("another congestion control for an open connection".to_owned()));
+    }
+    socket.options.congestion_control = Some(algorithm);
+    Ok(Answer::Returns(0))
+}
+
+/// The bits of ECN are not the application's (`ip_sock_set_tos`); -1 is the default.
+fn set_ip(
+    caller: &mut Caller<'_>,
+    fd: i64,
+    option: &str,
+    value: i64,
+) -> Result<Answer, Unsupported> {
+    let Some(socket) = caller.sockets.get_mut(fd) else {
+        return Ok(Answer::Fails(errno::EBADF));
+    };
+    match option {
+        "IP_TOS" | "IPV6_TCLASS" => socket.ip.tos = (value.max(0) & 0xff & !ECN_BITS) as u8,
+        _ => match (value, u8::try_from(value)) {
+            (-1, _) => socket.ip.ttl = DEFAULT_TTL,
+            (_, Ok(ttl)) if ttl > 0 => socket.ip.ttl = ttl,
+            _ => return Ok(Answer::Fails(errno::EINVAL)),
+        },
+    }
+    let ip = socket.ip;
+    if let Some(number) = socket.connection() {
+        caller.kernel.set_ip(number, ip);
     }
     Ok(Answer::Returns(0))
 }
@@ -75,28 +163,63 @@ pub(super) fn get(caller: &mut Caller<'_>, call: &Call) -> Result<Attempt, Unsup
     let Some(socket) = caller.sockets.get(fd) else {
         return Ok(Answer::Fails(errno::EBADF).into());
     };
+    if option == "TCP_CONGESTION" {
+        return get_congestion(caller, socket, value(call)?);
+    }
     let found = match option {
         "SO_ERROR" => {
             caller.sockets.take_error(fd, caller.kernel).map_or(0, |error| error_number(error.0))
         }
         "TCP_IS_MPTCP" => i64::from(caller.sockets.is_mptcp(fd, caller.kernel)),
-        "SO_PROTOCOL" => {
-            if socket.options.mptcp {
-                262
-            } else {
-                6
-            }
+        "SO_PROTOCOL" if socket.options.mptcp => 262,
+        "SO_PROTOCOL" => 6,
+        "SO_TYPE" => 1,
+        "TCP_NODELAY" => i64::from(socket.options.nagle.off),
+        "TCP_CORK" => i64::from(socket.options.nagle.cork),
+        "IP_TOS" | "IPV6_TCLASS" => i64::from(socket.ip.tos),
+        "IP_TTL" | "IPV6_UNICAST_HOPS" => i64::from(socket.ip.ttl),
+        "TCP_MAXSEG" => maxseg(caller, socket),
+        "SO_SNDBUF" if socket.options.sndbuf.is_some() => {
+            i64::from(socket.options.sndbuf.unwrap_or(0))
         }
-        "TCP_NODELAY" => i64::from(socket.options.nodelay),
+        "SO_RCVBUF" if socket.options.rcvbuf.is_some() => {
+            i64::from(socket.options.rcvbuf.unwrap_or(0))
+        }
+        "SO_ACCEPTCONN" => i64::from(socket.is_listening()),
+        _ if REMEMBERED.contains(&option) => socket.remembered.get(option).copied().unwrap_or(0),
         _ => return Err(Unsupported(format!("the socket option `{option}`"))),
     };
     let wrong = match value(call)? {
         Expression::Ellipsis => None,
-        Expression::Word(error) if option == "SO_ERROR" => {
-            let expected = error_number(error);
-            mismatch(option, expected, found)
+        Expression::Word(error) if option == "SO_ERROR" && constant(error).is_none() => {
+            mismatch(option, error_number(error), found)
         }
         expected => mismatch(option, integer(expected)?, found),
+    };
+    Ok(Attempt { answer: Answer::Returns(0), wrong })
+}
+
+/// The segment size in use, or the default before there is one.
+fn maxseg(caller: &Caller<'_>, socket: &Socket) -> i64 {
+    let connection = socket.connection().and_then(|number| caller.kernel.connection(number));
+    let subflow = connection.and_then(|connection| connection.subflow(0));
+    subflow.map_or(536, |subflow| i64::from(subflow.current_mss()))
+}
+
+fn get_congestion(
+    caller: &Caller<'_>,
+    socket: &Socket,
+    expected: &Expression,
+) -> Result<Attempt, Unsupported> {
+    let default = caller.kernel.config.sysctl.tcp_congestion_control;
+    let found = socket.options.congestion_control.unwrap_or(default).name();
+    let wrong = match expected {
+        Expression::Ellipsis => None,
+        Expression::Text(text) if text == found => None,
+        Expression::Text(text) => {
+            Some(format!("TCP_CONGESTION is {found} where {text} is expected"))
+        }
+        _ => return Err(Unsupported("this value of TCP_CONGESTION".to_owned())),
     };
     Ok(Attempt { answer: Answer::Returns(0), wrong })
 }

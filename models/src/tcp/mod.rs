@@ -25,6 +25,7 @@
 mod ack;
 mod acking;
 mod close;
+mod nagle;
 mod open;
 mod output;
 mod rack;
@@ -40,6 +41,7 @@ mod window;
 
 use mptcpsim_core::time::{Span, Time};
 
+pub use self::nagle::Nagle;
 pub use self::open::Offer;
 pub use self::output::Outgoing;
 pub use self::rate::RateSample;
@@ -303,8 +305,8 @@ pub struct Subflow {
     fin_sent: bool,
     /// Nobody reads what arrives.
     orphaned: bool,
-    /// The application sends small segments at once.
-    nodelay: bool,
+    /// Whether small segments wait.
+    nagle: Nagle,
     /// The number behind the last small segment sent (`snd_sml`).
     small_sent: Seq,
     rtt: rtt::Rtt,
@@ -479,11 +481,6 @@ impl Subflow {
     pub fn cancel_scheduled_ack(&mut self) {
         self.acks.scheduled = false;
         self.timers.delayed_ack.stop();
-    }
-
-    /// Send every segment at once however small (TCP_NODELAY).
-    pub fn set_nodelay(&mut self, nodelay: bool) {
-        self.nodelay = nodelay;
     }
 
     fn header_flags(&self) -> Flags {

@@ -27,8 +27,8 @@ pub struct Offer {
     pub ip_header: u8,
     /// Size of the receive buffer in bytes of memory.
     pub rcvbuf: u32,
-    /// The application sends small segments at once.
-    pub nodelay: bool,
+    /// Whether small segments wait.
+    pub nagle: super::Nagle,
 }
 
 impl Subflow {
@@ -53,7 +53,7 @@ impl Subflow {
             fin_queued: false,
             fin_sent: false,
             orphaned: false,
-            nodelay: offer.nodelay,
+            nagle: offer.nagle,
             small_sent: offer.iss + 1,
             rtt: super::rtt::Rtt::default(),
             rate: super::rate::Rate::default(),

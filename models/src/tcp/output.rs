@@ -212,6 +212,7 @@ impl Subflow {
     /// at most `limit` bytes, one mapping each.
     pub fn push(&mut self, cx: &mut Cx<'_>, stream: u64, len: u32, mapped: bool, limit: u32) {
         self.restart_after_idle(cx);
+        self.nagle_queued();
         let nxt = cx.w().snd_nxt;
         self.tx.push(stream, len, mapped, limit, nxt);
         self.wants.push = true;
@@ -300,14 +301,6 @@ impl Subflow {
         }
         self.burst.quota = self.burst.quota.saturating_sub(1);
         Some(self.send_new(cx, chunk, len, last, left == len))
-    }
-
-    /// A small segment waits while another small one is unacknowledged (RFC 896 with Minshall's
-    /// change; `tcp_nagle_check`).
-    fn nagle_holds(&self, cx: &Cx<'_>) -> bool {
-        let w = cx.window();
-        let small_one_out = self.small_sent.after(w.snd_una);
-        !self.nodelay && !self.fin_queued && w.packets_out > 0 && small_one_out
     }
 
     /// Decides how much may leave in one burst; false to wait for more room
@@ -634,7 +627,8 @@ impl Subflow {
             && room > 0
         {
             let len = left.min(self.current_mss()).min(room).max(1);
-            let out = self.send_new(cx, chunk, len, false, false);
+            let mut out = self.send_new(cx, chunk, len, false, false);
+            out.segment.flags = out.segment.flags | Flags::PSH;
             self.burst.sent = 0;
             return out;
         }

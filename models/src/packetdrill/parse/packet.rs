@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use winnow::combinator::{alt, cut_err, opt, peek, preceded, separated_pair, terminated};
+use winnow::combinator::{
+    alt, cut_err, fail, opt, peek, preceded, separated, separated_pair, terminated,
+};
 use winnow::prelude::*;
 use winnow::token::{one_of, take_till, take_while};
 
@@ -11,7 +13,7 @@ use super::lex::{
     symbol, token, word,
 };
 use super::options;
-use crate::packetdrill::script::{Action, Direction, EcnField, Packet, Place};
+use crate::packetdrill::script::{Action, Direction, EcnField, IpFields, Packet, Place};
 use crate::segment::{Ecn, Flags};
 
 /// What follows a direction where the packet is not a plain TCP packet.
@@ -22,14 +24,14 @@ pub(super) fn action(input: &mut Input<'_>) -> ModalResult<Action> {
     let direction =
         alt((symbol("<").value(Direction::Inbound), symbol(">").value(Direction::Outbound)))
             .parse_next(input)?;
-    let ecn = opt(ip_fields).parse_next(input)?;
+    let ip = opt(ip_fields).parse_next(input)?.unwrap_or_default();
     if opt(peek(word.verify(|word: &str| FOREIGN.contains(&word)))).parse_next(input)?.is_some() {
         return token(take_till(0.., '\n')).value(Action::Foreign).parse_next(input);
     }
-    cut_err(tcp(direction, ecn)).map(|packet| Action::Packet(Box::new(packet))).parse_next(input)
+    cut_err(tcp(direction, ip)).map(|packet| Action::Packet(Box::new(packet))).parse_next(input)
 }
 
-fn tcp<'s>(direction: Direction, ecn: Option<EcnField>) -> impl Grammar<'s, Packet> {
+fn tcp<'s>(direction: Direction, ip: IpFields) -> impl Grammar<'s, Packet> {
     move |input: &mut Input<'s>| {
         let (from, to) = opt(ends).parse_next(input)?.unwrap_or_default();
         let (flags, ace) = flags.parse_next(input)?;
@@ -41,29 +43,44 @@ fn tcp<'s>(direction: Direction, ecn: Option<EcnField>) -> impl Grammar<'s, Pack
         opt(preceded(keyword("urg"), cut_err(number::<u16>("an urgent pointer"))))
             .parse_next(input)?;
         let options = opt(options::list).parse_next(input)?.unwrap_or_else(|| Some(Vec::new()));
-        Ok(Packet { direction, ecn, from, to, flags, ace, seq, len, ack, window, options })
+        Ok(Packet { direction, ip, from, to, flags, ace, seq, len, ack, window, options })
     }
 }
 
-/// `[ect0]`, `(ce)`, `[tos 0x2]` and the like.
-fn ip_fields(input: &mut Input<'_>) -> ModalResult<EcnField> {
-    alt((bracketed(ip_field), parenthesised(ip_field))).parse_next(input)
+/// `[ect0]`, `(ce)`, `[tos 0x2, ttl 64]` and the like.
+fn ip_fields(input: &mut Input<'_>) -> ModalResult<IpFields> {
+    let list = || {
+        separated(1.., ip_field, symbol(",")).map(|fields: Vec<IpFields>| {
+            fields.into_iter().fold(IpFields::default(), |all, field| IpFields {
+                ecn: field.ecn.or(all.ecn),
+                tos: field.tos.or(all.tos),
+                ttl: field.ttl.or(all.ttl),
+            })
+        })
+    };
+    alt((bracketed(list()), parenthesised(list()))).parse_next(input)
 }
 
-fn ip_field(input: &mut Input<'_>) -> ModalResult<EcnField> {
-    let field = word.parse_next(input)?;
-    let known = match field {
-        "noecn" => EcnField::Exactly(Ecn::NotCapable),
-        "ect0" => EcnField::Exactly(Ecn::Capable0),
-        "ect1" => EcnField::Exactly(Ecn::Capable1),
-        "ce" => EcnField::Exactly(Ecn::Experienced),
-        "ect01" => EcnField::Capable,
-        _ => {
-            take_while(0.., |c| c != ']' && c != ')').parse_next(input)?;
-            EcnField::Other
+fn ip_field(input: &mut Input<'_>) -> ModalResult<IpFields> {
+    let byte = || cut_err(number::<u8>("a byte, 0 to 255"));
+    let ecn = |ecn| Ok(IpFields { ecn: Some(ecn), ..IpFields::default() });
+    match word.parse_next(input)? {
+        "noecn" => ecn(EcnField::Exactly(Ecn::NotCapable)),
+        "ect0" => ecn(EcnField::Exactly(Ecn::Capable0)),
+        "ect1" => ecn(EcnField::Exactly(Ecn::Capable1)),
+        "ce" => ecn(EcnField::Exactly(Ecn::Experienced)),
+        "ect01" => ecn(EcnField::Capable),
+        "tos" => {
+            byte().map(|tos| IpFields { tos: Some(tos), ..IpFields::default() }).parse_next(input)
         }
-    };
-    Ok(known)
+        "ttl" => {
+            byte().map(|ttl| IpFields { ttl: Some(ttl), ..IpFields::default() }).parse_next(input)
+        }
+        "flowlabel" => {
+            cut_err(number::<u32>("a flow label")).value(IpFields::default()).parse_next(input)
+        }
+        _ => fail.context(expected("a field of the IP header")).parse_next(input),
+    }
 }
 
 type Ends = (Option<Place>, Option<Place>);

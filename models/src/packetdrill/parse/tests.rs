@@ -68,7 +68,7 @@ fn packets_have_ends_flags_numbers_and_options() {
     assert_eq!((data.seq, data.len, data.ack, data.options), (1, 10, Some(7), None));
     assert_eq!(packet("< - 1:1(0) win 0").flags, Flags::NONE);
     assert_eq!(
-        packet("< [ce] . 1:1(0) ack 1").ecn,
+        packet("< [ce] . 1:1(0) ack 1").ip.ecn,
         Some(crate::packetdrill::script::EcnField::Exactly(crate::segment::Ecn::Experienced))
     );
     let to_only = packet(">     > addr[saddr1] S 0:0(0) <...>");
