@@ -4,6 +4,7 @@ pub mod app;
 pub mod clock;
 pub mod congestion;
 pub mod host;
+pub mod middlebox;
 pub mod mptcp;
 pub mod mptcp_keys;
 pub mod observe;

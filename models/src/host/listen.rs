@@ -205,6 +205,6 @@ impl World {
         }
         reset.seal(tuple.ip_header());
         let back = packet.tuple.reversed();
-        out.send(route.reverse(), Packet { segment: reset, tuple: back });
+        out.send(route.reverse(), Packet::new(reset, back));
     }
 }

@@ -20,7 +20,7 @@ use mptcpsim_core::sim::{Hosts, Outbox};
 use mptcpsim_core::time::Time;
 
 pub use self::listen::Listener;
-pub use self::packet::Packet;
+pub use self::packet::{Packet, Protocol};
 pub use self::tables::Tables;
 pub use self::tap::{Tap, Tapped};
 pub use self::tuples::{Binding, TupleId, TupleTable};
@@ -380,7 +380,7 @@ impl World {
                 self.tap.push(Tapped { at: now, host, sent: true, tuple, segment });
             }
             match way.route {
-                Some(route) => out.send(route, Packet { segment, tuple: way.tuple }),
+                Some(route) => out.send(route, Packet::new(segment, way.tuple)),
                 None => host.unroutable += 1,
             }
         }
@@ -455,6 +455,10 @@ impl Hosts for World {
         packet: Packet,
         out: &mut Outbox<'_, Packet>,
     ) {
+        // An echo request is answered below TCP, whatever it holds.
+        if packet.protocol == Protocol::IcmpEcho {
+            return;
+        }
         if self.tap.is_enabled() {
             self.tap_arrival(now, route, &packet, out);
         }

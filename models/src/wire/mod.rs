@@ -58,3 +58,8 @@ pub enum WireError {
     #[error("the packet is longer than 65535 bytes")]
     PacketTooLong,
 }
+
+/// Empties a slot for MPTCP options.
+pub(crate) fn clear_option(segment: &mut crate::segment::Segment, slot: crate::options::Slot) {
+    mptcp::MptcpOption::clear(segment, slot);
+}

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use mptcpsim_core::capacity::Capacity;
-use mptcpsim_core::impair::{Filter, Impairments, Loss};
+use mptcpsim_core::impair::{self, Impairments, Loss};
 use mptcpsim_core::link::{LinkChange, LinkConfig};
 use mptcpsim_core::net::Net;
 use mptcpsim_core::queue::{Limit, QueueConfig};
@@ -16,6 +16,7 @@ use mptcpsim_core::units::{Bytes, Probability, Rate};
 use mptcpsim_models::app::AppSpec;
 use mptcpsim_models::congestion;
 use mptcpsim_models::host::{Actor, FlowStart, HostChange, HostConfig, Listener, World};
+use mptcpsim_models::middlebox::{Filter, Placed, Spec};
 use mptcpsim_models::mptcp::SocketOptions;
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::path_manager::endpoints::{Config, Endpoint, Limits};
@@ -36,6 +37,8 @@ pub struct Path {
     /// Data packets lost, counted from 1.
     pub lost: Vec<u64>,
     pub changes: Vec<(Time, LinkChange)>,
+    /// In front of the links of both directions, in the order in which a client's segment comes.
+    pub boxes: Vec<(Filter, Spec)>,
 }
 
 /// `mbit` Mbit/s, `ms` one way, a queue of one BDP.
@@ -48,6 +51,7 @@ pub fn path(mbit: u64, ms: u64) -> Path {
         loss: 0.0,
         lost: Vec::new(),
         changes: Vec::new(),
+        boxes: Vec::new(),
     }
 }
 
@@ -60,6 +64,10 @@ impl Path {
     }
     pub fn at(mut self, ms: u64, change: LinkChange) -> Self {
         self.changes.push((Time::ZERO + Span::from_ms(ms), change));
+        self
+    }
+    pub fn middlebox(mut self, filter: Filter, spec: Spec) -> Self {
+        self.boxes.push((filter, spec));
         self
     }
     fn queue_packets(&self) -> u64 {
@@ -161,8 +169,11 @@ impl Lab {
             } else {
                 Loss::Listed(path.lost.clone())
             };
-            let impairments =
-                Impairments { loss: model, loss_of: Filter::Data, ..Impairments::default() };
+            let impairments = Impairments {
+                loss: model,
+                loss_of: impair::Filter::Data,
+                ..Impairments::default()
+            };
             let lossy = link.clone().with_impairments(impairments);
             let downwards = matches!(
                 self.client_app,
@@ -171,7 +182,16 @@ impl Lab {
             let (lossy_up, lossy_down) = if downwards { (link, lossy) } else { (lossy, link) };
             let up = net.link(format!("p{i}.up"), lossy_up);
             let down = net.link(format!("p{i}.down"), lossy_down);
-            routes.push(net.route(&[up], &[down]));
+            let mut forward = Vec::new();
+            for (j, (filter, spec)) in path.boxes.iter().enumerate() {
+                let (name, seed) = (format!("p{i}.box{j}"), Seed(self.seed));
+                let placed = Placed::new(&name, filter.clone(), spec.build(&name, seed), seed);
+                forward.push(net.middlebox(name, Box::new(placed)));
+            }
+            let mut reverse: Vec<_> = forward.iter().rev().copied().collect();
+            forward.push(up);
+            reverse.push(down);
+            routes.push(net.route(&forward, &reverse));
             ends.extend([SERVER as u32, CLIENT as u32]);
             timeline.extend(path.changes.iter().cloned().map(|change| (i, change)));
         }
