@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
+#[path = "kernel/boxes.rs"]
+mod boxes;
 mod lab;
 #[path = "kernel/measure.rs"]
 mod measure;

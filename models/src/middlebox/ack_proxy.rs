@@ -68,11 +68,7 @@ impl AckProxy {
         let Some(half) = self.halves.get_mut(&data) else { return false };
         half.heard = Some((segment.ack, segment.window, segment.timestamps));
         let before = half.kept.len();
-        while half
-            .kept
-            .pop_front_if(|(_, kept)| kept.segment.end_seq().at_or_before(segment.ack))
-            .is_some()
-        {}
+        half.forget_up_to(segment.ack);
         if half.kept.len() != before {
             half.again_at = (!half.kept.is_empty()).then_some(sight.now + self.timeout);
         }
@@ -82,6 +78,13 @@ impl AckProxy {
 }
 
 impl Half {
+    fn forget_up_to(&mut self, ack: Seq) {
+        let known = |kept: &(Passage, Packet)| kept.1.segment.end_seq().at_or_before(ack);
+        while self.kept.front().is_some_and(known) {
+            self.kept.pop_front();
+        }
+    }
+
     /// An acknowledgement as the receiver would write it, without MPTCP options.
     fn acknowledgement(&self, data: &Packet) -> Option<Packet> {
         let (_, window, clock) = self.heard?;

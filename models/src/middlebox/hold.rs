@@ -37,7 +37,9 @@ impl Middlebox for Hold {
     }
 
     fn on_timer(&mut self, now: Time, out: &mut Emit<Packet>) {
-        while let Some((_, passage, packet)) = self.held.pop_front_if(|(due, ..)| *due <= now) {
+        while self.due() <= now
+            && let Some((_, passage, packet)) = self.held.pop_front()
+        {
             out.forward(passage, packet);
         }
     }

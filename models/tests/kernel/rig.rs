@@ -18,10 +18,6 @@ const REQUEST: u64 = 200;
 
 /// What keeps a scenario from being simulated here; `None` if nothing does.
 pub(crate) fn unsupported(scenario: &Value) -> Option<&'static str> {
-    let paths = scenario["paths"].as_array().unwrap();
-    if paths.iter().any(|path| path.get("mb").is_some()) {
-        return Some("middlebox");
-    }
     if scenario["cc"] == "bbr" {
         return Some("bbr");
     }
@@ -79,6 +75,7 @@ fn path(value: &Value) -> Path {
         loss: number("loss").unwrap_or(0.0),
         lost: value["dropnth"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
         changes: changes.collect(),
+        boxes: value["mb"].as_array().into_iter().flatten().map(crate::boxes::middlebox).collect(),
     }
 }
 
