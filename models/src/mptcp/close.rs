@@ -186,19 +186,7 @@ impl Connection {
 
     /// The peer reset a subflow.
     pub(super) fn subflow_reset(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
-        if self.is_mptcp()
-            && let Some(rare) = segment.rare.as_deref()
-        {
-            if let Some(reset) = rare.mp_tcprst {
-                self.subs[index].statistics.reset_reason = Some(reset.reason);
-                if !self.answers_reset(index) {
-                    env.mib.inc(Counter::MpRstRx);
-                }
-            }
-            if let Some(key) = rare.mp_fastclose {
-                self.fastclose_received(env, key);
-            }
-        }
+        self.take_reset_options(env, index, segment);
         env.log.mptcp(env.now, index, "reset", || "received".into());
         if self.is_mptcp() && self.answers_reset(index) {
             let sub = &mut self.subs[index];
@@ -206,6 +194,25 @@ impl Connection {
             sub.tcp.reset_in_turn();
         }
         self.check_subflow_state(env, index);
+    }
+
+    /// The options of a reset: why it came, and whether it ends the connection.
+    pub(super) fn take_reset_options(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        segment: &Segment,
+    ) {
+        let Some(rare) = segment.rare.as_deref().filter(|_| self.is_mptcp()) else { return };
+        if let Some(reset) = rare.mp_tcprst {
+            self.subs[index].statistics.reset_reason = Some(reset.reason);
+            if !self.answers_reset(index) {
+                env.mib.inc(Counter::MpRstRx);
+            }
+        }
+        if let Some(key) = rare.mp_fastclose {
+            self.fastclose_received(env, key);
+        }
     }
 
     /// A reset before the fourth ACK of a join is itself a segment that is not allowed then: Linux
@@ -261,12 +268,16 @@ impl Connection {
         self.timers.stop_all();
     }
 
-    /// The connection does without a subflow from now on. The subflow says what it had to say,
-    /// ends with a FIN, and answers data with a reset (`mptcp_close_ssk`).
+    /// The connection does without a subflow from now on. The subflow says what it had to say and
+    /// ends with a FIN. It answers data with a reset; not so the first one, whose socket lives as
+    /// long as the connection and is closed for sending only (`mptcp_close_ssk`,
+    /// `__mptcp_subflow_disconnect`).
     pub(super) fn discard_subflow(&mut self, env: &mut Env<'_>, index: usize) {
         let sub = &mut self.subs[index];
         sub.tcp.shutdown(&mut cx!(self, env, index));
-        sub.tcp.orphan(&mut cx!(self, env, index));
+        if sub.joined {
+            sub.tcp.orphan(&mut cx!(self, env, index));
+        }
         self.mark_ready(index);
         self.subflow_gone(env, index);
     }

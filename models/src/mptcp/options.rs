@@ -14,10 +14,10 @@ impl Connection {
     pub fn on_segment(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
         let Some(sub) = self.subs.get_mut(index) else { return };
         let step = sub.tcp.on_segment(&mut cx!(self, env, index), segment);
-        let removed = sub.removed;
+        let disposed = sub.removed && sub.joined;
         self.mark_ready(index);
-        if removed {
-            self.on_segment_removed(env, index, segment, step);
+        if disposed {
+            self.on_segment_disposed(env, index, segment, step);
             return;
         }
         match step {
@@ -51,14 +51,18 @@ impl Connection {
         self.after_segment(env, index);
     }
 
-    /// A segment for a subflow that the connection has given up: TCP ends by itself.
-    fn on_segment_removed(
+    /// A segment for a subflow that the connection has given up: TCP ends by itself. (The first one
+    /// is never disposed of: what still arrives on it is data of the connection.)
+    fn on_segment_disposed(
         &mut self,
         env: &mut Env<'_>,
         index: usize,
         segment: &Segment,
         step: Step,
     ) {
+        if step == Step::Reset {
+            self.take_reset_options(env, index, segment);
+        }
         if step == Step::Accepted {
             let sub = &mut self.subs[index];
             if segment.dss.is_some_and(|dss| dss.has_mapping()) {
