@@ -62,9 +62,9 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Every set of rules, by the name it has on the command line.
-    pub const ALL: [(&'static str, &'static Self); 2] =
-        [("upstream", &UPSTREAM), ("out-of-tree", &OUT_OF_TREE)];
+    /// The rules that packet scripts can be run by, with the names they have there.
+    pub const FOR_SCRIPTS: [(&'static str, &'static Self); 2] =
+        [("upstream", &UPSTREAM_1000_HZ), ("out-of-tree", &OUT_OF_TREE)];
 
     /// The knobs of this line before anybody touches them.
     pub fn sysctl_defaults(&self) -> Sysctl {
@@ -80,6 +80,9 @@ pub const UPSTREAM: Rules = Rules {
     syn_linear_timeouts: 4,
     window_from_space: WindowFromSpace::MeasuredRatio,
 };
+
+/// Linux 6.18 with 1000 timer ticks per second: the kernels that packet scripts are written for.
+pub const UPSTREAM_1000_HZ: Rules = Rules { tick: Span::from_ms(1), hz: 1_000, ..UPSTREAM };
 
 /// mptcp.org v0.94 on Linux 4.14.
 pub const OUT_OF_TREE: Rules = Rules {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use mptcpsim_models::packetdrill::{self, Options, Outcome};
-use mptcpsim_models::rules::{Rules, UPSTREAM};
+use mptcpsim_models::rules::{Rules, UPSTREAM_1000_HZ};
 
 use super::{BAD_INPUT, FAILED, Failure, print};
 
@@ -66,7 +66,7 @@ enum Family {
 }
 
 fn stacks() -> PossibleValuesParser {
-    PossibleValuesParser::new(Rules::ALL.map(|(name, _)| name))
+    PossibleValuesParser::new(Rules::FOR_SCRIPTS.map(|(name, _)| name))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -148,9 +148,9 @@ fn options(args: &PacketdrillArgs, path: &Path) -> Options {
     let family = if v6 { "ipv6" } else { "ipv4" };
     let mut settings = vec![("ip_version".to_owned(), family.to_owned())];
     settings.extend(args.settings.iter().cloned());
-    let rules = Rules::ALL.iter().find(|(name, _)| *name == args.stack);
+    let rules = Rules::FOR_SCRIPTS.iter().find(|(name, _)| *name == args.stack);
     Options {
-        rules: rules.map_or(&UPSTREAM, |(_, rules)| *rules),
+        rules: rules.map_or(&UPSTREAM_1000_HZ, |(_, rules)| *rules),
         settings,
         defines: args.defines.clone(),
         trace: args.verbose,

@@ -168,6 +168,9 @@ impl App {
         }
         if connection.at_end() {
             self.ledger.ended(env.now);
+            if self.closing {
+                connection.release(env);
+            }
         }
     }
 

@@ -240,6 +240,16 @@ impl Connection {
         }
     }
 
+    /// Asks every subflow for an ACK behind what it sends now.
+    pub(super) fn ack_behind_all(&mut self) {
+        for sub in &mut self.subs {
+            if sub.tcp.state().synchronised() {
+                sub.tcp.request_last_ack();
+            }
+        }
+        self.mark_all_ready();
+    }
+
     /// Asks every subflow for an ACK (`mptcp_send_ack`).
     pub(super) fn ack_all(&mut self) {
         for sub in &mut self.subs {

@@ -38,6 +38,10 @@ impl Connection {
     /// (`tcp_close`, `mptcp_close`).
     pub fn release(&mut self, env: &mut Env<'_>) {
         self.close(env);
+        self.released = true;
+        if self.state == MetaState::Closed {
+            self.orphan_all(env);
+        }
         if !self.is_mptcp()
             && let Some(sub) = self.subs.first_mut()
         {
@@ -150,6 +154,13 @@ impl Connection {
         match self.state {
             MetaState::Established => self.set_meta_state(env, MetaState::CloseWait),
             MetaState::FinWait1 => self.set_meta_state(env, MetaState::Closing),
+            // The subflows' FINs carry the acknowledgement, and another one follows them.
+            MetaState::FinWait2 if self.is_mptcp() => {
+                self.finish(env);
+                self.ack_behind_all();
+                self.orphan_all(env);
+                return;
+            }
             MetaState::FinWait2 => self.finish(env),
             _ => {}
         }
@@ -165,7 +176,10 @@ impl Connection {
         }
         match self.state {
             MetaState::FinWait1 => self.set_meta_state(env, MetaState::FinWait2),
-            MetaState::Closing | MetaState::LastAck => self.finish(env),
+            MetaState::Closing | MetaState::LastAck => {
+                self.finish(env);
+                self.orphan_all(env);
+            }
             _ => {}
         }
     }
@@ -177,9 +191,19 @@ impl Connection {
         for index in 0..self.subs.len() {
             let sub = &mut self.subs[index];
             sub.tcp.shutdown(&mut cx!(self, env, index));
-            sub.tcp.orphan(&mut cx!(self, env, index));
         }
         self.mark_all_ready();
+    }
+
+    /// Once the application is gone too nobody needs the subflows (`__mptcp_destroy_sock`).
+    fn orphan_all(&mut self, env: &mut Env<'_>) {
+        if !self.released {
+            return;
+        }
+        for index in 0..self.subs.len() {
+            let sub = &mut self.subs[index];
+            sub.tcp.orphan(&mut cx!(self, env, index));
+        }
     }
 
     // ---- subflows that end ---------------------------------------------------------------

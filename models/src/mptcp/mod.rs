@@ -234,6 +234,8 @@ pub struct Connection {
     /// This host opened the connection.
     client: bool,
     state: MetaState,
+    /// The application is gone.
+    released: bool,
     options: SocketOptions,
     local_key: Key,
     remote_key: Option<Key>,

@@ -52,6 +52,7 @@ impl Connection {
             version,
             client,
             state: MetaState::Opening,
+            released: false,
             local_key: opening.key,
             remote_key: None,
             checksum: env.config.sysctl.checksum_enabled,

@@ -71,7 +71,7 @@ impl Connection {
 
     /// Adds the options of a segment; true if it is the third ACK of a join.
     fn add_options(&mut self, env: &mut Env<'_>, index: usize, out: &mut Outgoing) -> bool {
-        if !self.is_mptcp() {
+        if !self.is_mptcp() || self.subs[index].tcp.is_shadow() {
             return false;
         }
         let segment = &mut out.segment;

@@ -141,6 +141,20 @@ impl Connection {
         }
     }
 
+    /// C: more is about to be written: a small segment may wait for it (`MSG_MORE`).
+    pub fn expect_more(&mut self, more: bool) {
+        for sub in &mut self.subs {
+            sub.tcp.expect_more(more);
+        }
+    }
+
+    /// C: nothing written later shares a buffer with what was written (`MSG_EOR`).
+    pub fn end_record(&mut self) {
+        for sub in &mut self.subs {
+            sub.tcp.freeze_queue();
+        }
+    }
+
     /// C: gives the send buffer a size of its own, in bytes of memory (`SO_SNDBUF` doubled).
     pub fn set_sndbuf(&mut self, bytes: u32) {
         self.tx.fixed_sndbuf = Some(bytes);

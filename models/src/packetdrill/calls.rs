@@ -143,12 +143,25 @@ impl Caller<'_> {
 
     fn write(&mut self, call: &Call, progress: &mut Progress) -> Result<Answer, Unsupported> {
         let (bytes, flags) = self.transfer(call)?;
-        if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL) != 0 {
+        if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR) != 0 {
             return unsupported(format!("the flags {flags:#x} of `{}`", call.name));
         }
         let dontwait = flags & MSG_DONTWAIT != 0;
         let fd = descriptor(call)?;
-        Ok(self.sockets.write(fd, bytes, &mut progress.written, dontwait, self.kernel))
+        let connection = self.sockets.get(fd).and_then(Socket::connection);
+        if let Some(number) = connection.filter(|_| flags & MSG_MORE != 0) {
+            self.kernel.with(number, |connection, _| connection.expect_more(true));
+        }
+        let answer = self.sockets.write(fd, bytes, &mut progress.written, dontwait, self.kernel);
+        if let Some(number) = connection {
+            self.kernel.with(number, |connection, _| {
+                connection.expect_more(false);
+                if flags & MSG_EOR != 0 {
+                    connection.end_record();
+                }
+            });
+        }
+        Ok(answer)
     }
 
     /// How many bytes a call moves, and its flags.
@@ -295,7 +308,9 @@ impl Caller<'_> {
 const MSG_PEEK: i64 = 0x2;
 const MSG_TRUNC: i64 = 0x20;
 const MSG_DONTWAIT: i64 = 0x40;
+const MSG_EOR: i64 = 0x80;
 const MSG_NOSIGNAL: i64 = 0x4000;
+const MSG_MORE: i64 = 0x8000;
 
 /// `inet_addr("...")`.
 fn ip_address(expression: &Expression) -> Option<IpAddr> {
@@ -377,7 +392,10 @@ pub(super) fn constant(word: &str) -> Option<i64> {
         "SOCK_DGRAM" => 2,
         "SOCK_NONBLOCK" | "O_NONBLOCK" => NONBLOCK,
         "SOCK_CLOEXEC" | "O_CLOEXEC" => 0x80000,
-        "IPPROTO_IP" | "O_RDONLY" => 0,
+        "IPPROTO_IP" | "O_RDONLY" | "IP_PMTUDISC_DONT" => 0,
+        "IP_PMTUDISC_WANT" => 1,
+        "IP_PMTUDISC_DO" => 2,
+        "IP_PMTUDISC_PROBE" => 3,
         "IPPROTO_TCP" => 6,
         "IPPROTO_MPTCP" => 262,
         "O_RDWR" => READ_WRITE,
@@ -388,7 +406,8 @@ pub(super) fn constant(word: &str) -> Option<i64> {
         "MSG_TRUNC" => MSG_TRUNC,
         "MSG_DONTWAIT" => MSG_DONTWAIT,
         "MSG_NOSIGNAL" => MSG_NOSIGNAL,
-        "MSG_MORE" => 0x8000,
+        "MSG_MORE" => MSG_MORE,
+        "MSG_EOR" => MSG_EOR,
         "MSG_ERRQUEUE" => 0x2000,
         "MSG_ZEROCOPY" => 0x400_0000,
         "MSG_FASTOPEN" => 0x2000_0000,

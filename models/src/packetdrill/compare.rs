@@ -23,12 +23,20 @@ pub(super) enum Mismatch {
     Script(Trouble),
 }
 
-/// How timestamps are compared.
+/// How strictly packets are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct StampRule {
+pub(super) struct Rule {
+    /// PSH counts. It depends on how a kernel happens to cut its buffers.
+    pub(super) strict: bool,
     /// Microseconds per tick of the script's timestamps; 0 not to compare them.
     pub(super) tick_us: u64,
     pub(super) tolerance_us: u64,
+}
+
+impl Rule {
+    fn flags(self, flags: Flags) -> Flags {
+        if self.strict { flags } else { flags.without(Flags::PSH) }
+    }
 }
 
 /// Compares a packet of `flow` with the one expected.
@@ -38,13 +46,13 @@ pub(super) fn packet(
     expected: &Packet,
     sent: &Sent,
     version: Version,
-    stamps: StampRule,
+    rule: Rule,
 ) -> Result<(), Mismatch> {
     let actual = &sent.segment;
     let translation = Translation { names, flow, version, packet: expected, actual: Some(actual) };
     let wanted = translation.segment().map_err(Mismatch::Script)?;
     let differs = |what| Err(Mismatch::In(what));
-    if wanted.flags != actual.flags {
+    if rule.flags(wanted.flags) != rule.flags(actual.flags) {
         return differs("flags");
     }
     if wanted.seq != actual.seq {
@@ -71,7 +79,7 @@ pub(super) fn packet(
     if expected.options.is_some() && !same_options(&wanted, actual, version) {
         return differs("options");
     }
-    if !stamp_fits(names, flow, expected, actual, stamps) {
+    if !stamp_fits(names, flow, expected, actual, rule) {
         return differs("timestamp");
     }
     Ok(())
@@ -92,13 +100,7 @@ fn ecn_fits(expected: Option<EcnField>, actual: Ecn) -> bool {
     }
 }
 
-fn stamp_fits(
-    names: &Names,
-    flow: usize,
-    expected: &Packet,
-    actual: &Segment,
-    rule: StampRule,
-) -> bool {
+fn stamp_fits(names: &Names, flow: usize, expected: &Packet, actual: &Segment, rule: Rule) -> bool {
     let (Some(val), Some(actual)) = (stamp_of(expected), actual.timestamps) else { return true };
     let first = names.flows.get(flow).and_then(|flow| flow.first_stamp);
     let Some((script, live)) = first.filter(|_| rule.tick_us > 0) else { return true };

@@ -24,7 +24,8 @@ pub(super) fn replaced<'t>(text: &'t str, defines: &[(String, String)]) -> Cow<'
         let len = rest[start..].find(|c| !is_word(c)).unwrap_or(rest.len() - start);
         let (before, word) = (&rest[..start], &rest[start..start + len]);
         out += before;
-        out += words.get(word).filter(|_| !before.ends_with("--define=")).unwrap_or(&word);
+        let named = out.ends_with("--define=");
+        out += words.get(word).filter(|_| !named).unwrap_or(&word);
         rest = &rest[start + len..];
     }
     out += rest;

@@ -37,7 +37,7 @@ use std::fmt;
 
 pub use self::parse::ScriptError;
 pub use self::script::Position;
-use crate::rules::{Rules, UPSTREAM};
+use crate::rules::{Rules, UPSTREAM_1000_HZ};
 
 /// How a script ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rules: &UPSTREAM, settings: Vec::new(), defines: Vec::new(), trace: false }
+        Self { rules: &UPSTREAM_1000_HZ, settings: Vec::new(), defines: Vec::new(), trace: false }
     }
 }
 

@@ -10,7 +10,7 @@ use mptcpsim_core::time::{Span, Time};
 
 use super::calls::{self, Caller, Progress, Unsupported};
 use super::commands::{self, Done, Shell};
-use super::compare::{self, Mismatch, StampRule};
+use super::compare::{self, Mismatch};
 use super::kernel::{Kernel, Sent};
 use super::names::Names;
 use super::script::{Action, Call, EcnField, Event, Packet, Script, When};
@@ -342,7 +342,8 @@ impl Runner {
             return self.differs(sent, "the packet is of another subflow".to_owned());
         };
         self.names.learn_outbound(packet, &sent.segment, flow);
-        let rule = StampRule {
+        let rule = compare::Rule {
+            strict: self.settings.strict,
             tick_us: self.settings.stamp_tick_us,
             tolerance_us: self.settings.tolerance.as_us(),
         };

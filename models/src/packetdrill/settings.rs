@@ -21,6 +21,8 @@ pub(super) struct Settings {
     pub(super) tolerance_percent: u64,
     /// Microseconds per tick of the script's timestamps; 0 not to compare them.
     pub(super) stamp_tick_us: u64,
+    /// PSH is compared.
+    pub(super) strict: bool,
     /// Bytes of the largest packet.
     pub(super) mtu: Option<u16>,
 }
@@ -36,6 +38,7 @@ impl Default for Settings {
             tolerance: Span::from_us(4_000),
             tolerance_percent: 0,
             stamp_tick_us: 0,
+            strict: false,
             mtu: None,
         }
     }
@@ -51,12 +54,12 @@ const WITHOUT_EFFECT: [&str; 17] = [
     "dry_run",
     "gateway_ip",
     "init_scripts",
+    "mss",
     "netmask_ip",
     "netmask",
     "non_fatal",
     "send_omit_free",
     "speed",
-    "strict_segments",
     "tcp_ts_ecr_scaled",
     "verbose",
     "wire_client_dev",
@@ -94,6 +97,7 @@ impl Settings {
             "remote_ip" => self.remote = Some(value.parse().ok()?),
             "bind_port" => self.bind_port = value.parse().ok()?,
             "connect_port" => self.connect_port = value.parse().ok()?,
+            "strict_segments" => self.strict = matches!(value, "" | "1" | "true"),
             "mtu" => self.mtu = Some(value.parse().ok()?),
             name if WITHOUT_EFFECT.contains(&name) => {}
             _ => return None,

@@ -9,13 +9,15 @@ use crate::congestion;
 use crate::mptcp::{Connection, Env};
 
 /// Options that change nothing here: they read as they were set, at first 0.
-const REMEMBERED: [&str; 21] = [
+const REMEMBERED: [&str; 24] = [
     "IPV6_FREEBIND",
+    "IPV6_MTU_DISCOVER",
     "IPV6_RECVERR",
     "IPV6_TRANSPARENT",
     "IPV6_V6ONLY",
     "IP_BIND_ADDRESS_NO_PORT",
     "IP_FREEBIND",
+    "IP_MTU_DISCOVER",
     "IP_RECVERR",
     "IP_TRANSPARENT",
     "SO_BINDTODEVICE",
@@ -27,6 +29,7 @@ const REMEMBERED: [&str; 21] = [
     "SO_PRIORITY",
     "SO_REUSEADDR",
     "SO_REUSEPORT",
+    "SO_RCVTIMEO",
     "SO_SNDTIMEO",
     "TCP_INQ",
     "TCP_NOTSENT_LOWAT",

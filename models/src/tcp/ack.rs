@@ -129,6 +129,7 @@ impl Subflow {
             ack.flags.set(AckFlags::SND_UNA_ADVANCED);
             self.timers.retransmits = 0;
         }
+        self.note_stamp(cx.now, segment);
         self.note_ack_header(cx, segment, &mut ack);
         if packets_out == 0 {
             self.ack_without_outstanding(cx, &mut ack);

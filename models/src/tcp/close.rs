@@ -34,6 +34,7 @@ impl Subflow {
     pub fn orphan(&mut self, cx: &mut Cx<'_>) {
         self.orphaned = true;
         if self.state == State::FinWait2 {
+            self.shadow = true;
             let patience = Span::from_secs(u64::from(cx.sysctl().tcp_fin_timeout));
             self.timers.life.set(cx.now, patience);
         }
@@ -104,7 +105,7 @@ impl Subflow {
     }
 
     /// The peer acknowledged this side's FIN.
-    pub(super) fn after_fin_acked(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn after_fin_acked(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
         if !self.all_acked(cx) {
             return;
         }
@@ -113,6 +114,7 @@ impl Subflow {
                 self.set_state(cx, State::FinWait2);
                 if self.orphaned {
                     self.orphan(cx);
+                    self.shadow = !segment.flags.has(Flags::FIN);
                 }
             }
             State::Closing => self.time_wait(cx),
@@ -130,6 +132,31 @@ impl Subflow {
         self.timers.life.set(cx.now, TIME_WAIT);
     }
 
+    /// The peer's FIN is waited for without a socket: new data is answered by a reset
+    /// (`tcp_timewait_state_process`).
+    pub(super) fn on_segment_shadow(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
+        let flags = segment.flags;
+        let rcv_nxt = self.rx.rcv_nxt;
+        if flags.has(Flags::RST) {
+            if segment.seq == rcv_nxt {
+                self.set_state(cx, State::Closed);
+            }
+        } else if flags.has(Flags::SYN) && !segment.seq.before(rcv_nxt) {
+            self.abort_by_answer(cx, segment);
+        } else if flags.has(Flags::ACK) && segment.end_seq().after(rcv_nxt) {
+            if flags.has(Flags::FIN) && segment.end_seq() == rcv_nxt + 1 {
+                self.rx.rcv_nxt = segment.end_seq();
+                self.note_timestamps(cx.now, segment);
+                self.time_wait(cx);
+                self.wants.ack = true;
+            } else {
+                cx.mib.inc(Counter::AbortOnData);
+                self.abort_by_answer(cx, segment);
+            }
+        }
+        Step::Drop
+    }
+
     /// A stray segment: a repeated FIN is acknowledged again (RFC 9293 section 3.10.7.4).
     pub(super) fn on_segment_time_wait(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
         if segment.flags.has(Flags::RST) {
@@ -137,6 +164,7 @@ impl Subflow {
                 self.set_state(cx, State::Closed);
             }
         } else if segment.seq_len() > 0 {
+            self.shadow = true;
             self.timers.life.set(cx.now, TIME_WAIT);
             self.acks.scheduled = true;
             self.wants.ack = true;

@@ -229,8 +229,9 @@ struct Wants {
     syn: bool,
     /// An ACK right now; data that leaves carries it.
     ack: bool,
-    /// A pure ACK right now, before any data.
+    /// A pure ACK right now, before any data; and one behind whatever else leaves.
     pure_ack: bool,
+    last_ack: bool,
     /// Walk the retransmission queue.
     retransmit: bool,
     /// Look for new data to send.
@@ -305,6 +306,9 @@ pub struct Subflow {
     fin_sent: bool,
     /// Nobody reads what arrives.
     orphaned: bool,
+    /// Only a shadow is left that waits for the peer's FIN or for strays
+    /// (`struct tcp_timewait_sock`).
+    shadow: bool,
     /// Whether small segments wait.
     nagle: Nagle,
     /// The number behind the last small segment sent (`snd_sml`).
@@ -469,6 +473,16 @@ impl Subflow {
     /// (`tcp_send_ack`).
     pub fn request_ack(&mut self) {
         self.wants.pure_ack = true;
+    }
+
+    /// Asks for a pure ACK behind everything that leaves now.
+    pub fn request_last_ack(&mut self) {
+        self.wants.last_ack = true;
+    }
+
+    /// True if only a shadow of it is left, which knows nothing of MPTCP (`tcp_timewait_sock`).
+    pub const fn is_shadow(&self) -> bool {
+        self.shadow
     }
 
     /// Asks for an ACK after `delay`, on the delayed-ACK timer.

@@ -10,6 +10,8 @@ pub struct Nagle {
     pub off: bool,
     /// Send no small segment at all: `TCP_CORK`.
     pub cork: bool,
+    /// More is about to be written: `MSG_MORE`.
+    more: bool,
     /// What is queued now may leave whatever its size.
     push: bool,
 }
@@ -32,6 +34,11 @@ impl Subflow {
         }
     }
 
+    /// More is about to be written, or not (`MSG_MORE`).
+    pub fn expect_more(&mut self, more: bool) {
+        self.nagle.more = more;
+    }
+
     fn push_small(&mut self) {
         self.nagle.push = true;
         self.wants.push = true;
@@ -46,7 +53,7 @@ impl Subflow {
     pub(super) fn nagle_holds(&self, cx: &Cx<'_>) -> bool {
         let w = cx.window();
         let small_one_out = w.packets_out > 0 && self.small_sent.after(w.snd_una);
-        let waits = self.nagle.cork || (!self.nagle.off && small_one_out);
+        let waits = self.nagle.cork || self.nagle.more || (!self.nagle.off && small_one_out);
         waits && !self.nagle.push && !self.fin_queued
     }
 }

@@ -53,6 +53,7 @@ impl Subflow {
             fin_queued: false,
             fin_sent: false,
             orphaned: false,
+            shadow: false,
             nagle: offer.nagle,
             small_sent: offer.iss + 1,
             rtt: super::rtt::Rtt::default(),

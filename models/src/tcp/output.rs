@@ -96,7 +96,8 @@ impl Subflow {
         {
             return Some(data);
         }
-        if !(std::mem::take(&mut self.wants.ack) || pure_ack) {
+        let ack = std::mem::take(&mut self.wants.ack) || pure_ack;
+        if !ack && !std::mem::take(&mut self.wants.last_ack) {
             return None;
         }
         if matches!(self.state, State::Closed | State::SynSent | State::SynReceived) {

@@ -196,6 +196,7 @@ impl Subflow {
             State::SynSent => self.on_segment_syn_sent(cx, segment),
             State::SynReceived => self.on_segment_syn_received(cx, segment),
             State::TimeWait => self.on_segment_time_wait(cx, segment),
+            State::FinWait2 if self.shadow => self.on_segment_shadow(cx, segment),
             _ => self.on_segment_synchronised(cx, segment),
         }
     }
@@ -205,13 +206,13 @@ impl Subflow {
             return step;
         }
         self.rx.last_heard = cx.now;
-        self.note_timestamps(cx.now, segment);
+        self.note_echo(segment);
         if self.ack(cx, segment) == AckVerdict::Invalid {
             return Step::Drop;
         }
         self.wants.push = true;
         self.measure_rtt_by_echo(cx, segment);
-        self.after_fin_acked(cx);
+        self.after_fin_acked(cx, segment);
         if self.state == State::Closed { Step::Drop } else { Step::Accepted }
     }
 
@@ -323,14 +324,23 @@ impl Subflow {
     }
 
     pub(super) fn note_timestamps(&mut self, now: Time, segment: &Segment) {
-        let Some(stamp) = segment.timestamps.filter(|_| self.negotiated.timestamps) else {
-            self.rx.timestamps.echo = None;
-            return;
-        };
-        self.rx.timestamps.echo = Some(stamp.ecr);
-        // Only a segment at or before the last acknowledgement sent may set the echo (RFC 7323
-        // section 4.3).
-        if segment.seq.at_or_before(self.rx.rcv_wup) {
+        self.note_echo(segment);
+        self.note_stamp(now, segment);
+    }
+
+    fn note_echo(&mut self, segment: &Segment) {
+        let stamp = segment.timestamps.filter(|_| self.negotiated.timestamps);
+        self.rx.timestamps.echo = stamp.map(|stamp| stamp.ecr);
+    }
+
+    /// The timestamp that will be echoed. Only a segment at or before the last acknowledgement
+    /// sent may set it (RFC 7323 section 4.3), and none with an unacceptable acknowledgement
+    /// (`tcp_replace_ts_recent`).
+    pub(super) fn note_stamp(&mut self, now: Time, segment: &Segment) {
+        let stamp = segment.timestamps.filter(|_| self.negotiated.timestamps);
+        if let Some(stamp) = stamp
+            && segment.seq.at_or_before(self.rx.rcv_wup)
+        {
             self.rx.timestamps.recent = stamp.val;
             self.rx.timestamps.recent_at = now;
         }
@@ -453,7 +463,9 @@ impl Subflow {
             self.acks.now = true;
             return;
         }
-        self.event_data_recv(cx, segment);
+        if !segment.payload.is_empty() {
+            self.event_data_recv(cx, segment);
+        }
         self.append(cx, new);
         if !self.rx.reorder.is_empty() {
             while let Some(mut next) = self.rx.reorder.take_next(self.rx.rcv_nxt) {

@@ -13,7 +13,7 @@ use crate::packetdrill::script::{Call, Expression, Field};
 
 /// A call with its result.
 pub(super) fn call(input: &mut Input<'_>) -> ModalResult<Call> {
-    let end = opt(preceded("...", cut_err(seconds))).parse_next(input)?;
+    let end = opt(preceded(symbol("..."), cut_err(seconds))).parse_next(input)?;
     let name = name
         .context(expected("a packet, a system call, a command or code"))
         .parse_next(input)?
