@@ -164,16 +164,11 @@ impl Flows {
             backup: false,
             fullmesh: false,
         });
+        let tcp =
+            TcpConfig { sysctl, rules, mtu: 1500, initial_cwnd: 10, quickack: true, tso: true };
         HostConfig {
             name: format!("host {host}"),
-            tcp: TcpConfig {
-                sysctl,
-                rules,
-                mtu: 1500,
-                initial_cwnd: 10,
-                quickack: true,
-                tso: true,
-            },
+            tcp: tcp.into(),
             endpoints: Config {
                 endpoints: endpoints.collect(),
                 limits: Limits { subflows: 8, add_addr_accepted: 8 },

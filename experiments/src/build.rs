@@ -160,16 +160,17 @@ fn host(plan: &HostPlan) -> HostConfig {
     let addresses = plan.interfaces.iter().flat_map(|interface| {
         interface.addresses.iter().map(|address| (interface.name.clone(), *address))
     });
+    let tcp = TcpConfig {
+        sysctl: plan.sysctl.clone(),
+        rules: plan.stack.rules(),
+        mtu: plan.route.mtu.unwrap_or(MTU),
+        initial_cwnd: plan.route.initcwnd.unwrap_or(INITIAL_CWND),
+        quickack: plan.route.quickack,
+        tso: true,
+    };
     HostConfig {
         name: plan.name.clone(),
-        tcp: TcpConfig {
-            sysctl: plan.sysctl.clone(),
-            rules: plan.stack.rules(),
-            mtu: plan.route.mtu.unwrap_or(MTU),
-            initial_cwnd: plan.route.initcwnd.unwrap_or(INITIAL_CWND),
-            quickack: plan.route.quickack,
-            tso: true,
-        },
+        tcp: tcp.into(),
         endpoints: endpoints::Config {
             endpoints: plan.endpoints.iter().map(endpoint).collect(),
             limits: endpoints::Limits {

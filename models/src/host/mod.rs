@@ -10,9 +10,11 @@ mod packet;
 mod tables;
 mod tap;
 mod tuples;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use mptcpsim_core::net::RouteId;
 use mptcpsim_core::rng::{Seed, Stream};
@@ -26,7 +28,7 @@ pub use self::tap::{Tap, Tapped};
 pub use self::tuples::{Binding, TupleId, TupleTable};
 
 use crate::app::{App, AppSpec};
-use crate::mptcp::{ActiveMptcp, Connection, Env, EphemeralPorts, Opening, SocketOptions};
+use crate::mptcp::{ActiveMptcp, Connection, EphemeralPorts, Opening, SocketOptions};
 use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
@@ -40,7 +42,7 @@ pub struct HostConfig {
     /// Its name.
     pub name: String,
     /// Knobs, kernel line, MTU.
-    pub tcp: TcpConfig,
+    pub tcp: Arc<TcpConfig>,
     /// Endpoints and limits of its path manager.
     pub endpoints: endpoints::Config,
     /// Interfaces and addresses, the first one first.
@@ -181,6 +183,8 @@ impl World {
     /// Hosts without connections. `ends` says which host is at the end of each route of the
     /// network.
     pub fn new(hosts: Vec<HostConfig>, ends: Vec<u32>, seed: Seed, log_events: bool) -> Self {
+        let mut hosts = hosts;
+        share_configs(&mut hosts);
         let hosts = hosts
             .into_iter()
             .map(|config| Host {
@@ -338,102 +342,20 @@ impl World {
         let _ = out.new_endpoint();
         self.actors.len() as u32
     }
-
-    // ---- running a connection ------------------------------------------------------------
-
-    /// Sends what there is to send, lets the application act as long as it can, and notes the
-    /// next due date.
-    fn run_actor(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
-        loop {
-            self.send_all(now, number, out);
-            let Some(actor) = self.actors.get_mut(number as usize) else { return };
-            let mut env = self.hosts[actor.host as usize].env(now, number);
-            let was_done = actor.app.is_done();
-            let acted = actor.app.progress(&mut actor.connection, &mut env);
-            if !was_done && actor.app.is_done() && actor.connection.is_client() {
-                self.finished += 1;
-                out.request_stop();
-            }
-            if !acted && !actor.connection.has_output() {
-                let due = actor.connection.due().min(actor.app.due());
-                out.set_due(number + 1, due);
-                return;
-            }
-        }
-    }
-
-    fn send_all(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
-        let Some(actor) = self.actors.get_mut(number as usize) else { return };
-        let host = &mut self.hosts[actor.host as usize];
-        while let Some((index, segment)) = actor.connection.poll_segment(&mut host.env(now, number))
-        {
-            if actor.ways.len() < actor.connection.subflow_count() {
-                let tuples = &mut out.tables().tuples;
-                Self::bind(actor, number, tuples, &host.routes, &host.addresses);
-            }
-            let way = actor.ways[index];
-            if self.tap.is_enabled()
-                && let Some(tuple) = actor.connection.tuple(index)
-            {
-                let host = actor.host as usize;
-                let segment = segment.clone();
-                self.tap.push(Tapped { at: now, host, sent: true, tuple, segment });
-            }
-            match way.route {
-                Some(route) => out.send(route, Packet::new(segment, way.tuple)),
-                None => host.unroutable += 1,
-            }
-        }
-    }
-
-    /// Gives new subflows their tuple and route.
-    fn bind(
-        actor: &mut Actor,
-        number: u32,
-        tuples: &mut TupleTable,
-        routes: &BTreeMap<(IpAddr, IpAddr), RouteId>,
-        addresses: &[IpAddr],
-    ) {
-        for index in actor.ways.len()..actor.connection.subflow_count() {
-            let Some(tuple) = actor.connection.tuple(index) else { return };
-            let id = tuples.intern(tuple);
-            tuples.bind(id.reversed(), Binding { connection: number, subflow: index as u32 });
-            let route = find_route(routes, addresses, tuple);
-            actor.ways.push(Way { tuple: id, route });
-        }
-    }
 }
 
-/// The route of packets of `tuple`: the one for its addresses, else any from its source, as
-/// routing by source address does.
-fn find_route(
-    routes: &BTreeMap<(IpAddr, IpAddr), RouteId>,
-    addresses: &[IpAddr],
-    tuple: FourTuple,
-) -> Option<RouteId> {
-    let (src, dst) = (tuple.src.ip(), tuple.dst.ip());
-    routes.get(&(src, dst)).copied().or_else(|| {
-        let known = addresses.contains(&src);
-        routes.iter().find(|((from, _), _)| known && *from == src).map(|(_, route)| *route)
-    })
+/// Lets hosts with the same settings share them: then they stay in the cache.
+fn share_configs(hosts: &mut [HostConfig]) {
+    let mut known: Vec<Arc<TcpConfig>> = Vec::new();
+    for host in hosts {
+        match known.iter().find(|config| config.same(&host.tcp)) {
+            Some(config) => host.tcp = Arc::clone(config),
+            None => known.push(Arc::clone(&host.tcp)),
+        }
+    }
 }
 
 impl Host {
-    fn env(&mut self, now: Time, connection: u32) -> Env<'_> {
-        self.log.about(connection);
-        Env {
-            now,
-            config: &self.config.tcp,
-            endpoints: &self.config.endpoints,
-            addresses: &self.addresses,
-            mib: &mut self.mib,
-            log: &mut self.log,
-            random: &mut self.random,
-            ports: &mut self.ports,
-            active: &mut self.active,
-        }
-    }
-
     /// A key whose token no other connection of the host has (RFC 8684 section 3.1).
     fn unused_key(&mut self) -> Key {
         loop {
@@ -474,21 +396,19 @@ impl Hosts for World {
             self.start_due_flows(now, out);
             return;
         };
-        let Some(actor) = self.actors.get_mut(number as usize) else { return };
-        let mut env = self.hosts[actor.host as usize].env(now, number);
-        actor.connection.on_timer(&mut env);
-        self.run_actor(now, number, out);
+        let Some(mut turn) = self.turn(now, number, out) else { return };
+        turn.actor.connection.on_timer(&mut turn.env);
+        turn.run();
     }
 
     fn on_change(&mut self, now: Time, change: u32, out: &mut Outbox<'_, Packet>) {
         let Some(change) = self.changes.get(change as usize).cloned() else { return };
         let (host, event) = self.apply(change);
         for number in 0..self.actors.len() as u32 {
-            let actor = &mut self.actors[number as usize];
-            if actor.host as usize == host && !actor.connection.is_closed() {
-                let mut env = self.hosts[host].env(now, number);
-                actor.connection.path_event(&mut env, event);
-                self.run_actor(now, number, out);
+            let Some(mut turn) = self.turn(now, number, out) else { continue };
+            if turn.actor.host as usize == host && !turn.actor.connection.is_closed() {
+                turn.actor.connection.path_event(&mut turn.env, event);
+                turn.run();
             }
         }
     }
@@ -546,13 +466,13 @@ impl World {
         packet: &Packet,
         out: &mut Outbox<'_, Packet>,
     ) {
-        let Some(actor) = self.actors.get_mut(number as usize) else { return };
-        if actor.connection.subflow(subflow).is_some_and(|sub| sub.state() == State::Closed) {
+        let Some(mut turn) = self.turn(now, number, out) else { return };
+        let connection = &mut turn.actor.connection;
+        if connection.subflow(subflow).is_some_and(|sub| sub.state() == State::Closed) {
             self.on_stray(route, packet, out);
             return;
         }
-        let mut env = self.hosts[actor.host as usize].env(now, number);
-        actor.connection.on_segment(&mut env, subflow, &packet.segment);
-        self.run_actor(now, number, out);
+        connection.on_segment(&mut turn.env, subflow, &packet.segment);
+        turn.run();
     }
 }

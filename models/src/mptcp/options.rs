@@ -7,7 +7,7 @@ use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
 use crate::segment::{AddAddr, Dss, MpTcpRst, ResetReason, Segment, Width};
 use crate::seq::expand_dsn;
-use crate::tcp::{State, Step};
+use crate::tcp::{State, Step, Subflow};
 
 impl Connection {
     /// B: a segment arrived on the subflow with index `index`.
@@ -47,7 +47,9 @@ impl Connection {
             self.take_data(env, index, segment);
         }
         let sub = &mut self.subs[index];
-        sub.tcp.segment_done(&mut cx!(self, env, index));
+        if sub.tcp.owes_ack() {
+            sub.tcp.segment_done(&mut cx!(self, env, index));
+        }
         self.after_segment(env, index);
     }
 
@@ -80,9 +82,11 @@ impl Connection {
     }
 
     fn take_data(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
-        let dss = self.mapping_of(segment);
-        let sub = &mut self.subs[index];
-        sub.tcp.receive_data(&mut cx!(self, env, index), segment, dss);
+        if Subflow::brings_data(segment) {
+            let dss = self.mapping_of(segment);
+            let sub = &mut self.subs[index];
+            sub.tcp.receive_data(&mut cx!(self, env, index), segment, dss);
+        }
         self.data_ready(env, index);
     }
 

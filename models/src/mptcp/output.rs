@@ -44,6 +44,10 @@ impl Connection {
             let last = if bit == 63 { self.subs.len() } else { bit + 1 };
             for index in bit..last.min(self.subs.len()) {
                 if let Some(segment) = self.poll_subflow(env, index) {
+                    if bit < 63 && !self.subs[index].tcp.has_output() {
+                        self.maybe_expand_sndbuf(env, index);
+                        self.ready &= !(1 << bit);
+                    }
                     return Some((index, segment));
                 }
                 self.maybe_expand_sndbuf(env, index);
@@ -54,8 +58,14 @@ impl Connection {
     }
 
     fn poll_subflow(&mut self, env: &mut Env<'_>, index: usize) -> Option<Segment> {
+        let is_mptcp = self.is_mptcp();
         let sub = &mut self.subs[index];
-        let mut out = sub.tcp.poll(&mut cx!(self, env, index))?;
+        let cx = &mut cx!(self, env, index);
+        let mut out = sub.tcp.poll(cx)?;
+        if !is_mptcp {
+            sub.tcp.complete(cx, &mut out.segment);
+            return Some(out.segment);
+        }
         let join_ack = self.add_options(env, index, &mut out);
         let sub = &mut self.subs[index];
         let mut segment = out.segment;
@@ -63,7 +73,7 @@ impl Connection {
         if join_ack {
             self.schedule_third_ack(env, index);
         }
-        if self.is_mptcp() && segment.flags.has(Flags::ACK) {
+        if segment.flags.has(Flags::ACK) {
             self.share_window(env, index, &mut segment);
         }
         Some(segment)
@@ -71,7 +81,7 @@ impl Connection {
 
     /// Adds the options of a segment; true if it is the third ACK of a join.
     fn add_options(&mut self, env: &mut Env<'_>, index: usize, out: &mut Outgoing) -> bool {
-        if !self.is_mptcp() || self.subs[index].tcp.is_shadow() {
+        if self.subs[index].tcp.is_shadow() {
             return false;
         }
         let segment = &mut out.segment;

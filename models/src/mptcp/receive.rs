@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use mptcpsim_core::time::Time;
 
-use super::{Connection, Env, MetaState, cx};
+use super::{Connection, Env, MetaState};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::segment::{Dss, ResetReason, Width};
@@ -239,8 +239,7 @@ impl Connection {
     pub fn after_read(&mut self, env: &mut Env<'_>) {
         self.adjust_receive_buffer(env);
         for index in 0..self.subs.len() {
-            let sub = &mut self.subs[index];
-            if sub.tcp.after_read(&mut cx!(self, env, index)) {
+            if self.subs[index].tcp.after_read(self.rx.space) {
                 self.mark_ready(index);
             }
         }

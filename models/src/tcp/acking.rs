@@ -2,7 +2,7 @@
 
 use mptcpsim_core::time::{Span, Time};
 
-use super::{Cx, Subflow};
+use super::{Cx, Space, Subflow};
 use crate::observe::mib::Counter;
 use crate::seq::Seq;
 
@@ -119,7 +119,7 @@ impl Subflow {
 
     /// Decides about an ACK after a segment (`__tcp_ack_snd_check`).
     pub(super) fn ack_snd_check(&mut self, cx: &mut Cx<'_>, may_reorder: bool) {
-        if !self.acks.scheduled && !self.acks.now {
+        if !self.owes_ack() {
             return;
         }
         let rx = &self.rx;
@@ -234,21 +234,21 @@ impl Subflow {
 
     /// The application read: acknowledge if that opens the window or was waited for
     /// (`tcp_cleanup_rbuf`). True if an ACK is to leave.
-    pub fn after_read(&mut self, cx: &mut Cx<'_>) -> bool {
+    pub fn after_read(&mut self, space: Space) -> bool {
         if !self.state.can_receive() {
             return false;
         }
         if self.acks.scheduled {
             let behind = self.rx.rcv_nxt - self.rx.rcv_wup;
             let waited = self.acks.pushed_twice || (self.acks.pushed && !self.acks.pingpong);
-            if behind > u32::from(self.rx.rcv_mss) || (waited && cx.space.used == 0) {
+            if behind > u32::from(self.rx.rcv_mss) || (waited && space.used == 0) {
                 self.wants.ack = true;
                 return true;
             }
         }
         let current = self.rx.remaining_window();
         if 2 * current <= self.rx.window_clamp {
-            let window = self.rx.selectable_window(cx.space, self.negotiated.rcv_wscale);
+            let window = self.rx.selectable_window(space, self.negotiated.rcv_wscale);
             if window > 0 && window >= 2 * current {
                 self.wants.ack = true;
                 return true;
@@ -260,8 +260,10 @@ impl Subflow {
     /// An acknowledgement is leaving, alone or on data (`tcp_event_ack_sent`).
     pub(super) fn ack_sent(&mut self, cx: &mut Cx<'_>) {
         let acks = &mut self.acks;
-        cx.mib.add(Counter::AckCompressed, u64::from(acks.compressed));
-        acks.compressed = 0;
+        if acks.compressed > 0 {
+            cx.mib.add(Counter::AckCompressed, u64::from(acks.compressed));
+            acks.compressed = 0;
+        }
         self.timers.compressed_ack = None;
         if acks.quick > 0 {
             acks.quick -= 1;

@@ -135,6 +135,17 @@ pub struct TcpConfig {
     pub tso: bool,
 }
 
+impl TcpConfig {
+    /// True if nothing differs.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let Self { sysctl, rules, mtu, initial_cwnd, quickack, tso } = self;
+        std::ptr::eq(*rules, other.rules)
+            && *sysctl == other.sysctl
+            && (*mtu, *initial_cwnd) == (other.mtu, other.initial_cwnd)
+            && (*quickack, *tso) == (other.quickack, other.tso)
+    }
+}
+
 /// What a subflow may use of its surroundings during one call.
 pub struct Cx<'a> {
     /// Now.
@@ -495,6 +506,11 @@ impl Subflow {
     pub fn cancel_scheduled_ack(&mut self) {
         self.acks.scheduled = false;
         self.timers.delayed_ack.stop();
+    }
+
+    /// True if [`Subflow::poll`] may have something.
+    pub(crate) fn has_output(&self) -> bool {
+        self.wants != Wants::default()
     }
 
     fn header_flags(&self) -> Flags {

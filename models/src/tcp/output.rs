@@ -271,6 +271,14 @@ impl Subflow {
         self.last_sent = cx.now;
     }
 
+    /// Lets new data leave if there is any, and notes a full window (`tcp_data_snd_check`).
+    pub(super) fn look_for_data(&mut self, cx: &Cx<'_>) {
+        let w = cx.window();
+        self.wants.push |= w.in_flight() >= w.cwnd
+            || self.tx.unsent(w.snd_nxt).is_some()
+            || (self.fin_queued && !self.fin_sent);
+    }
+
     /// One segment of new data, if window and congestion window let it leave.
     fn next_new(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         let nxt = cx.w().snd_nxt;

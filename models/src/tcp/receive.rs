@@ -210,7 +210,7 @@ impl Subflow {
         if self.ack(cx, segment) == AckVerdict::Invalid {
             return Step::Drop;
         }
-        self.wants.push = true;
+        self.look_for_data(cx);
         self.measure_rtt_by_echo(cx, segment);
         self.after_fin_acked(cx, segment);
         if self.state == State::Closed { Step::Drop } else { Step::Accepted }
@@ -627,8 +627,20 @@ impl Subflow {
         self.rx.fin.is_some()
     }
 
-    /// Ends the processing of a segment: new data may leave, an ACK may be due
-    /// (`tcp_data_snd_check`, `tcp_ack_snd_check`).
+    /// True if [`Subflow::receive_data`] has anything to do with `segment`.
+    #[inline]
+    pub fn brings_data(segment: &Segment) -> bool {
+        segment.seq_len() > 0 || segment.flags.has(Flags::CWR)
+    }
+
+    /// True if something is to be acknowledged.
+    #[inline]
+    pub const fn owes_ack(&self) -> bool {
+        self.acks.scheduled || self.acks.now
+    }
+
+    /// Ends the processing of a segment if [`Subflow::owes_ack`]: perhaps at once
+    /// (`tcp_ack_snd_check`).
     pub fn segment_done(&mut self, cx: &mut Cx<'_>) {
         self.ack_snd_check(cx, true);
     }

@@ -205,7 +205,7 @@ impl Lab {
         let links: Vec<_> = links.collect();
         let host = |name: &str, number, tcp: &TcpConfig, endpoints: &Config| HostConfig {
             name: name.into(),
-            tcp: tcp.clone(),
+            tcp: tcp.clone().into(),
             endpoints: endpoints.clone(),
             addresses: (0..self.paths.len())
                 .map(|i| (format!("eth{i}"), addr(number, i)))

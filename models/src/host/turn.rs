@@ -1,0 +1,155 @@
+//! One connection's turn: it has been told something, now it acts.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use mptcpsim_core::net::RouteId;
+use mptcpsim_core::sim::Outbox;
+use mptcpsim_core::time::Time;
+
+use super::{Actor, Binding, Host, Packet, Tap, Tapped, Way, World};
+use crate::mptcp::Env;
+use crate::segment::{FourTuple, Segment};
+
+/// A connection and what it needs of its host and of the world, gathered once for all that it
+/// does at one time.
+pub(super) struct Turn<'a, 'o> {
+    pub(super) actor: &'a mut Actor,
+    pub(super) env: Env<'a>,
+    egress: Egress<'a>,
+    number: u32,
+    tap: &'a mut Tap,
+    finished: &'a mut usize,
+    out: &'a mut Outbox<'o, Packet>,
+}
+
+/// The way out of a host.
+pub(super) struct Egress<'a> {
+    routes: &'a BTreeMap<(IpAddr, IpAddr), RouteId>,
+    unroutable: &'a mut u64,
+}
+
+impl Host {
+    /// What connection `number` sees of its host.
+    pub(super) fn env(&mut self, now: Time, number: u32) -> Env<'_> {
+        self.split(now, number).0
+    }
+
+    fn split(&mut self, now: Time, number: u32) -> (Env<'_>, Egress<'_>) {
+        self.log.about(number);
+        let env = Env {
+            now,
+            config: &self.config.tcp,
+            endpoints: &self.config.endpoints,
+            addresses: &self.addresses,
+            mib: &mut self.mib,
+            log: &mut self.log,
+            random: &mut self.random,
+            ports: &mut self.ports,
+            active: &mut self.active,
+        };
+        (env, Egress { routes: &self.routes, unroutable: &mut self.unroutable })
+    }
+}
+
+impl World {
+    /// The turn of connection `number`.
+    pub(super) fn turn<'a, 'o>(
+        &'a mut self,
+        now: Time,
+        number: u32,
+        out: &'a mut Outbox<'o, Packet>,
+    ) -> Option<Turn<'a, 'o>> {
+        let actor = self.actors.get_mut(number as usize)?;
+        let (env, egress) = self.hosts[actor.host as usize].split(now, number);
+        Some(Turn {
+            actor,
+            env,
+            egress,
+            number,
+            tap: &mut self.tap,
+            finished: &mut self.finished,
+            out,
+        })
+    }
+
+    /// The turn of a connection whose host has dealt with it already.
+    pub(super) fn run_actor(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
+        if let Some(turn) = self.turn(now, number, out) {
+            turn.run();
+        }
+    }
+}
+
+impl Turn<'_, '_> {
+    /// Sends what there is to send, lets the application act as long as it can, and notes the
+    /// next due date.
+    pub(super) fn run(mut self) {
+        loop {
+            self.send_all();
+            let Actor { app, connection, .. } = &mut *self.actor;
+            let was_done = app.is_done();
+            let acted = app.progress(connection, &mut self.env);
+            if !was_done && app.is_done() && connection.is_client() {
+                *self.finished += 1;
+                self.out.request_stop();
+            }
+            if !acted && !connection.has_output() {
+                let due = connection.due().min(app.due());
+                self.out.set_due(self.number + 1, due);
+                return;
+            }
+        }
+    }
+
+    fn send_all(&mut self) {
+        while let Some((index, segment)) = self.actor.connection.poll_segment(&mut self.env) {
+            if self.actor.ways.len() < self.actor.connection.subflow_count() {
+                self.bind();
+            }
+            let Way { tuple, route } = self.actor.ways[index];
+            if self.tap.is_enabled() {
+                self.tap(index, &segment);
+            }
+            match route {
+                Some(route) => self.out.send(route, Packet::new(segment, tuple)),
+                None => *self.egress.unroutable += 1,
+            }
+        }
+    }
+
+    #[cold]
+    fn tap(&mut self, index: usize, segment: &Segment) {
+        let Some(tuple) = self.actor.connection.tuple(index) else { return };
+        let (at, host, segment) = (self.env.now, self.actor.host as usize, segment.clone());
+        self.tap.push(Tapped { at, host, sent: true, tuple, segment });
+    }
+
+    /// Gives new subflows their tuple and route.
+    #[cold]
+    fn bind(&mut self) {
+        let tuples = &mut self.out.tables().tuples;
+        for index in self.actor.ways.len()..self.actor.connection.subflow_count() {
+            let Some(tuple) = self.actor.connection.tuple(index) else { return };
+            let id = tuples.intern(tuple);
+            let subflow = index as u32;
+            tuples.bind(id.reversed(), Binding { connection: self.number, subflow });
+            let route = find_route(self.egress.routes, self.env.addresses, tuple);
+            self.actor.ways.push(Way { tuple: id, route });
+        }
+    }
+}
+
+/// The route of packets of `tuple`: the one for its addresses, else any from its source, as
+/// routing by source address does.
+fn find_route(
+    routes: &BTreeMap<(IpAddr, IpAddr), RouteId>,
+    addresses: &[IpAddr],
+    tuple: FourTuple,
+) -> Option<RouteId> {
+    let (src, dst) = (tuple.src.ip(), tuple.dst.ip());
+    routes.get(&(src, dst)).copied().or_else(|| {
+        let known = addresses.contains(&src);
+        routes.iter().find(|((from, _), _)| known && *from == src).map(|(_, route)| *route)
+    })
+}
