@@ -338,6 +338,7 @@ impl Connection {
         if self.state == MetaState::Established && self.mode == Mode::Mptcp {
             let patience = Span::from_secs(u64::from(env.config.sysctl.close_timeout));
             self.rx.error = self.rx.error.or(error);
+            self.abandoned = true;
             self.timers.close.set(env.now, patience);
         } else {
             self.set_meta_state(env, MetaState::Closed);

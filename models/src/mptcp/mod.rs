@@ -236,6 +236,8 @@ pub struct Connection {
     state: MetaState,
     /// The application is gone.
     released: bool,
+    /// It has lost its last subflow while it was open.
+    abandoned: bool,
     options: SocketOptions,
     local_key: Key,
     remote_key: Option<Key>,
@@ -423,6 +425,12 @@ impl Connection {
     /// Why the connection ended against its will.
     pub fn error(&self) -> Option<crate::tcp::Error> {
         self.rx.error
+    }
+
+    /// The error that the application is told of (`sk_err`): none if the subflows were lost one by
+    /// one while the connection was MPTCP.
+    pub fn socket_error(&self) -> Option<crate::tcp::Error> {
+        self.rx.error.filter(|_| !self.abandoned)
     }
 
     // ---- D: outputs ----------------------------------------------------------------------

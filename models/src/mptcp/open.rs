@@ -53,6 +53,7 @@ impl Connection {
             client,
             state: MetaState::Opening,
             released: false,
+            abandoned: false,
             local_key: opening.key,
             remote_key: None,
             checksum: env.config.sysctl.checksum_enabled,
@@ -168,6 +169,7 @@ impl Connection {
             iss: Seq(env.random.next_u64() as u32),
             ip_header: tuple.ip_header(),
             rcvbuf: self.rx.space.rcvbuf,
+            rcvbuf_locked: self.options.rcvbuf.is_some(),
             nagle: self.options.nagle,
         }
     }

@@ -45,6 +45,7 @@ counters! {
     SackRecovery = "TcpExtTCPSackRecovery",
     RenoRecovery = "TcpExtTCPRenoRecovery",
     SackReneging = "TcpExtTCPSACKReneging",
+    RenoReorder = "TcpExtTCPRenoReorder",
     SackReorder = "TcpExtTCPSACKReorder",
     FullUndo = "TcpExtTCPFullUndo",
     PartialUndo = "TcpExtTCPPartialUndo",

@@ -58,7 +58,10 @@ fn blank(input: &mut &str) -> winnow::Result<()> {
 fn word(input: &mut &str) -> winnow::Result<String> {
     let plain = take_while(1.., |c: char| !c.is_whitespace() && !"'\";&$(#\\".contains(c));
     let quoted = |quote: char| delimited(quote, take_while(0.., move |c| c != quote), quote);
-    let inner = ("$(", take_while(0.., |c| c != ')'), ')').take();
+    let inner = alt((
+        ("$(", take_while(0.., |c| c != ')'), ')').take(),
+        ("${", take_while(0.., |c| c != '}'), '}').take(),
+    ));
     repeat(1.., alt((plain, inner, quoted('\''), quoted('"')))).parse_next(input)
 }
 

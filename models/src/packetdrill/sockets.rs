@@ -152,7 +152,7 @@ impl Socket {
         }
         let connection = self.held(kernel)?;
         let over = connection.state() == MetaState::Closed;
-        connection.error().filter(|_| over).map(|error| Errno(error.name()))
+        connection.socket_error().filter(|_| over).map(|error| Errno(error.name()))
     }
 
     fn take_error(&mut self, kernel: &Kernel) -> Option<Errno> {
@@ -311,8 +311,14 @@ impl Sockets {
             return Answer::Fails(error);
         }
         let Some(connection) = socket.held(kernel) else { return Answer::Fails(errno::ENOTCONN) };
-        if connection.at_end() || socket.read_shut || connection.state() == MetaState::Closed {
+        if connection.at_end() || socket.read_shut {
             return Answer::Returns(0);
+        }
+        if connection.state() == MetaState::Closed {
+            // A closed socket of TCP is at its end once the error was told; one of MPTCP is not
+            // connected (`mptcp_recvmsg`, `tcp_recvmsg_locked`).
+            let told = socket.error_taken || connection.mode() != Mode::Mptcp;
+            return if told { Answer::Returns(0) } else { Answer::Fails(errno::ENOTCONN) };
         }
         socket.would_block_unless(dontwait)
     }

@@ -319,8 +319,24 @@ impl WithConfig<'_> {
                 actions.push(PathAction::CloseLocal { id });
             }
         }
+        self.withdraw_announced(actions);
         if self.state.fully_established {
             self.create_and_announce(view, actions);
+        }
+    }
+
+    /// Takes back announcements of endpoints that are gone and that no subflow uses
+    /// (`mptcp_pm_remove_anno_addr`).
+    fn withdraw_announced(&mut self, actions: &mut Vec<PathAction>) {
+        let kept = |id| self.config.endpoints.iter().any(|endpoint| endpoint.id == id);
+        let gone: Vec<u8> = (1..=u8::MAX)
+            .filter(|id| self.state.used.contains(*id) && !kept(*id))
+            .filter(|id| self.state.initial_id != Some(*id))
+            .collect();
+        for id in gone {
+            self.state.used.remove(id);
+            self.state.add_addr_signaled = self.state.add_addr_signaled.saturating_sub(1);
+            actions.push(PathAction::Withdraw { id });
         }
     }
 }

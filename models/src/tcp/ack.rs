@@ -45,7 +45,7 @@ impl AckFlags {
     pub(super) const SET_XMIT_TIMER: Self = Self(1 << 13);
 
     const CA_ALERT: Self = Self(Self::DATA_SACKED.0 | Self::ECE.0 | Self::DSACKING_ACK.0);
-    const NOT_DUP: Self = Self(Self::DATA.0 | Self::WIN_UPDATE.0 | Self::ACKED.0);
+    pub(super) const NOT_DUP: Self = Self(Self::DATA.0 | Self::WIN_UPDATE.0 | Self::ACKED.0);
     const ACKED: Self = Self(Self::DATA_ACKED.0 | Self::SYN_ACKED.0);
     const FORWARD_PROGRESS: Self = Self(Self::ACKED.0 | Self::DATA_SACKED.0);
 
@@ -254,7 +254,7 @@ impl Subflow {
             }
             if record.marks.has(Marks::SACKED) {
                 cx.w().sacked_out -= 1;
-            } else {
+            } else if self.negotiated.sack {
                 self.rate.delivered = self.rate.delivered.wrapping_add(1);
                 self.rack_advance(cx, &record);
             }
@@ -274,6 +274,9 @@ impl Subflow {
         }
         let sampled = self.sample_rtt(cx, ack, first_acked, last_acked);
         if ack.flags.has(AckFlags::ACKED) {
+            if !self.negotiated.sack {
+                self.remove_reno_sacks(cx, pkts_acked);
+            }
             ack.flags.set(AckFlags::SET_XMIT_TIMER);
             if reord.before(ack.prior_fack) {
                 self.check_reordering(cx, reord);

@@ -86,6 +86,8 @@ impl Subflow {
     /// The peer's FIN is in order (`tcp_fin`).
     pub(super) fn fin_received(&mut self, cx: &mut Cx<'_>) {
         self.rx.fin = Some(self.rx.rcv_nxt);
+        // Nothing can follow: there is nothing left to report.
+        self.rx.reorder.dsack = None;
         self.acks.scheduled = true;
         match self.state {
             State::SynReceived | State::Established => {

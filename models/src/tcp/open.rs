@@ -27,6 +27,8 @@ pub struct Offer {
     pub ip_header: u8,
     /// Size of the receive buffer in bytes of memory.
     pub rcvbuf: u32,
+    /// The application has chosen it: it will not grow.
+    pub rcvbuf_locked: bool,
     /// Whether small segments wait.
     pub nagle: super::Nagle,
 }
@@ -61,7 +63,7 @@ impl Subflow {
             recovery: super::recovery::Recovery::default(),
             rack: super::rack::Rack::default(),
             sack: super::sack::SackCache::default(),
-            rx: Receiver::new(Seq(0), offer.rcvbuf, ratio, mss),
+            rx: Receiver::new(Seq(0), offer.rcvbuf, offer.rcvbuf_locked, ratio, mss),
             acks: super::acking::Acks::default(),
             timers: Timers::default(),
             wants: Wants::default(),
@@ -85,8 +87,8 @@ impl Subflow {
         let sysctl = &cx.config.sysctl;
         let space = Space::window_from(self.rx.ratio, self.rx.rcvbuf);
         let mss = u32::from(self.rx.advmss);
-        let (window, shift) =
-            initial_window(space, mss, sysctl.tcp_rmem.max, sysctl.tcp_window_scaling);
+        let largest = if self.rx.rcvbuf_locked { space } else { sysctl.tcp_rmem.max };
+        let (window, shift) = initial_window(space, mss, largest, sysctl.tcp_window_scaling);
         self.rx.rcv_wnd = window;
         self.rx.rcv_ssthresh = window;
         self.negotiated.rcv_wscale = shift;

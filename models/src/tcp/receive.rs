@@ -93,6 +93,8 @@ pub(super) struct Receiver {
     /// Memory in use here and its limit.
     pub(super) rmem: u32,
     pub(super) rcvbuf: u32,
+    /// The application has chosen it (`SOCK_RCVBUF_LOCK`).
+    pub(super) rcvbuf_locked: bool,
     queue: VecDeque<Arrived>,
     pub(super) reorder: Reorder,
     pub(super) timestamps: TimestampState,
@@ -124,7 +126,13 @@ pub(super) struct ReceiverRtt {
 }
 
 impl Receiver {
-    pub(super) fn new(irs_next: Seq, rcvbuf: u32, ratio: u16, advmss: u16) -> Self {
+    pub(super) fn new(
+        irs_next: Seq,
+        rcvbuf: u32,
+        rcvbuf_locked: bool,
+        ratio: u16,
+        advmss: u16,
+    ) -> Self {
         let window_clamp = Space::window_from(ratio, rcvbuf);
         Self {
             rcv_nxt: irs_next,
@@ -138,6 +146,7 @@ impl Receiver {
             ratio,
             rmem: 0,
             rcvbuf,
+            rcvbuf_locked,
             queue: VecDeque::new(),
             reorder: Reorder::default(),
             timestamps: TimestampState::default(),
@@ -309,6 +318,21 @@ impl Subflow {
         self.rx.reorder.dsack = Some(range);
     }
 
+    /// Reports a duplicate unless another one is being reported that it does not extend
+    /// (`tcp_dsack_extend`).
+    fn report_another_duplicate(&mut self, cx: &mut Cx<'_>, range: SeqRange) {
+        match &mut self.rx.reorder.dsack {
+            None => self.report_duplicate(cx, range),
+            Some(known)
+                if range.start.at_or_before(known.end) && known.start.at_or_before(range.end) =>
+            {
+                *known =
+                    SeqRange::new(known.start.earliest(range.start), known.end.latest(range.end));
+            }
+            Some(_) => {}
+        }
+    }
+
     // ---- timestamps ----------------------------------------------------------------------
 
     /// The value of this host's timestamp clock, in milliseconds.
@@ -468,8 +492,13 @@ impl Subflow {
         }
         self.append(cx, new);
         if !self.rx.reorder.is_empty() {
+            let arrived = self.rx.rcv_nxt;
             while let Some(mut next) = self.rx.reorder.take_next(self.rx.rcv_nxt) {
                 self.rx.rmem -= next.truesize;
+                if next.seq.before(arrived) {
+                    let twice = SeqRange::new(next.seq, next.end().earliest(arrived));
+                    self.report_another_duplicate(cx, twice);
+                }
                 if next.end().after(self.rx.rcv_nxt) {
                     next.cut_front(self.rx.rcv_nxt);
                     self.append(cx, next);

@@ -151,11 +151,14 @@ impl Subflow {
         let advanced = ack.flags.has(AckFlags::SND_UNA_ADVANCED);
         let una = cx.w().snd_una;
         let w = cx.w();
-        if advanced {
+        if advanced && w.ca_state < CaState::Recovery {
             w.sacked_out = 0;
-        } else if w.sacked_out + w.lost_out + 1 < w.packets_out && !ack.flags.has(AckFlags::DATA) {
+        } else if !advanced && !ack.flags.has(AckFlags::NOT_DUP) {
+            let before = w.sacked_out;
             w.sacked_out += 1;
-            self.rate.delivered = self.rate.delivered.wrapping_add(1);
+            self.check_reno_reordering(cx, 0);
+            let delivered = cx.w().sacked_out.saturating_sub(before);
+            self.rate.delivered = self.rate.delivered.wrapping_add(delivered);
         }
         let w = cx.w();
         let third = w.ca_state < CaState::Recovery && w.sacked_out >= self.recovery.reordering;
@@ -167,6 +170,31 @@ impl Subflow {
             if !head_lost {
                 self.mark_lost(cx, 0);
             }
+        }
+    }
+
+    /// A cumulative acknowledgement without SACK: one packet filled the hole, the others had been
+    /// counted by their duplicate acknowledgements (`tcp_remove_reno_sacks`).
+    pub(super) fn remove_reno_sacks(&mut self, cx: &mut Cx<'_>, acked: u32) {
+        let w = cx.w();
+        if acked > 0 {
+            let delivered = acked.saturating_sub(w.sacked_out).max(1);
+            self.rate.delivered = self.rate.delivered.wrapping_add(delivered);
+            w.sacked_out = w.sacked_out.saturating_sub(acked - 1);
+        }
+        self.check_reno_reordering(cx, acked);
+    }
+
+    /// More duplicate acknowledgements than packets that can have caused them: the path reorders
+    /// (`tcp_check_reno_reordering`).
+    fn check_reno_reordering(&mut self, cx: &mut Cx<'_>, acked: u32) {
+        let max = cx.sysctl().tcp_max_reordering;
+        let w = cx.w();
+        let holes = w.lost_out.max(1).min(w.packets_out);
+        if w.sacked_out + holes > w.packets_out {
+            w.sacked_out = w.packets_out - holes;
+            self.recovery.reordering = (w.packets_out + acked).min(max);
+            cx.mib.inc(Counter::RenoReorder);
         }
     }
 
