@@ -281,6 +281,8 @@ sysctls! {
         "SYN retransmissions with MP_CAPABLE before plain TCP is tried";
     #[upstream] blackhole_timeout: u32 = 3_600, 0..=86400, "net.mptcp.blackhole_timeout",
         "seconds without MPTCP after MP_CAPABLE SYNs were dropped; 0 never";
+    #[upstream] kernel_defects: bool = false, 0..=1, "mptcpsim.kernel_defects",
+        "copy what Linux 6.18 does wrong after options vanish in mid-connection or a checksum fails";
     #[upstream] pm_type: u8 = 0, 0..=1, "net.mptcp.pm_type",
         "path manager: 0 in the kernel, 1 in user space";
     #[upstream] path_manager: String = "kernel".to_owned(), 0..=0, "net.mptcp.path_manager",

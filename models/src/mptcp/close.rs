@@ -237,6 +237,9 @@ impl Connection {
         if let Some(key) = rare.mp_fastclose {
             self.fastclose_received(env, key);
         }
+        if rare.mp_fail.is_some() {
+            env.mib.inc(Counter::MpFailRx);
+        }
     }
 
     /// A reset before the fourth ACK of a join is itself a segment that is not allowed then: Linux

@@ -192,6 +192,12 @@ struct Sub {
     sndbuf: u32,
     /// A checksum on it was right once.
     valid_checksum_seen: bool,
+    /// The peer reported a wrong checksum: the next data has an infinite mapping.
+    send_infinite: bool,
+    /// Stream offset from which on it is mapped infinitely.
+    infinite_from: Option<u64>,
+    /// What the peer has acknowledged of it, relative to its initial sequence number.
+    acked: u32,
     /// The first subflow's loss was noticed and acted upon.
     removed: bool,
     statistics: SubStatistics,

@@ -234,6 +234,9 @@ impl Connection {
             pending: super::output::Pending::default(),
             sndbuf: self.tx.initial_sndbuf(env.config),
             valid_checksum_seen: false,
+            send_infinite: false,
+            infinite_from: None,
+            acked: 1,
             removed: false,
             statistics: super::SubStatistics::default(),
         });

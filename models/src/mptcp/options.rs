@@ -139,6 +139,13 @@ impl Connection {
             if let Some(key) = rare.mp_fastclose {
                 self.fastclose_received(env, key);
             }
+            if rare.mp_fail.is_some() {
+                self.fail_received(env, index);
+            }
+        }
+        self.notice_plain_ack(env, index, segment);
+        if !self.is_mptcp() {
+            return true;
         }
         let Some(dss) = segment.dss else { return true };
         if dss.has_ack() {
@@ -160,6 +167,14 @@ impl Connection {
             Width::Eight | Width::Absent => dss.dsn,
         };
         dsn.wrapping_sub(self.rx.first_dsn)
+    }
+
+    /// The connection becomes plain TCP in the middle: what the first subflow has acknowledged is
+    /// acknowledged.
+    pub(super) fn count_plain_acks(&mut self) {
+        let una = self.windows[0].snd_una;
+        let queued = u64::from(self.subs[0].tcp.queued_bytes(una));
+        self.tx.count_plain_acks(una - self.subs[0].tcp.iss(), queued);
     }
 
     /// Without MPTCP what the subflow acknowledges is what the connection has acknowledged.

@@ -15,6 +15,8 @@ use mptcpsim_core::time::Span;
 /// Bytes of a DSS with mapping, padded: 4-byte and 8-byte DATA_ACK.
 const DSS_SHORT_ACK: u8 = 24;
 const DSS_LONG_ACK: u8 = 28;
+/// Bytes of MP_FAIL.
+const MP_FAIL: u8 = 12;
 
 /// MPTCP options that wait for the next segment of a subflow.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct Pending {
     /// To go with a reset that answers a segment, which no counter counts.
     pub(super) answer: Option<MpTcpRst>,
     pub(super) fastclose: Option<Key>,
+    /// MP_FAIL: where the mapping with the wrong checksum starts.
+    pub(super) fail: Option<u64>,
     /// New priority of the subflow.
     pub(super) prio: Option<bool>,
     /// The checksum of a chunk, computed once.
@@ -43,7 +47,10 @@ impl Connection {
             // The last bit stands for all subflows from the 64th on.
             let last = if bit == 63 { self.subs.len() } else { bit + 1 };
             for index in bit..last.min(self.subs.len()) {
-                if let Some(segment) = self.poll_subflow(env, index) {
+                while let Some(segment) = self.poll_subflow(env, index) {
+                    if self.too_long(env, index, &segment) {
+                        continue;
+                    }
                     if bit < 63 && !self.subs[index].tcp.has_output() {
                         self.maybe_expand_sndbuf(env, index);
                         self.ready &= !(1 << bit);
@@ -60,10 +67,11 @@ impl Connection {
     fn poll_subflow(&mut self, env: &mut Env<'_>, index: usize) -> Option<Segment> {
         let is_mptcp = self.is_mptcp();
         let sub = &mut self.subs[index];
-        let cx = &mut cx!(self, env, index);
-        let mut out = sub.tcp.poll(cx)?;
+        let mut out = sub.tcp.poll(&mut cx!(self, env, index))?;
         if !is_mptcp {
-            sub.tcp.complete(cx, &mut out.segment);
+            self.infinite_option(index, &mut out);
+            let sub = &mut self.subs[index];
+            sub.tcp.complete(&mut cx!(self, env, index), &mut out.segment);
             return Some(out.segment);
         }
         let join_ack = self.add_options(env, index, &mut out);
@@ -191,6 +199,9 @@ impl Connection {
         if dss.has_ack() || dss.has_mapping() {
             out.segment.dss = Some(dss);
         }
+        if self.subs[index].pending.fail.is_some() {
+            self.add_fail(env, index, &mut out.segment);
+        }
         let pure_ack = out.segment.payload.is_empty() && !out.segment.flags.has(Flags::FIN);
         if pure_ack && self.signals_address() {
             self.add_address_option(env, index, &mut out.segment);
@@ -201,6 +212,30 @@ impl Connection {
             self.subs[index].pending.prio = None;
             out.segment.rare_mut().mp_prio = Some(MpPrio { backup, address_id: None });
             env.mib.inc(Counter::MpPrioTx);
+        }
+    }
+
+    /// The infinite mapping of the first data behind a wrong checksum.
+    fn infinite_option(&self, index: usize, out: &mut Outgoing) {
+        let Some(from) = self.subs[index].infinite_from else { return };
+        if let Some(chunk) = out.chunk.filter(|chunk| chunk.mapped && chunk.stream == from) {
+            let mut dss = Dss {
+                dsn: self.first_sent_dsn().wrapping_add(from),
+                dsn_width: Width::Eight,
+                ssn: chunk.seq - self.subs[index].tcp.iss(),
+                ..Dss::default()
+            };
+            self.add_data_ack(&mut dss);
+            out.segment.dss = Some(dss);
+        }
+    }
+
+    /// MP_FAIL, if one waits and there is room.
+    fn add_fail(&mut self, env: &mut Env<'_>, index: usize, segment: &mut Segment) {
+        let room = MAX_OPTIONS - segment.options_len().min(MAX_OPTIONS);
+        if let Some(dsn) = self.subs[index].pending.fail.take_if(|_| room >= MP_FAIL) {
+            segment.rare_mut().mp_fail = Some(dsn);
+            env.mib.inc(Counter::MpFailTx);
         }
     }
 
@@ -267,6 +302,8 @@ impl Connection {
             segment.rare_mut().mp_fastclose = Some(key.0);
             env.mib.inc(Counter::MpFastcloseTx);
         }
+        self.add_fail(env, index, segment);
+        let pending = &mut self.subs[index].pending;
         let room = MAX_OPTIONS - segment.options_len().min(MAX_OPTIONS);
         if let Some(reset) = pending.reset.take().filter(|_| room >= 4) {
             segment.rare_mut().mp_tcprst = Some(reset);

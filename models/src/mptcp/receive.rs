@@ -205,7 +205,7 @@ enum Status {
     /// A mapping that does not fit.
     Invalid,
     /// A mapping whose checksum is wrong.
-    BadChecksum,
+    BadChecksum(Map),
 }
 
 impl Connection {
@@ -327,9 +327,10 @@ impl Connection {
                     self.no_mapping(env, index, ResetReason::MPTCP);
                     return;
                 }
-                Status::BadChecksum => {
-                    self.bad_checksum(env, index);
-                    return;
+                Status::BadChecksum(map) => {
+                    if !self.bad_checksum(env, index, map) {
+                        return;
+                    }
                 }
             }
         }
@@ -422,7 +423,7 @@ impl Connection {
         }
         if dss_checksum(dsn, map.ssn, len, pieces.iter()) != expected {
             env.mib.inc(Counter::DataCsumErr);
-            return Status::BadChecksum;
+            return Status::BadChecksum(map);
         }
         let verified = Map { verified: true, ..map };
         let sub = &mut self.subs[index];
@@ -464,13 +465,20 @@ impl Connection {
             self.plain_data_ready(env, index);
             return;
         }
-        env.mib.inc(Counter::FallbackFailed);
         self.reset_subflow(env, index, reason);
+        self.subs[index].tcp.purge_arrived();
     }
 
-    fn bad_checksum(&mut self, env: &mut Env<'_>, index: usize) {
-        env.log.mptcp(env.now, index, "checksum-error", String::new);
-        self.reset_subflow(env, index, ResetReason::MIDDLEBOX);
+    /// True if the data counts although its checksum is wrong.
+    fn bad_checksum(&mut self, env: &mut Env<'_>, index: usize, map: Map) -> bool {
+        let sub = &mut self.subs[index];
+        if !sub.joined && !sub.valid_checksum_seen {
+            self.no_mapping(env, index, ResetReason::MPTCP);
+            return false;
+        }
+        sub.map = Some(Map { verified: true, ..map });
+        let dsn = self.rx.first_dsn.wrapping_add(map.start);
+        self.report_checksum(env, index, dsn)
     }
 
     /// Without MPTCP the subflow's stream is the stream.

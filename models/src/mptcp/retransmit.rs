@@ -12,6 +12,7 @@ use super::send::FRAGMENT;
 use super::{Connection, Env, MetaState, cx};
 use crate::observe::mib::Counter;
 use crate::scheduler::{Ask, Pick, Piece};
+use crate::segment::ResetReason;
 use crate::tcp::{TickTimer, TimerKind};
 
 /// Interval of the timer while no subflow has one of its own running (`TCP_RTO_MIN`).
@@ -25,6 +26,8 @@ pub(super) struct MetaTimers {
     interval: Span,
     /// Firings for the DATA_FIN without an answer.
     fin_retransmits: u32,
+    /// The end of waiting for an answer to MP_FAIL.
+    pub(super) fail: TickTimer,
     /// The end of waiting for a new subflow.
     pub(super) close: TickTimer,
     /// When announcements are repeated.
@@ -37,6 +40,7 @@ impl Default for MetaTimers {
             retransmit: TickTimer::default(),
             interval: MIN_INTERVAL,
             fin_retransmits: 0,
+            fail: TickTimer::default(),
             close: TickTimer::default(),
             announce: TickTimer::default(),
         }
@@ -45,7 +49,8 @@ impl Default for MetaTimers {
 
 impl MetaTimers {
     pub(super) fn due(&self) -> Time {
-        self.retransmit.due().min(self.close.due()).min(self.announce.due())
+        let others = self.announce.due().min(self.fail.due());
+        self.retransmit.due().min(self.close.due()).min(others)
     }
 
     pub(super) fn stop_all(&mut self) {
@@ -70,6 +75,10 @@ impl Connection {
         }
         if self.timers.announce.fires(env.now, tick) {
             self.announce_timeout(env);
+        }
+        if self.timers.fail.fires(env.now, tick) {
+            self.reset_subflow(env, 0, ResetReason::UNSPECIFIED);
+            self.check_subflow_state(env, 0);
         }
         if self.timers.close.fires(env.now, tick) {
             self.set_meta_state(env, MetaState::Closed);

@@ -73,6 +73,13 @@ impl Sender {
         self.fixed_sndbuf.unwrap_or(config.sysctl.tcp_wmem.default)
     }
 
+    /// From now on the subflow's acknowledgements count: it has got up to the relative number
+    /// `acked`, and `queued` bytes of it are not acknowledged.
+    pub(super) fn count_plain_acks(&mut self, acked: u32, queued: u64) {
+        self.plain_acked = acked;
+        self.una = self.una.max(self.nxt.saturating_sub(queued));
+    }
+
     /// A plain subflow has acknowledged up to the relative number `acked` (SYN counts).
     pub(super) fn note_plain_ack(&mut self, acked: u32) {
         let progress = u64::from(acked.wrapping_sub(self.plain_acked));
@@ -180,6 +187,10 @@ impl Connection {
     pub(super) fn push_pending(&mut self, env: &mut Env<'_>) {
         if self.state == MetaState::Opening {
             return;
+        }
+        if self.tx.head < self.tx.written && self.subs.first().is_some_and(|sub| sub.send_infinite)
+        {
+            self.map_infinitely(env);
         }
         if !self.is_mptcp() {
             self.push_plain(env);

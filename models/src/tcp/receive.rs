@@ -641,6 +641,11 @@ impl Subflow {
         Some((arrived.payload, arrived.truesize))
     }
 
+    /// Throws away what arrived and nobody has taken.
+    pub fn purge_arrived(&mut self) {
+        while self.take_arrived(u32::MAX).is_some() {}
+    }
+
     /// All runs in order that nobody has taken.
     pub fn arrived(&self) -> impl Iterator<Item = &Arrived> {
         self.rx.queue.iter()

@@ -34,6 +34,8 @@ pub(crate) fn lab(scenario: &Value, seed: u64) -> Lab {
     let mut lab = Lab::upload(paths, 0);
     lab.seed = seed;
     lab.events = true;
+    lab.client.sysctl.kernel_defects = true;
+    lab.server.sysctl.kernel_defects = true;
     set_sysctls(&mut lab, scenario);
     set_apps(&mut lab, &scenario["work"]);
     let algorithm = congestion::Name::from_name(scenario["cc"].as_str().unwrap()).unwrap();
