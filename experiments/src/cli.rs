@@ -165,7 +165,7 @@ fn plot(folder: &Path) -> Result<(), Failure> {
 }
 
 fn check_scenario(args: &CheckArgs) -> Result<(), Failure> {
-    let plan = plan(Some(&args.scenario), &args.values, false)?;
+    let plan = plan(Some(&args.scenario), &args.values, &[])?;
     print(&format!(
         "{}: no faults. {} links, {} hosts, {} paths, {} flows, {}\n",
         plan.name,
@@ -182,7 +182,7 @@ fn schema() -> Result<(), Failure> {
 }
 
 /// The plan of the scenario called `name`, or of the default one.
-fn plan(name: Option<&str>, values: &ScenarioArgs, pcap: bool) -> Result<Plan, Failure> {
+fn plan(name: Option<&str>, values: &ScenarioArgs, more: &[Override]) -> Result<Plan, Failure> {
     let source = source(name.unwrap_or(shipped::DEFAULT))?;
     let mut overrides = values.set.iter().map(|text| Override::set(text)).collect::<Vec<_>>();
     let seed = values.seed.map(|seed| seed.to_string());
@@ -190,9 +190,7 @@ fn plan(name: Option<&str>, values: &ScenarioArgs, pcap: bool) -> Result<Plan, F
     for (option, key, value) in options {
         overrides.extend(value.map(|value| Override::option(option, key, &value)));
     }
-    if pcap {
-        overrides.push(Override::option("--pcap", "record.pcap", "true"));
-    }
+    overrides.extend_from_slice(more);
     check(&source, &overrides)
         .map_err(|faults| Failure { message: faults::render(&faults), code: BAD_INPUT })
 }

@@ -1,9 +1,12 @@
 //! A run: build the plan, let it happen, sample it, and sum it up.
 
+use mptcpsim_core::sim::Simulation;
 use mptcpsim_core::time::Time;
+use mptcpsim_models::host::{Tap, World};
 use thiserror::Error;
 
 use crate::build::{BuildError, build};
+use crate::capture::{self, CaptureError, Captures};
 use crate::observe::Observer;
 use crate::plan::Plan;
 use crate::results::{Digest, Recorder, Tables};
@@ -28,31 +31,43 @@ pub enum RunError {
     /// The simulation cannot be built.
     #[error("cannot build the simulation: {0}")]
     Build(#[from] BuildError),
-    /// Captures were asked for.
-    #[error("packets cannot be captured: run without --pcap and without `record.pcap`")]
-    Capture,
+    /// A capture cannot be written.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
 }
 
-/// Runs a plan until its duration is over or all its flows have finished.
+/// Runs a plan until its duration is over or all its flows have finished; captures nothing.
 ///
 /// `watch` is told the virtual time now and then; what it does has no influence.
 ///
 /// # Errors
 /// If the plan cannot be built.
 pub fn run(plan: &Plan, watch: &mut dyn FnMut(Time)) -> Result<Outcome, RunError> {
-    if plan.record.pcap {
-        return Err(RunError::Capture);
-    }
+    run_captured(plan, None, watch)
+}
+
+/// As [`run`], and writes what hosts send and receive into `captures`; call
+/// [`Captures::finish`] then. Capturing changes no result.
+///
+/// # Errors
+/// If the plan cannot be built or a capture cannot be written.
+pub fn run_captured(
+    plan: &Plan,
+    mut captures: Option<&mut Captures>,
+    watch: &mut dyn FnMut(Time),
+) -> Result<Outcome, RunError> {
     // Events enter the digest, whether they are written down or not.
     let mut simulation = build(plan, true)?;
     let mut recorder = Recorder::new(&plan.record.tables);
     let mut observer = Observer::new(plan, simulation.net());
+    if captures.is_some() {
+        simulation.hosts_mut().set_tap(Tap::new(true).at_most(capture::WAITING));
+    }
     let end = Time::ZERO + plan.duration;
-    let flows = simulation.hosts().flow_count();
     let mut going_on = true;
     while going_on && simulation.now() < end {
         let next = (simulation.now() + plan.record.interval).min(end);
-        going_on = simulation.run_while(next, |world| world.finished_flows() < flows);
+        going_on = advance(&mut simulation, next, captures.as_deref_mut())?;
         observer.sample(&mut simulation, &mut recorder);
         watch(simulation.now());
     }
@@ -60,4 +75,23 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(Time)) -> Result<Outcome, RunError
     let (tables, digest) = recorder.finish();
     let packet_hops = simulation.packet_hops();
     Ok(Outcome { tables, digest, end: simulation.now(), packet_hops })
+}
+
+/// Lets the simulation go on until `next`, or until all flows have finished; then returns false.
+fn advance(
+    simulation: &mut Simulation<World>,
+    next: Time,
+    mut captures: Option<&mut Captures>,
+) -> Result<bool, RunError> {
+    let flows = simulation.hosts().flow_count();
+    loop {
+        let arrived = simulation
+            .run_while(next, |world| world.finished_flows() < flows && !world.tap_is_full());
+        if let Some(captures) = captures.as_deref_mut() {
+            captures.write(simulation.hosts_mut().tap())?;
+        }
+        if arrived || simulation.hosts().finished_flows() >= flows {
+            return Ok(arrived);
+        }
+    }
 }

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mptcpsim::capture::{self, Captures};
+use mptcpsim::check::Override;
 use mptcpsim::plan::Plan;
 use mptcpsim::results::{Manifest, ResultFolder, Tables};
-use mptcpsim::run::{self, Outcome, RunError};
+use mptcpsim::run::{self, Outcome};
 use mptcpsim::scenario::Table;
 use mptcpsim_core::time::Time;
 
@@ -30,6 +32,9 @@ pub(super) struct RunArgs {
     /// Write what each host sends and receives as pcapng
     #[arg(long)]
     pcap: bool,
+    /// How many bytes of a packet a capture keeps, such as `100 B`; 0 for all of it
+    #[arg(long, value_name = "BYTES", requires = "pcap")]
+    snaplen: Option<String>,
     /// Draw no plots
     #[arg(long)]
     no_plots: bool,
@@ -38,22 +43,43 @@ pub(super) struct RunArgs {
     format: Format,
 }
 
+impl RunArgs {
+    /// What options say about the scenario.
+    fn overrides(&self) -> Vec<Override> {
+        let mut overrides = Vec::new();
+        if self.pcap {
+            overrides.push(Override::option("--pcap", "record.pcap", "true"));
+        }
+        let snap_length = self.snaplen.as_deref().map(with_unit);
+        overrides.extend(
+            snap_length.map(|bytes| Override::option("--snaplen", "record.snap_length", &bytes)),
+        );
+        overrides
+    }
+}
+
+/// A number alone is one of bytes, as other programs that capture take it.
+fn with_unit(bytes: &str) -> String {
+    let number = !bytes.is_empty() && bytes.bytes().all(|byte| byte.is_ascii_digit());
+    if number { format!("{bytes} B") } else { bytes.to_owned() }
+}
+
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
-    let plan = plan(args.scenario.as_deref(), &args.values, args.pcap)?;
+    let plan = plan(args.scenario.as_deref(), &args.values, &args.overrides())?;
     let wanted = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));
     // That nothing can be written is better known before a long run than after it.
-    drop(ResultFolder::prepare(&wanted)?);
+    let folder = ResultFolder::prepare(&wanted)?;
+    let captured = folder.path().join(capture::FOLDER);
+    let captures = plan.record.pcap.then(|| Captures::create(&captured, &plan)).transpose();
+    let mut captures = captures.map_err(Failure::bad_input)?;
     let progress = Progress::new(&plan);
     let start = now();
-    let outcome = run::run(&plan, &mut |time| progress.at(time));
+    let outcome = run::run_captured(&plan, captures.as_mut(), &mut |time| progress.at(time));
     let wall = start.elapsed();
     progress.finish();
-    let outcome = outcome.map_err(|error| match error {
-        RunError::Capture => Failure::bad_input(error),
-        other => Failure::failed(other),
-    })?;
+    let outcome = outcome.map_err(Failure::failed)?;
+    captures.map_or(Ok(()), Captures::finish).map_err(Failure::failed)?;
     let manifest = manifest(&plan, &outcome, wall);
-    let folder = ResultFolder::prepare(&wanted)?;
     folder.write_run(&plan, &outcome.tables)?;
     folder.write_manifest(&manifest)?;
     if !args.no_plots {

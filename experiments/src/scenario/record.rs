@@ -26,7 +26,8 @@ pub struct Record {
     /// Write what each host sends and receives as pcapng.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pcap: bool,
-    /// How many bytes of a packet a capture keeps; without it 200 bytes, the headers with all options.
+    /// How many bytes of a packet a capture keeps; without it 200 bytes, the headers with all options
+    /// and the first bytes of data; `0 B` for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<quantity::ByteCount>")]
     pub snap_length: Option<Bytes>,

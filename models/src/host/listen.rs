@@ -7,7 +7,7 @@ use mptcpsim_core::sim::Outbox;
 use mptcpsim_core::time::Time;
 
 use super::packet::Packet;
-use super::{Actor, Binding, Way, World};
+use super::{Actor, Binding, Tapped, Way, World};
 use crate::app::{App, AppSpec};
 use crate::mptcp::{Connection, Opening, SocketOptions};
 use crate::mptcp_keys::{Version, token};
@@ -204,6 +204,10 @@ impl World {
             reset.rare_mut().mp_tcprst = Some(MpTcpRst::new(reason));
         }
         reset.seal(tuple.ip_header());
+        if self.tap.is_enabled() {
+            let (at, tuple, segment) = (out.now(), tuple.reversed(), reset.clone());
+            self.tap.push(Tapped { at, host: host as usize, sent: true, tuple, segment });
+        }
         let back = packet.tuple.reversed();
         out.send(route.reverse(), Packet::new(reset, back));
     }

@@ -32,6 +32,7 @@ use crate::mptcp::{ActiveMptcp, Connection, EphemeralPorts, Opening, SocketOptio
 use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
+use crate::path_manager::endpoints::Endpoint;
 use crate::path_manager::{PathEvent, endpoints};
 use crate::segment::FourTuple;
 use crate::tcp::{State, TcpConfig};
@@ -288,6 +289,11 @@ impl World {
         &mut self.tap
     }
 
+    /// True if the tap should be emptied before the simulation goes on.
+    pub const fn tap_is_full(&self) -> bool {
+        self.tap.is_full()
+    }
+
     /// Number of flows whose client has finished.
     pub const fn finished_flows(&self) -> usize {
         self.finished
@@ -420,9 +426,17 @@ impl World {
         match change {
             HostChange::AddEndpoint { host, endpoint } => {
                 let known = &mut self.hosts[host].config.endpoints.endpoints;
-                known.retain(|other| other.id != endpoint.id);
+                let Endpoint { id, backup, .. } = endpoint;
+                let earlier = known.iter().find(|other| other.id == id).copied();
+                known.retain(|other| other.id != id);
                 known.push(endpoint);
-                (host, PathEvent::EndpointsChanged)
+                // Other flags for an address in use: its subflows are told (`mptcp_nl_set_flags`).
+                match earlier {
+                    Some(earlier) if earlier.backup != backup => {
+                        (host, PathEvent::BackupChanged { id, backup })
+                    }
+                    _ => (host, PathEvent::EndpointsChanged),
+                }
             }
             HostChange::RemoveEndpoint { host, id: 0 } => (host, PathEvent::InitialAddressRemoved),
             HostChange::RemoveEndpoint { host, id } => {
@@ -454,6 +468,9 @@ impl World {
         if let (Some(host), Some(tuple)) = (host, out.tables().tuples.tuple(packet.tuple)) {
             let segment = packet.segment.clone();
             self.tap.push(Tapped { at, host: host as usize, sent: false, tuple, segment });
+            if self.tap.is_full() {
+                out.request_stop();
+            }
         }
     }
 

@@ -20,16 +20,35 @@ pub struct Tapped {
 }
 
 /// Collects segments; costs one test when off.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Tap {
     enabled: bool,
+    /// How many segments are collected before somebody should take them.
+    most: usize,
     seen: Vec<Tapped>,
+}
+
+impl Default for Tap {
+    fn default() -> Self {
+        Self::new(false)
+    }
 }
 
 impl Tap {
     /// A tap that collects if `enabled`.
     pub const fn new(enabled: bool) -> Self {
-        Self { enabled, seen: Vec::new() }
+        Self { enabled, most: usize::MAX, seen: Vec::new() }
+    }
+
+    /// The same tap, which stops a conditional run ([`mptcpsim_core::sim::Simulation::run_while`])
+    /// whenever it holds `most` segments, so that they can be taken; it goes on collecting if not.
+    pub fn at_most(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    /// True if it holds as much as it should.
+    pub(super) const fn is_full(&self) -> bool {
+        self.seen.len() >= self.most
     }
 
     pub(super) const fn is_enabled(&self) -> bool {

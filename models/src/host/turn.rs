@@ -123,6 +123,9 @@ impl Turn<'_, '_> {
         let Some(tuple) = self.actor.connection.tuple(index) else { return };
         let (at, host, segment) = (self.env.now, self.actor.host as usize, segment.clone());
         self.tap.push(Tapped { at, host, sent: true, tuple, segment });
+        if self.tap.is_full() {
+            self.out.request_stop();
+        }
     }
 
     /// Gives new subflows their tuple and route.
