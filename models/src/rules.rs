@@ -59,12 +59,34 @@ pub struct Rules {
     pub syn_linear_timeouts: u8,
     /// See [`WindowFromSpace`].
     pub window_from_space: WindowFromSpace,
+    /// The SYN/ACK of a join repeats the B flag of the SYN; since 6.10 it tells what this host wants
+    /// (`subflow_init_req`, `mptcp_synack_options`).
+    pub join_answer_mirrors_backup: bool,
+    /// An IPv4 ADD_ADDR, or an echo, goes beside the DSS if there is room; since 5.15 alone on a
+    /// pure ACK (`mptcp_established_options_add_addr`).
+    pub add_addr_beside_dss: bool,
+    /// The DSS is written behind the options about addresses; since 5.15 in front of them
+    /// (`mptcp_write_options`).
+    pub dss_written_last: bool,
+    /// The SYN of a join that an ADD_ADDR leads to leaves before the echo; since 5.19 behind it
+    /// (`mptcp_pm_nl_add_addr_received`).
+    pub join_before_echo: bool,
+    /// The peer's DATA_FIN is acknowledged before the subflows' FINs; since 6.12 they carry the
+    /// acknowledgement (`mptcp_check_data_fin`).
+    pub data_ack_before_fin: bool,
+    /// ADD_ADDR is repeated after the subflows' timeouts; before 6.18 only after
+    /// `net.mptcp.add_addr_timeout` (`mptcp_adjust_add_addr_timeout`).
+    pub add_addr_timeout_adapts: bool,
 }
 
 impl Rules {
     /// The rules that packet scripts can be run by, with the names they have there.
-    pub const FOR_SCRIPTS: [(&'static str, &'static Self); 2] =
-        [("upstream", &UPSTREAM_1000_HZ), ("out-of-tree", &OUT_OF_TREE)];
+    pub const FOR_SCRIPTS: [(&'static str, &'static Self); 4] = [
+        ("upstream", &UPSTREAM_1000_HZ),
+        ("upstream-2023", &UPSTREAM_2023),
+        ("upstream-2021", &UPSTREAM_2021),
+        ("out-of-tree", &OUT_OF_TREE),
+    ];
 
     /// The knobs of this line before anybody touches them.
     pub fn sysctl_defaults(&self) -> Sysctl {
@@ -79,10 +101,35 @@ pub const UPSTREAM: Rules = Rules {
     hz: 250,
     syn_linear_timeouts: 4,
     window_from_space: WindowFromSpace::MeasuredRatio,
+    join_answer_mirrors_backup: false,
+    add_addr_beside_dss: false,
+    dss_written_last: false,
+    join_before_echo: false,
+    data_ack_before_fin: false,
+    add_addr_timeout_adapts: true,
 };
 
 /// Linux 6.18 with 1000 timer ticks per second: the kernels that packet scripts are written for.
 pub const UPSTREAM_1000_HZ: Rules = Rules { tick: Span::from_ms(1), hz: 1_000, ..UPSTREAM };
+
+/// MPTCP as in Linux 6.1 to 6.9, of 2022 to 2024, on today's TCP.
+pub const UPSTREAM_2023: Rules = Rules {
+    join_answer_mirrors_backup: true,
+    data_ack_before_fin: true,
+    add_addr_timeout_adapts: false,
+    ..UPSTREAM_1000_HZ
+};
+
+/// MPTCP as in Linux 5.12, of 2021, on today's TCP: what the older packet scripts expect.
+pub const UPSTREAM_2021: Rules = Rules {
+    join_answer_mirrors_backup: true,
+    add_addr_beside_dss: true,
+    dss_written_last: true,
+    join_before_echo: true,
+    data_ack_before_fin: true,
+    add_addr_timeout_adapts: false,
+    ..UPSTREAM_1000_HZ
+};
 
 /// mptcp.org v0.94 on Linux 4.14.
 pub const OUT_OF_TREE: Rules = Rules {
@@ -91,4 +138,10 @@ pub const OUT_OF_TREE: Rules = Rules {
     hz: 1_000,
     syn_linear_timeouts: 0,
     window_from_space: WindowFromSpace::AdvWinScale,
+    join_answer_mirrors_backup: false,
+    add_addr_beside_dss: true,
+    dss_written_last: true,
+    join_before_echo: false,
+    data_ack_before_fin: true,
+    add_addr_timeout_adapts: false,
 };

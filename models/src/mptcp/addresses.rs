@@ -101,6 +101,9 @@ impl Connection {
     fn announce_interval(&self, env: &Env<'_>, repetitions: u8) -> Span {
         let rto = self.subs.iter().map(|sub| sub.tcp.rto()).max().unwrap_or(Span::from_secs(1));
         let longest = Span::from_secs(u64::from(env.config.sysctl.add_addr_timeout));
+        if !env.config.rules.add_addr_timeout_adapts {
+            return longest;
+        }
         (rto * (1 << repetitions)).min(longest)
     }
 
@@ -164,6 +167,9 @@ impl Connection {
         index: usize,
         segment: &mut Segment,
     ) {
+        if env.config.rules.add_addr_beside_dss && !self.fits_beside_dss(segment) {
+            return;
+        }
         let echo = self.signal.echo.take();
         let Some(option) = echo.or_else(|| self.signal.announce.take()) else { return };
         let timestamps = if segment.timestamps.is_some() { 12 } else { 0 };
@@ -175,12 +181,23 @@ impl Connection {
             (false, false) => Counter::AddAddrTxDrop,
         });
         if fits {
-            segment.dss = None;
+            if !env.config.rules.add_addr_beside_dss || goes_alone(&option) {
+                segment.dss = None;
+            }
             segment.rare_mut().add_addr = Some(option);
         }
         if self.signals_address() {
             self.send_ack(Some(index));
         }
+    }
+
+    /// True if the option that is next has room beside what a segment carries, or needs none.
+    fn fits_beside_dss(&self, segment: &Segment) -> bool {
+        let room = MAX_OPTIONS - segment.options_len().min(MAX_OPTIONS);
+        let next = self.signal.echo.or(self.signal.announce);
+        next.is_some_and(|option| {
+            goes_alone(&option) || crate::options::padded(option.wire_len()) <= room
+        })
     }
 
     // ---- REMOVE_ADDR and MP_PRIO ---------------------------------------------------------
@@ -259,6 +276,11 @@ impl Connection {
         }
         self.mark_all_ready();
     }
+}
+
+/// Announcements too long to stand beside a DSS always drove it out.
+fn goes_alone(option: &AddAddr) -> bool {
+    !option.echo && (option.addr.is_ipv6() || option.port.is_some())
 }
 
 fn path_view(sub: &super::Sub) -> PathView {

@@ -155,13 +155,16 @@ impl Connection {
             MetaState::Established => self.set_meta_state(env, MetaState::CloseWait),
             MetaState::FinWait1 => self.set_meta_state(env, MetaState::Closing),
             // The subflows' FINs carry the acknowledgement, and another one follows them.
-            MetaState::FinWait2 if self.is_mptcp() => {
+            MetaState::FinWait2 if self.is_mptcp() && !env.config.rules.data_ack_before_fin => {
                 self.finish(env);
                 self.ack_behind_all();
                 self.orphan_all(env);
                 return;
             }
-            MetaState::FinWait2 => self.finish(env),
+            MetaState::FinWait2 => {
+                self.finish(env);
+                self.orphan_all(env);
+            }
             _ => {}
         }
         if self.is_mptcp() {

@@ -43,7 +43,7 @@ impl Connection {
                 self.do_work(env);
                 continue;
             }
-            let bit = self.ready.trailing_zeros() as usize;
+            let bit = self.next_ready(env);
             // The last bit stands for all subflows from the 64th on.
             let last = if bit == 63 { self.subs.len() } else { bit + 1 };
             for index in bit..last.min(self.subs.len()) {
@@ -62,6 +62,16 @@ impl Connection {
             self.ready &= !(1 << bit);
         }
         None
+    }
+
+    /// The subflow that speaks next: the oldest, unless SYNs go first.
+    fn next_ready(&self, env: &Env<'_>) -> usize {
+        let opening = |index: &usize| {
+            self.ready & (1 << index) != 0 && self.subs[*index].tcp.state() == State::SynSent
+        };
+        let few = self.subs.len().min(63);
+        let first = env.config.rules.join_before_echo.then(|| (0..few).find(opening)).flatten();
+        first.unwrap_or(self.ready.trailing_zeros() as usize)
     }
 
     fn poll_subflow(&mut self, env: &mut Env<'_>, index: usize) -> Option<Segment> {
@@ -83,6 +93,9 @@ impl Connection {
         }
         if segment.flags.has(Flags::ACK) {
             self.share_window(env, index, &mut segment);
+        }
+        if env.config.rules.dss_written_last && segment.dss.is_some() && segment.rare().is_some() {
+            crate::wire::write_dss_last(&mut segment, self.version);
         }
         Some(segment)
     }
@@ -124,7 +137,8 @@ impl Connection {
             return;
         }
         let (Some(remote_key), Some(join)) = (self.remote_key, sub.join.as_deref()) else { return };
-        let backup = sub.backup_by_us;
+        let mirrors = answer && env.config.rules.join_answer_mirrors_backup;
+        let backup = if mirrors { sub.backup_by_peer } else { sub.backup_by_us };
         let address_id = sub.local_id;
         let nonce = join.local_nonce;
         segment.rare_mut().mp_join = Some(if answer {

@@ -20,7 +20,7 @@ mod options;
 mod packet;
 mod tcp;
 
-pub(crate) use self::options::option_layout;
+pub(crate) use self::options::{option_layout, write_dss_last};
 pub use checksum::{Sum, dss_checksum, dss_checksum_holds, dss_checksum_of};
 pub use heard::drop_unheard;
 pub use ip::IpFields;

@@ -104,6 +104,21 @@ fn linux_layout(segment: &Segment, version: Version) -> Result<Layout, WireError
     Ok(layout)
 }
 
+/// Moves the DSS of a segment, with its padding, behind the other options.
+pub(crate) fn write_dss_last(segment: &mut Segment, version: Version) {
+    let Ok(mut layout) = linux_layout(segment, version) else { return };
+    let (Some(from), Some(len)) =
+        (layout.iter().position(|slot| *slot == Slot::Dss), segment.option_len(Slot::Dss))
+    else {
+        return;
+    };
+    let slots = 1 + usize::from(padded(len) - len);
+    if let Some(behind) = layout.get_mut(from..) {
+        behind.rotate_left(slots.min(behind.len()));
+    }
+    segment.rare_mut().layout = layout.to_vec();
+}
+
 /// The order in which the kernels write MPTCP options: version 0 is the out-of-tree kernel's
 /// `mptcp_options_write`, version 1 upstream's `mptcp_write_options`.
 pub(crate) fn mptcp_order(version: Version) -> &'static [Slot] {
