@@ -32,6 +32,10 @@ impl Connection {
         self.timers.stop_all();
         self.tx.window_end = u64::MAX;
         self.update_reserve(env, 0);
+        if self.data_fin_enabled() {
+            // What the DATA_FIN said, a FIN has to say now (`mptcp_do_fallback`).
+            self.subs[0].tcp.shutdown(&mut cx!(self, env, 0));
+        }
         self.mark_ready(0);
     }
 

@@ -434,28 +434,39 @@ impl Connection {
 
     /// Takes mapped data from the head of a subflow's queue; false to stop for now.
     fn take_mapped(&mut self, env: &mut Env<'_>, index: usize, map: Map) -> bool {
-        let sub = &mut self.subs[index];
+        let sub = &self.subs[index];
         let Some(first) = sub.tcp.peek_arrived() else { return false };
         let offset = (first.seq - sub.tcp.irs()).wrapping_sub(map.ssn);
         let start = map.start + u64::from(offset);
         let left = map.len - offset;
-        // A full buffer takes only what closes the gap: holding more would deadlock.
         let full = self.rx.space.used > self.rx.space.rcvbuf;
-        if full && start > self.rx.next {
+        if full && start > self.rx.next && !self.closes_gap(index) {
             return false;
         }
-        let ends = first.payload.len() >= left;
+        let sub = &mut self.subs[index];
         let Some((payload, memory)) = sub.tcp.take_arrived(left) else { return false };
-        if ends {
+        let len = payload.len();
+        if len >= left {
             sub.map = None;
         }
-        let len = payload.len();
         let new = self.rx.insert(env, start, payload, memory);
         let sub = &mut self.subs[index];
         sub.statistics.delivered_bytes += u64::from(new);
         sub.statistics.duplicate_bytes += u64::from(len - new);
         self.statistics.duplicate_bytes += u64::from(len - new);
         true
+    }
+
+    /// True if the data that everything else waits for stands in the subflow's queue. It may stand
+    /// behind data for which the buffer has no room: waiting for room would be waiting for ever.
+    fn closes_gap(&self, index: usize) -> bool {
+        let tcp = &self.subs[index].tcp;
+        tcp.arrived().any(|arrived| {
+            let Some(dss) = arrived.dss.filter(Dss::has_mapping) else { return false };
+            let offset = (arrived.seq - tcp.irs()).wrapping_sub(dss.ssn);
+            let start = self.expand_received(&dss) + u64::from(offset);
+            start <= self.rx.next && start + u64::from(arrived.payload.len()) > self.rx.next
+        })
     }
 
     /// Data came without a usable mapping (the `fallback` part of `subflow_check_data_avail`).

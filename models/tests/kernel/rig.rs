@@ -76,6 +76,7 @@ fn path(value: &Value) -> Path {
         queue_packets: value["queue_pkts"].as_u64(),
         loss: number("loss").unwrap_or(0.0),
         lost: value["dropnth"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
+        impairments: None,
         changes: changes.collect(),
         boxes: value["mb"].as_array().into_iter().flatten().map(crate::boxes::middlebox).collect(),
     }

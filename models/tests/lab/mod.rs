@@ -27,7 +27,7 @@ pub const CLIENT: usize = 0;
 pub const SERVER: usize = 1;
 const PORT: u16 = 5001;
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Path {
     pub rate: u64,
     pub delay: Span,
@@ -36,6 +36,8 @@ pub struct Path {
     pub loss: f64,
     /// Data packets lost, counted from 1.
     pub lost: Vec<u64>,
+    /// In place of `loss` and `lost`, in both directions.
+    pub impairments: Option<Impairments>,
     pub changes: Vec<(Time, LinkChange)>,
     /// In front of the links of both directions, in the order in which a client's segment comes.
     pub boxes: Vec<(Filter, Spec)>,
@@ -50,6 +52,7 @@ pub fn path(mbit: u64, ms: u64) -> Path {
         queue_packets: None,
         loss: 0.0,
         lost: Vec::new(),
+        impairments: None,
         changes: Vec::new(),
         boxes: Vec::new(),
     }
@@ -179,7 +182,14 @@ impl Lab {
                 self.client_app,
                 AppSpec::Bulk { send: Some(Bytes::ZERO), .. } | AppSpec::Request { .. }
             );
-            let (lossy_up, lossy_down) = if downwards { (link, lossy) } else { (lossy, link) };
+            let (lossy_up, lossy_down) = if let Some(impairments) = &path.impairments {
+                let both = link.with_impairments(impairments.clone());
+                (both.clone(), both)
+            } else if downwards {
+                (link, lossy)
+            } else {
+                (lossy, link)
+            };
             let up = net.link(format!("p{i}.up"), lossy_up);
             let down = net.link(format!("p{i}.down"), lossy_down);
             let mut forward = Vec::new();

@@ -1,0 +1,134 @@
+//! Laws of any transfer, whatever the network does to packets: every byte that is read is the one
+//! that was written, sequence numbers keep their order, and the transfer ends.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod lab;
+
+use lab::{Lab, Path};
+use mptcpsim_core::impair::{Filter, Impairments, Jitter, Loss};
+use mptcpsim_core::time::{Span, Time};
+use mptcpsim_core::units::Probability;
+use mptcpsim_models::congestion::Name;
+use mptcpsim_models::host::Actor;
+use proptest::prelude::*;
+
+fn probability(per_mille: u32) -> Probability {
+    Probability::new(f64::from(per_mille) / 1000.0).unwrap()
+}
+
+fn loss() -> impl Strategy<Value = Loss> {
+    prop_oneof![
+        (0_u32..50).prop_map(|p| Loss::Bernoulli { probability: probability(p) }),
+        proptest::collection::btree_set(1_u64..60, 0..12)
+            .prop_map(|lost| Loss::Listed(lost.into_iter().collect())),
+    ]
+}
+
+fn impairments() -> impl Strategy<Value = Impairments> {
+    let jitter = prop_oneof![
+        Just(Jitter::None),
+        (1_u64..40).prop_map(|ms| Jitter::Uniform { max: Span::from_ms(ms) }),
+    ];
+    (loss(), jitter, any::<bool>(), 0_u32..50, 0_u32..20).prop_map(
+        |(loss, jitter, reorder, duplicate, corrupt)| Impairments {
+            loss,
+            loss_of: Filter::All,
+            jitter,
+            reorder,
+            duplicate: probability(duplicate),
+            corrupt: probability(corrupt),
+        },
+    )
+}
+
+fn path() -> impl Strategy<Value = Path> {
+    (1_u64..50, 1_u64..60, 0.2_f64..2.0, impairments()).prop_map(
+        |(mbit, ms, queue_bdp, impairments)| Path {
+            queue_bdp,
+            impairments: Some(impairments),
+            ..lab::path(mbit, ms)
+        },
+    )
+}
+
+#[derive(Debug)]
+struct Case {
+    mptcp: [bool; 2],
+    checksum: bool,
+    download: bool,
+    congestion: Name,
+    bytes: u64,
+    seed: u64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let congestion = prop_oneof![Just(Name::Reno), Just(Name::Cubic)];
+    let flags = (any::<[bool; 2]>(), any::<bool>(), any::<bool>());
+    (flags, congestion, 1_u64..400_000, 1_u64..1000).prop_map(
+        |((mptcp, checksum, download), congestion, bytes, seed)| Case {
+            mptcp,
+            checksum,
+            download,
+            congestion,
+            bytes,
+            seed,
+        },
+    )
+}
+
+fn lab_of(case: &Case, paths: Vec<Path>) -> Lab {
+    let build = if case.download { Lab::download } else { Lab::upload };
+    let mut lab = build(paths, case.bytes).congestion(case.congestion);
+    lab.seed = case.seed;
+    lab.options.mptcp = case.mptcp[0];
+    lab.server_options.mptcp = case.mptcp[1];
+    for sysctl in [&mut lab.client.sysctl, &mut lab.server.sysctl] {
+        sysctl.checksum_enabled = case.checksum;
+    }
+    lab
+}
+
+/// What must hold at any moment.
+fn hold_laws(actor: &Actor) -> Result<(), TestCaseError> {
+    prop_assert_eq!(actor.app().ledger().wrong_bytes(), 0);
+    let connection = actor.connection();
+    for index in 0..connection.subflow_count() {
+        let window = connection.window(index).unwrap();
+        prop_assert!(window.snd_nxt.at_or_after(window.snd_una));
+        prop_assert!(window.cwnd >= 1);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn bytes_arrive_as_they_were_written_and_transfers_end(
+        case in case(),
+        paths in proptest::collection::vec(path(), 1..=3),
+    ) {
+        let lab = lab_of(&case, paths);
+        let mut simulation = lab.build();
+        // Timeouts after a bad start are minutes each.
+        for second in (1..=10).chain((1..=9).map(|power| 10 << power)) {
+            simulation.run_until(Time::ZERO + Span::from_secs(second));
+            for actor in simulation.hosts().actors() {
+                hold_laws(actor)?;
+            }
+            if simulation.hosts().actors().iter().all(|actor| actor.app().is_done()) {
+                break;
+            }
+        }
+        let outcome = lab::Outcome { simulation };
+        let ends = [outcome.client(), outcome.server()];
+        // An end whose peer has given up may wait for ever: nobody tells it (RFC 9293, 3.5.1).
+        let gone = ends.iter().any(|end| end.connection().is_closed());
+        let done = ends.iter().all(|end| end.app().is_done());
+        prop_assert!(gone || done, "both ends wait for ever");
+        if done && ends.iter().all(|end| end.connection().error().is_none()) {
+            prop_assert_eq!(outcome.receiver().app().ledger().bytes(), case.bytes);
+        }
+    }
+}
