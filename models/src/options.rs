@@ -195,13 +195,24 @@ impl Segment {
     }
 
     /// Bytes of all options, a multiple of four.
+    #[inline]
     pub fn options_len(&self) -> u8 {
+        match (&self.rare, &self.dss, self.sack.as_slice().len()) {
+            (None, None, 0) => self.timestamps_len(),
+            _ => self.all_options_len(),
+        }
+    }
+
+    fn timestamps_len(&self) -> u8 {
+        if self.timestamps.is_some() { 12 } else { 0 }
+    }
+
+    fn all_options_len(&self) -> u8 {
         if let Some(len) = self.layout().and_then(|layout| self.layout_len(layout)) {
             return len;
         }
-        let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
         let dss = self.dss.as_ref().map_or(0, |dss| padded(dss.wire_len()));
-        let mut len = timestamps + dss;
+        let mut len = self.timestamps_len() + dss;
         let mut sacks = self.sack.as_slice().len();
         if let Some(rare) = &self.rare {
             len += rare.tcp_len() + rare.mptcp_len();

@@ -176,7 +176,10 @@ impl App {
 
     /// Writes towards stream offset `end`; true if something was taken.
     fn write_to(&mut self, end: u64, connection: &mut Connection, env: &mut Env<'_>) -> bool {
-        let taken = connection.write(env, end.saturating_sub(self.sent));
+        if end <= self.sent {
+            return false;
+        }
+        let taken = connection.write(env, end - self.sent);
         self.sent += taken;
         taken > 0
     }

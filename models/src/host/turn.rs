@@ -75,7 +75,7 @@ impl World {
 
     /// The turn of a connection whose host has dealt with it already.
     pub(super) fn run_actor(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
-        if let Some(turn) = self.turn(now, number, out) {
+        if let Some(mut turn) = self.turn(now, number, out) {
             turn.run();
         }
     }
@@ -84,7 +84,7 @@ impl World {
 impl Turn<'_, '_> {
     /// Sends what there is to send, lets the application act as long as it can, and notes the
     /// next due date.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
         loop {
             self.send_all();
             let Actor { app, connection, .. } = &mut *self.actor;

@@ -94,11 +94,16 @@ impl Connection {
     }
 
     /// Sends the DATA_FIN when all data has been given to subflows (`__mptcp_check_send_data_fin`).
+    #[inline]
     pub(super) fn check_data_fin(&mut self, env: &mut Env<'_>) {
         let done = self.tx.head >= self.tx.written && self.tx.fin_wanted;
-        if !done || self.tx.fin_sent || self.state == MetaState::Opening {
-            return;
+        if done && !self.tx.fin_sent && self.state != MetaState::Opening {
+            self.send_data_fin(env);
         }
+    }
+
+    #[cold]
+    fn send_data_fin(&mut self, env: &mut Env<'_>) {
         self.tx.fin_sent = true;
         if self.is_mptcp() {
             env.log.mptcp(env.now, 0, "data-fin", || "sent".into());
@@ -278,6 +283,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn check_plain_state(&mut self, env: &mut Env<'_>, index: usize, state: State) {
         if index != 0 {
             return;
@@ -288,6 +294,11 @@ impl Connection {
         if !matches!(state, State::Closed | State::TimeWait) {
             return;
         }
+        self.plain_closed(env);
+    }
+
+    #[cold]
+    fn plain_closed(&mut self, env: &mut Env<'_>) {
         self.subs[0].removed = true;
         self.subs[0].statistics.closed_at = Some(env.now);
         if let Some(error) = self.subs[0].tcp.error() {

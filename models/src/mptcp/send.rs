@@ -188,13 +188,13 @@ impl Connection {
         if self.state == MetaState::Opening {
             return;
         }
-        if self.tx.head < self.tx.written && self.subs.first().is_some_and(|sub| sub.send_infinite)
-        {
+        let waiting = self.tx.head < self.tx.written;
+        if waiting && self.subs.first().is_some_and(|sub| sub.send_infinite) {
             self.map_infinitely(env);
         }
-        if !self.is_mptcp() {
+        if waiting && !self.is_mptcp() {
             self.push_plain(env);
-        } else if self.tx.head < self.tx.written {
+        } else if waiting {
             while self.tx.head < self.tx.written && self.push_burst(env) {}
             self.start_timer_if_idle(env);
         }
@@ -347,9 +347,6 @@ impl Connection {
 
     /// A connection without MPTCP: all data goes to the first subflow as its buffer allows.
     fn push_plain(&mut self, env: &mut Env<'_>) {
-        if self.tx.head >= self.tx.written {
-            return;
-        }
         self.update_reserve(env, 0);
         let Some(sub) = self.subs.first_mut() else { return };
         let goal = sub.tcp.size_goal();

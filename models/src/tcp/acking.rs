@@ -126,7 +126,7 @@ impl Subflow {
         let more_than_a_segment = rx.rcv_nxt - rx.rcv_wup > u32::from(rx.rcv_mss);
         let window_grows = || {
             rx.copied == rx.rcv_nxt
-                || rx.selectable_window(cx.space, self.negotiated.rcv_wscale) >= rx.rcv_wnd
+                || rx.window_in(cx.space, self.negotiated.rcv_wscale) >= rx.rcv_wnd
         };
         if self.acks.now
             || self.acks.in_quick_mode()
@@ -248,7 +248,7 @@ impl Subflow {
         }
         let current = self.rx.remaining_window();
         if 2 * current <= self.rx.window_clamp {
-            let window = self.rx.selectable_window(space, self.negotiated.rcv_wscale);
+            let window = self.rx.window_in(space, self.negotiated.rcv_wscale);
             if window > 0 && window >= 2 * current {
                 self.wants.ack = true;
                 return true;

@@ -476,6 +476,7 @@ impl Subflow {
         self.acks.scheduled = true;
     }
 
+    #[inline]
     fn data_in_order(&mut self, cx: &mut Cx<'_>, segment: &Segment, new: Arrived) {
         if self.rx.remaining_window() == 0 {
             self.beyond_window(cx);
@@ -492,26 +493,33 @@ impl Subflow {
         }
         self.append(cx, new);
         if !self.rx.reorder.is_empty() {
-            let arrived = self.rx.rcv_nxt;
-            while let Some(mut next) = self.rx.reorder.take_next(self.rx.rcv_nxt) {
-                self.rx.rmem -= next.truesize;
-                if next.seq.before(arrived) {
-                    let twice = SeqRange::new(next.seq, next.end().earliest(arrived));
-                    self.report_another_duplicate(cx, twice);
-                }
-                if next.end().after(self.rx.rcv_nxt) {
-                    next.cut_front(self.rx.rcv_nxt);
-                    self.append(cx, next);
-                }
-            }
-            let rcv_nxt = self.rx.rcv_nxt;
-            self.rx.reorder.advance(rcv_nxt);
-            // RFC 5681 section 4.2: acknowledge at once when a gap is filled.
-            self.acks.now |= self.rx.reorder.is_empty();
+            self.append_held(cx);
         }
     }
 
+    /// Appends what was held ahead of a gap and is now in order.
+    #[inline(never)]
+    fn append_held(&mut self, cx: &mut Cx<'_>) {
+        let arrived = self.rx.rcv_nxt;
+        while let Some(mut next) = self.rx.reorder.take_next(self.rx.rcv_nxt) {
+            self.rx.rmem -= next.truesize;
+            if next.seq.before(arrived) {
+                let twice = SeqRange::new(next.seq, next.end().earliest(arrived));
+                self.report_another_duplicate(cx, twice);
+            }
+            if next.end().after(self.rx.rcv_nxt) {
+                next.cut_front(self.rx.rcv_nxt);
+                self.append(cx, next);
+            }
+        }
+        let rcv_nxt = self.rx.rcv_nxt;
+        self.rx.reorder.advance(rcv_nxt);
+        // RFC 5681 section 4.2: acknowledge at once when a gap is filled.
+        self.acks.now |= self.rx.reorder.is_empty();
+    }
+
     /// Appends data that continues what was received.
+    #[inline]
     fn append(&mut self, cx: &mut Cx<'_>, new: Arrived) {
         self.rx.rcv_nxt = new.end();
         self.totals.bytes_received += u64::from(new.payload.len());

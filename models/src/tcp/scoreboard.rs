@@ -113,6 +113,10 @@ pub(crate) struct TxQueue {
     first_chunk: u32,
     /// Number of the chunk that the next new segment is cut from.
     send_chunk: u32,
+    /// The list by send time is kept: number behind the last record that was there when its order
+    /// was last changed. Once these records are gone, or as long as nothing is sent again or taken
+    /// out, the order is that of the sequence.
+    listed_to: Option<u32>,
     /// Ends of the list by send time.
     oldest: u32,
     newest: u32,
@@ -173,7 +177,7 @@ impl TxQueue {
         if rate.app_limited {
             marks.set(Marks::APP_LIMITED);
         }
-        let number = self.first_record.wrapping_add(self.records.len() as u32);
+        let number = self.next_number();
         self.records.push_back(Record {
             seq,
             len,
@@ -186,7 +190,9 @@ impl TxQueue {
             earlier: NIL,
             later: NIL,
         });
-        self.list_append(number);
+        if self.listed_to.is_some() {
+            self.list_append(number);
+        }
         let at = self.send_chunk.wrapping_sub(self.first_chunk) as usize;
         if let Some(chunk) = self.chunks.get(at)
             && len > 0
@@ -240,10 +246,14 @@ impl TxQueue {
 
     /// Removes the first record and the chunks that end with it.
     pub(crate) fn pop(&mut self) -> Option<Record> {
-        let record = *self.records.front()?;
-        self.list_remove(0);
-        self.records.pop_front();
+        if self.listed_to.is_some() {
+            self.unlink(0);
+        }
+        let record = self.records.pop_front()?;
         self.first_record = self.first_record.wrapping_add(1);
+        if self.listed_to == Some(self.first_record) {
+            self.listed_to = None;
+        }
         while let Some(chunk) = self.chunks.front()
             && self.first_chunk != self.send_chunk
             && (chunk.seq + chunk.len).at_or_before(record.seq + record.len)
@@ -276,7 +286,22 @@ impl TxQueue {
         }));
     }
 
+    /// The number that the next record gets.
+    fn next_number(&self) -> u32 {
+        self.first_record.wrapping_add(self.records.len() as u32)
+    }
+
+    /// The order is about to differ from that of the sequence: keep the list.
+    fn keep_list(&mut self) {
+        let next = self.next_number();
+        if self.listed_to.replace(next).is_none() {
+            let first = self.first_record;
+            self.relink((0..next.wrapping_sub(first)).map(|index| first.wrapping_add(index)));
+        }
+    }
+
     fn relink(&mut self, order: impl Iterator<Item = u32>) {
+        self.listed_to = Some(self.next_number());
         (self.oldest, self.newest) = (NIL, NIL);
         for record in &mut self.records {
             record.marks.clear(Marks::LISTED);
@@ -293,11 +318,15 @@ impl TxQueue {
 
     /// Index of the listed record that was sent longest ago.
     pub(crate) fn oldest_sent(&self) -> Option<usize> {
-        self.index(self.oldest).filter(|_| self.oldest != NIL)
+        let oldest = if self.listed_to.is_some() { self.oldest } else { self.first_record };
+        self.index(oldest).filter(|_| oldest != NIL)
     }
 
     /// Index of the listed record sent next after the one at `index`.
     pub(crate) fn sent_after(&self, index: usize) -> Option<usize> {
+        if self.listed_to.is_none() {
+            return Some(index + 1).filter(|&next| next < self.records.len());
+        }
         let later = self.records.get(index)?.later;
         if later == NIL { None } else { self.index(later) }
     }
@@ -310,6 +339,11 @@ impl TxQueue {
 
     /// Takes the record at `index` out of the list.
     pub(crate) fn list_remove(&mut self, index: usize) {
+        self.keep_list();
+        self.unlink(index);
+    }
+
+    fn unlink(&mut self, index: usize) {
         let Some(record) = self.records.get_mut(index) else { return };
         if !record.marks.has(Marks::LISTED) {
             return;

@@ -36,20 +36,20 @@ pub enum TimerKind {
 /// A timer that is rounded up to its tick when its moment has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TickTimer {
+    /// When it was set; [`Time::NEVER`] once `at` is a tick.
     set_at: Time,
     at: Time,
-    rounded: bool,
 }
 
 impl Default for TickTimer {
     fn default() -> Self {
-        Self { set_at: Time::ZERO, at: Time::NEVER, rounded: true }
+        Self { set_at: Time::NEVER, at: Time::NEVER }
     }
 }
 
 impl TickTimer {
     pub(crate) fn set(&mut self, now: Time, delay: Span) {
-        *self = Self { set_at: now, at: now + delay, rounded: false };
+        *self = Self { set_at: now, at: now + delay };
     }
 
     pub(crate) fn stop(&mut self) {
@@ -69,9 +69,9 @@ impl TickTimer {
         if now < self.at {
             return false;
         }
-        if !self.rounded {
+        if self.set_at != Time::NEVER {
             self.at = timer_expiry(self.set_at, self.at - self.set_at, tick);
-            self.rounded = true;
+            self.set_at = Time::NEVER;
             if now < self.at {
                 return false;
             }

@@ -82,10 +82,9 @@ impl Receiver {
         left.max(0) as u32
     }
 
-    /// The window that the buffer allows now, in whole units of the scale
+    /// The window that a buffer for `allowed` bytes with `free` ones allows now, in whole units of the scale
     /// (`__tcp_select_window`; RFC 9293 section 3.8.6.2.2 against silly windows).
-    pub(super) fn selectable_window(&self, space: Space, shift: u8) -> u32 {
-        let (allowed, free) = (space.full(), space.free());
+    pub(super) fn selectable_window(&self, allowed: u32, free: u32, shift: u8) -> u32 {
         let full = allowed.min(self.window_clamp);
         let mss = u32::from(self.rcv_mss).min(full);
         if mss == 0 {
@@ -110,6 +109,11 @@ impl Receiver {
         } else {
             window
         }
+    }
+
+    /// The window that `space` allows now.
+    pub(super) fn window_in(&self, space: Space, shift: u8) -> u32 {
+        self.selectable_window(space.full(), space.free(), shift)
     }
 
     /// Lets the window follow the sender if the buffer could hold it (`tcp_grow_window`). True if
@@ -160,10 +164,11 @@ impl Subflow {
     pub(super) fn select_window(&mut self, cx: &mut Cx<'_>) -> u16 {
         let shift = self.negotiated.rcv_wscale;
         let current = self.rx.remaining_window();
-        if cx.space.free() < cx.space.full() / 2 {
+        let (full, free) = (cx.space.full(), cx.space.free());
+        if free < full / 2 {
             self.acks.leave_quick_mode();
         }
-        let mut window = self.rx.selectable_window(cx.space, shift);
+        let mut window = self.rx.selectable_window(full, free, shift);
         if window < current {
             window = round_up_shift(current, shift);
         }
