@@ -27,7 +27,7 @@ mod tree;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mptcpsim_core::time::Span;
+use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
 
 use crate::plan::{Plan, RecordPlan};
@@ -135,11 +135,16 @@ fn record(scenario: &Scenario, duration: Span, report: &mut Report) -> RecordPla
         let what = format!("more than {MAX_SAMPLES} samples in {duration}");
         report.invalid(&key, what, "write a longer time");
     }
+    let mut ss_at: Vec<_> = record.ss_at.iter().map(|at| Time::ZERO + *at).collect();
+    ss_at.sort_unstable();
     RecordPlan {
         interval,
         tables: record.tables.clone().unwrap_or_else(|| Table::ALL.into()),
         pcap: record.pcap,
         snap_length: record.snap_length.unwrap_or(Bytes::new(200)),
+        ss: record.ss,
+        ss_at,
+        nstat: record.nstat,
     }
 }
 

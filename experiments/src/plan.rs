@@ -248,6 +248,12 @@ pub struct RecordPlan {
     pub pcap: bool,
     /// How many bytes of a packet a capture keeps.
     pub snap_length: Bytes,
+    /// Whether sockets are listed in the end.
+    pub ss: bool,
+    /// When they are listed before, in order.
+    pub ss_at: Vec<Time>,
+    /// Whether counters are listed in the end.
+    pub nstat: bool,
 }
 
 impl Plan {

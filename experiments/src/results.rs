@@ -2,11 +2,13 @@
 
 mod digest;
 mod files;
+mod listings;
 mod recorder;
 mod rows;
 
 pub use digest::Digest;
 pub use files::{Manifest, ResultFolder, WriteError, read_rows};
+pub use listings::Listings;
 pub use recorder::{Recorder, Tables};
 pub use rows::{
     CounterRow, EventRow, LinkRow, QueueRow, Row, SubflowRow, SummaryRow, TimeseriesRow,

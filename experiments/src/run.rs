@@ -9,7 +9,7 @@ use crate::build::{BuildError, build};
 use crate::capture::{self, CaptureError, Captures};
 use crate::observe::Observer;
 use crate::plan::Plan;
-use crate::results::{Digest, Recorder, Tables};
+use crate::results::{Digest, Listings, Recorder, Tables};
 
 /// What a run found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Outcome {
     pub digest: Digest,
     /// When it ended, in virtual time.
     pub end: Time,
+    /// Sockets and counters as text, if they were asked for.
+    pub listings: Listings,
     /// Packets that finished transmission at a queue.
     pub packet_hops: u64,
 }
@@ -64,17 +66,31 @@ pub fn run_captured(
         simulation.hosts_mut().set_tap(Tap::new(true).at_most(capture::WAITING));
     }
     let end = Time::ZERO + plan.duration;
+    let mut listings = Listings::default();
+    let mut list_at = plan.record.ss_at.iter().copied().peekable();
     let mut going_on = true;
     while going_on && simulation.now() < end {
         let next = (simulation.now() + plan.record.interval).min(end);
-        going_on = advance(&mut simulation, next, captures.as_deref_mut())?;
+        while let Some(at) = list_at.next_if(|at| going_on && *at <= next) {
+            going_on = advance(&mut simulation, at, captures.as_deref_mut())?;
+            listings.sockets(simulation.now(), simulation.hosts());
+        }
+        if going_on {
+            going_on = advance(&mut simulation, next, captures.as_deref_mut())?;
+        }
         observer.sample(&mut simulation, &mut recorder);
         watch(simulation.now());
     }
     observer.sum_up(&simulation, &mut recorder);
     let (tables, digest) = recorder.finish();
+    if plan.record.ss {
+        listings.sockets(simulation.now(), simulation.hosts());
+    }
+    if plan.record.nstat {
+        listings.counters(simulation.hosts());
+    }
     let packet_hops = simulation.packet_hops();
-    Ok(Outcome { tables, digest, end: simulation.now(), packet_hops })
+    Ok(Outcome { tables, digest, end: simulation.now(), listings, packet_hops })
 }
 
 /// Lets the simulation go on until `next`, or until all flows have finished; then returns false.

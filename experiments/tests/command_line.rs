@@ -195,6 +195,29 @@ fn a_run_leaves_all_files_and_the_same_digest_again() {
 }
 
 #[test]
+fn sockets_and_counters_are_listed_as_on_linux() {
+    let home = tempfile::tempdir().unwrap();
+    let plain = run(&["--duration", "2 s", "--no-plots"], &home.path().join("plain"));
+    let options = ["--duration", "2 s", "--no-plots", "--ss", "--ss-at", "1 s", "--nstat"];
+    let listed = run(&options, &home.path().join("listed"));
+    assert_eq!(plain["manifest"]["digest"], listed["manifest"]["digest"]);
+    assert_eq!(plain["listings"], serde_json::json!({}));
+
+    let sockets = fs::read_to_string(home.path().join("listed/ss.txt")).unwrap();
+    assert_eq!(listed["listings"]["ss.txt"], sockets);
+    let tables: Vec<&str> = sockets.lines().filter(|line| line.starts_with('#')).collect();
+    assert_eq!(tables.len(), 4, "two hosts, two times: {tables:?}");
+    for part in ["flags:Mmec", "flags:Jjec", "flags:Mec", "flags:Jec", " cubic wscale:7,7 rto:"] {
+        assert!(sockets.contains(part), "{part} in {sockets}");
+    }
+    assert_eq!(sockets.lines().filter(|line| line.starts_with("mptcp ESTAB")).count(), 4);
+
+    let counters = fs::read_to_string(home.path().join("listed/nstat.txt")).unwrap();
+    let line = format!("\n{:<32}{:<16}{:>6}\n", "MPTcpExtMPJoinSynAckRx", 1, "0.0");
+    assert!(counters.contains(&line), "{counters}");
+}
+
+#[test]
 fn every_shipped_scenario_runs_and_keeps_its_data_intact() {
     let home = tempfile::tempdir().unwrap();
     for name in ["wifi-lte", "two-equal-paths", "handover", "short-flows", "raspberry-pi"] {

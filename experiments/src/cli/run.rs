@@ -1,5 +1,6 @@
 //! `mptcpsim run`: check, run, write, draw, tell.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mptcpsim::capture::{self, Captures};
 use mptcpsim::check::Override;
 use mptcpsim::plan::Plan;
-use mptcpsim::results::{Manifest, ResultFolder, Tables};
+use mptcpsim::results::{Manifest, ResultFolder};
 use mptcpsim::run::{self, Outcome};
 use mptcpsim::scenario::Table;
 use mptcpsim_core::time::Time;
@@ -35,6 +36,15 @@ pub(super) struct RunArgs {
     /// How many bytes of a packet a capture keeps, such as `100 B`; 0 for all of it
     #[arg(long, value_name = "BYTES", requires = "pcap")]
     snaplen: Option<String>,
+    /// List all sockets in the end, as `ss -tiM` prints them, here and in ss.txt
+    #[arg(long)]
+    ss: bool,
+    /// List all sockets at a time such as `1 s`; can be given several times
+    #[arg(long, value_name = "TIME")]
+    ss_at: Vec<String>,
+    /// List all counters in the end, as `nstat -az` prints them, here and in nstat.txt
+    #[arg(long)]
+    nstat: bool,
     /// Draw no plots
     #[arg(long)]
     no_plots: bool,
@@ -47,8 +57,17 @@ impl RunArgs {
     /// What options say about the scenario.
     fn overrides(&self) -> Vec<Override> {
         let mut overrides = Vec::new();
-        if self.pcap {
-            overrides.push(Override::option("--pcap", "record.pcap", "true"));
+        let switches = [
+            (self.pcap, "--pcap", "record.pcap"),
+            (self.ss, "--ss", "record.ss"),
+            (self.nstat, "--nstat", "record.nstat"),
+        ];
+        for (_, option, key) in switches.into_iter().filter(|(set, ..)| *set) {
+            overrides.push(Override::option(option, key, "true"));
+        }
+        if !self.ss_at.is_empty() {
+            let times = format!("{:?}", self.ss_at);
+            overrides.push(Override::option("--ss-at", "record.ss_at", &times));
         }
         let snap_length = self.snaplen.as_deref().map(with_unit);
         overrides.extend(
@@ -81,6 +100,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     captures.map_or(Ok(()), Captures::finish).map_err(Failure::failed)?;
     let manifest = manifest(&plan, &outcome, wall);
     folder.write_run(&plan, &outcome.tables)?;
+    folder.write_listings(&outcome.listings)?;
     folder.write_manifest(&manifest)?;
     if !args.no_plots {
         mptcpsim::plot::plot(folder.path()).map_err(Failure::failed)?;
@@ -88,8 +108,12 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let folder = folder.publish()?;
     let folder = folder.display().to_string();
     match args.format {
-        Format::Text => print(&summary::text(&manifest, &outcome.tables, &folder)),
-        Format::Json => print(&json(&manifest, &outcome.tables, &folder)),
+        Format::Text => {
+            let listings = outcome.listings.files().map(|(_, text)| format!("\n{text}"));
+            let summary = summary::text(&manifest, &outcome.tables, &folder);
+            print(&(summary + &listings.collect::<String>()))
+        }
+        Format::Json => print(&json(&manifest, &outcome, &folder)),
     }
 }
 
@@ -119,11 +143,13 @@ fn manifest(plan: &Plan, outcome: &Outcome, wall: Duration) -> Manifest {
     }
 }
 
-fn json(manifest: &Manifest, tables: &Tables, folder: &str) -> String {
+fn json(manifest: &Manifest, outcome: &Outcome, folder: &str) -> String {
+    let tables = &outcome.tables;
     let value = serde_json::json!({
         "manifest": manifest,
         "summary": tables.summary,
         "subflows": tables.subflows,
+        "listings": outcome.listings.files().collect::<BTreeMap<_, _>>(),
         "folder": folder,
     });
     format!("{value:#}\n")

@@ -27,6 +27,14 @@ impl Plan {
                 tables: Some(self.record.tables.clone()),
                 pcap: self.record.pcap,
                 snap_length: Some(self.record.snap_length),
+                ss: self.record.ss,
+                ss_at: self
+                    .record
+                    .ss_at
+                    .iter()
+                    .map(|at| *at - mptcpsim_core::time::Time::ZERO)
+                    .collect(),
+                nstat: self.record.nstat,
             },
             sweep: None,
         }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use thiserror::Error;
 
+use super::listings::Listings;
 use super::recorder::Tables;
 use super::rows::Row;
 use crate::plan::Plan;
@@ -136,6 +137,17 @@ impl ResultFolder {
                 Table::Events => self.write_table(&tables.events),
                 Table::Counters => self.write_table(&tables.counters),
             }?;
+        }
+        Ok(())
+    }
+
+    /// Writes the listings of sockets and counters, as far as there are any.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write_listings(&self, listings: &Listings) -> Result<(), WriteError> {
+        for (name, text) in listings.files() {
+            self.write(name, text.as_bytes())?;
         }
         Ok(())
     }

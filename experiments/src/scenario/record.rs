@@ -31,6 +31,16 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<quantity::ByteCount>")]
     pub snap_length: Option<Bytes>,
+    /// Write the sockets of all hosts in the end into `ss.txt`, as `ss -tiM` prints them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ss: bool,
+    /// Write them as they are at these times, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<quantity::Time>")]
+    pub ss_at: Vec<Span>,
+    /// Write the counters of all hosts into `nstat.txt`, as `nstat -az` prints them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nstat: bool,
 }
 
 impl Record {

@@ -30,6 +30,7 @@ mod addresses;
 mod blackhole;
 mod close;
 mod fallback;
+mod info;
 mod open;
 mod options;
 mod output;
@@ -43,6 +44,7 @@ use mptcpsim_core::rng::Stream;
 use mptcpsim_core::time::Time;
 
 pub use self::blackhole::ActiveMptcp;
+pub use self::info::{MptcpInfo, SubflowInfo};
 pub use self::open::{Opening, Refusal};
 
 use crate::congestion::{self, Congestion, Window};

@@ -16,11 +16,11 @@ use crate::wire::dss_checksum;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Map {
     /// Stream offset of its first byte.
-    start: u64,
+    pub(super) start: u64,
     /// Relative subflow sequence number of its first byte.
-    ssn: u32,
+    pub(super) ssn: u32,
     /// Bytes of data, without a DATA_FIN.
-    len: u32,
+    pub(super) len: u32,
     /// The checksum to verify, with the DSN and length it covers.
     checksum: Option<(u16, u64, u16)>,
     /// The checksum was found right, or there is none.

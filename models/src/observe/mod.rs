@@ -3,3 +3,5 @@
 pub mod event;
 pub mod mib;
 pub mod notation;
+pub mod nstat;
+pub mod ss;

@@ -2,7 +2,7 @@
 
 use crate::mptcp::{Connection, Mode};
 use crate::observe::mib::{Counter, Mib};
-use crate::tcp::{State, Subflow};
+use crate::tcp::{Negotiated, State};
 
 /// The value of the name `name` for a connection's subflow, if the simulated host has it.
 pub(super) fn value(
@@ -56,34 +56,38 @@ fn counter(mib: &Mib, name: &str) -> Option<i64> {
 }
 
 fn tcp(connection: &Connection, index: usize, field: &str) -> Option<i64> {
-    let subflow = connection.subflow(index)?;
-    let window = connection.window(index)?;
-    let totals = subflow.totals();
+    let info = connection.tcp_info(index)?;
+    let totals = &info.totals;
     let value = match field {
-        "state" => i64::from(state(subflow.state())),
-        "ca_state" => window.ca_state as i64,
-        "retransmits" => i64::from(subflow.retransmits()),
-        "backoff" => i64::from(subflow.backoff()),
-        "options" => options(subflow),
-        "snd_wscale" => i64::from(subflow.negotiated().snd_wscale),
-        "rcv_wscale" => i64::from(subflow.negotiated().rcv_wscale),
-        "rto" => subflow.rto().as_us() as i64,
-        "snd_mss" => i64::from(window.mss),
-        "advmss" => i64::from(subflow.advmss()),
-        "unacked" => i64::from(window.packets_out),
-        "sacked" => i64::from(window.sacked_out),
-        "lost" => i64::from(window.lost_out),
-        "retrans" => i64::from(window.retrans_out),
-        "rcv_ssthresh" => i64::from(subflow.rcv_ssthresh()),
-        "rtt" => i64::from(window.srtt_us >> 3),
-        "rttvar" => i64::from(subflow.rttvar_us() >> 2),
-        "min_rtt" => i64::from(window.min_rtt_us),
-        "snd_ssthresh" => i64::from(window.ssthresh),
-        "snd_cwnd" => i64::from(window.cwnd),
-        "reordering" => i64::from(subflow.reordering()),
-        "rcv_rtt" => i64::from(subflow.rcv_rtt_us()),
+        "state" => i64::from(state(info.state)),
+        "ca_state" => info.ca_state as i64,
+        "retransmits" => i64::from(info.retransmits),
+        "backoff" => i64::from(info.backoff),
+        "options" => options(info.options),
+        "snd_wscale" => i64::from(info.options.snd_wscale),
+        "rcv_wscale" => i64::from(info.options.rcv_wscale),
+        "rto" => info.rto.as_us() as i64,
+        "ato" => info.ato.as_us() as i64,
+        "snd_mss" => i64::from(info.snd_mss),
+        "rcv_mss" => i64::from(info.rcv_mss),
+        "advmss" => i64::from(info.advmss),
+        "pmtu" => i64::from(info.pmtu),
+        "unacked" => i64::from(info.unacked),
+        "sacked" => i64::from(info.sacked),
+        "lost" => i64::from(info.lost),
+        "retrans" => i64::from(info.retrans),
+        "rcv_ssthresh" => i64::from(info.rcv_ssthresh),
+        "rtt" => i64::from(info.rtt),
+        "rttvar" => i64::from(info.rttvar),
+        "min_rtt" => i64::from(info.min_rtt),
+        "snd_ssthresh" => i64::from(info.snd_ssthresh),
+        "snd_cwnd" => i64::from(info.snd_cwnd),
+        "reordering" => i64::from(info.reordering),
+        "rcv_rtt" => i64::from(info.rcv_rtt),
         "total_retrans" => totals.retransmissions as i64,
-        "pacing_rate" => window.pacing_rate as i64,
+        "pacing_rate" => info.pacing_rate as i64,
+        "delivery_rate" => info.delivery_rate as i64,
+        "delivered" => i64::from(info.delivered),
         "bytes_acked" => totals.bytes_acked as i64,
         "bytes_received" => totals.bytes_received as i64,
         "bytes_sent" => totals.bytes_sent as i64,
@@ -92,10 +96,10 @@ fn tcp(connection: &Connection, index: usize, field: &str) -> Option<i64> {
         "segs_in" => totals.segs_in as i64,
         "data_segs_out" => totals.data_segs_out as i64,
         "data_segs_in" => totals.data_segs_in as i64,
-        "notsent_bytes" => i64::from(subflow.unsent_bytes(window.snd_nxt)),
+        "notsent_bytes" => i64::from(info.notsent_bytes),
         "dsack_dups" => totals.dsack_dups as i64,
-        "snd_wnd" => i64::from(subflow.snd_wnd()),
-        "rcv_wnd" => i64::from(subflow.advertised_window()),
+        "snd_wnd" => i64::from(info.snd_wnd),
+        "rcv_wnd" => i64::from(info.rcv_wnd),
         _ => return None,
     };
     Some(value)
@@ -116,8 +120,7 @@ fn state(state: State) -> u8 {
     }
 }
 
-fn options(subflow: &Subflow) -> i64 {
-    let agreed = subflow.negotiated();
+fn options(agreed: Negotiated) -> i64 {
     i64::from(agreed.timestamps)
         | i64::from(agreed.sack) << 1
         | i64::from(agreed.window_scaling) << 2

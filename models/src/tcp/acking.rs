@@ -30,8 +30,8 @@ pub(super) struct Acks {
     /// Data flows both ways: acknowledgements ride on data.
     pingpong: bool,
     /// The estimated time between segments.
-    ato: Span,
-    last_data: Time,
+    pub(super) ato: Span,
+    pub(super) last_data: Time,
     last_seg_size: u16,
     compressed: u8,
     dup_acks: u8,

@@ -25,6 +25,7 @@
 mod ack;
 mod acking;
 mod close;
+mod info;
 mod nagle;
 mod open;
 mod output;
@@ -41,6 +42,7 @@ mod window;
 
 use mptcpsim_core::time::{Span, Time};
 
+pub use self::info::TcpInfo;
 pub use self::nagle::Nagle;
 pub use self::open::Offer;
 pub use self::output::Outgoing;

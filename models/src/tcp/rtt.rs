@@ -17,7 +17,7 @@ const MIN_RTT_WINDOW: Span = Span::from_secs(300);
 /// The estimator's state beside `srtt_us`, which lies in the congestion window.
 #[derive(Clone, Debug)]
 pub(super) struct Rtt {
-    mdev_us: u32,
+    pub(super) mdev_us: u32,
     mdev_max_us: u32,
     pub(super) rttvar_us: u32,
     rtt_seq: Seq,
