@@ -6,6 +6,8 @@
 //! timeline ──────► Timeline (links) and host changes
 //! ```
 
+mod boxes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -25,7 +27,9 @@ use mptcpsim_models::scheduler;
 use mptcpsim_models::tcp::TcpConfig;
 use thiserror::Error;
 
-use crate::plan::{Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan};
+use crate::plan::{
+    Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan, Station,
+};
 use crate::scenario::{App, AppDirection, EndpointFlag, Protocol, Scheduler};
 
 /// The largest IP packet, as on Ethernet.
@@ -54,7 +58,7 @@ pub enum BuildError {
 /// If the engine refuses something that the check let pass.
 pub fn build(plan: &Plan, log_events: bool) -> Result<Simulation<World>, BuildError> {
     let seed = Seed(plan.seed);
-    let (net, routes) = network(plan).build(seed)?;
+    let (net, routes) = network(plan, seed).build(seed)?;
     let configs = plan.hosts.iter().map(host).collect();
     let mut world = World::new(configs, ends(plan), seed, log_events);
     add_routes(&mut world, plan, &routes);
@@ -77,7 +81,7 @@ impl Network {
     }
 }
 
-fn network(plan: &Plan) -> Network {
+fn network(plan: &Plan, seed: Seed) -> Network {
     let mut builder = Net::builder();
     let mut links = Vec::new();
     for link in &plan.links {
@@ -85,11 +89,21 @@ fn network(plan: &Plan) -> Network {
         let down = builder.link(link_name(&link.name, false), link.down.config.clone());
         links.push((up, down));
     }
+    let boxes = plan
+        .middleboxes
+        .iter()
+        .map(|plan| builder.middlebox(plan.name.clone(), Box::new(boxes::placed(plan, seed))));
+    let boxes: Vec<_> = boxes.collect();
     let switched = switched_interfaces(plan, &mut builder);
     let mut routes = Vec::new();
     for path in &plan.paths {
         let [a, b] = path.ends.map(|end| switched.get(&end).copied());
-        let via = || path.via.iter().filter_map(|link| links.get(link.0));
+        let via = || {
+            path.via.iter().filter_map(|station| match station {
+                Station::Link(link) => links.get(link.0).copied(),
+                Station::Middlebox(id) => boxes.get(id.0).map(|it| (*it, *it)),
+            })
+        };
         let forward = a.map(|a| a.out).into_iter().chain(via().map(|link| link.0));
         let forward = forward.chain(b.map(|b| b.into)).collect::<Vec<_>>();
         let reverse = b.map(|b| b.out).into_iter().chain(via().rev().map(|link| link.1));

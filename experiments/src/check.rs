@@ -14,6 +14,7 @@ mod flows;
 mod hosts;
 mod key;
 mod links;
+mod middleboxes;
 mod network;
 mod overrides;
 mod paths;
@@ -105,6 +106,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
         record: record(&scenario, duration, report),
         sweep: scenario.sweep.clone(),
         links,
+        middleboxes: network.middleboxes,
         hosts,
         paths,
         routes,

@@ -17,13 +17,17 @@ use mptcpsim_models::rules::Stack;
 use mptcpsim_models::sysctl::Sysctl;
 
 use crate::scenario::{
-    App, EndpointFlag, OneWay, PathManager, Protocol, RouteAttributes, Scenario, Scheduler, Sweep,
-    Table,
+    App, EndpointFlag, Middlebox, OneWay, PathManager, Protocol, RouteAttributes, Scenario,
+    Scheduler, Sweep, Table,
 };
 
 /// The number of a link in [`Plan::links`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId(pub usize);
+
+/// The number of a middlebox in [`Plan::middleboxes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MiddleboxId(pub usize);
 
 /// The number of a host in [`Plan::hosts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +48,8 @@ pub struct Plan {
     pub seed: u64,
     /// All links.
     pub links: Vec<LinkPlan>,
+    /// All middleboxes.
+    pub middleboxes: Vec<MiddleboxPlan>,
     /// All hosts.
     pub hosts: Vec<HostPlan>,
     /// All paths.
@@ -82,6 +88,24 @@ pub struct DirectionPlan {
     pub(crate) described: OneWay,
     /// The text of the delivery trace, if there is one.
     pub(crate) trace: Option<String>,
+}
+
+/// A middlebox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MiddleboxPlan {
+    /// The name.
+    pub name: String,
+    /// What it does to which segments.
+    pub middlebox: Middlebox,
+}
+
+/// What stands on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Station {
+    /// A link.
+    Link(LinkId),
+    /// A middlebox.
+    Middlebox(MiddleboxId),
 }
 
 /// A host.
@@ -143,8 +167,26 @@ pub struct PathPlan {
     pub name: String,
     /// The two ends.
     pub ends: [InterfaceId; 2],
-    /// The links, in order from the first end; at least one, none twice.
-    pub via: Vec<LinkId>,
+    /// Links and middleboxes, in order from the first end; at least one link, nothing twice.
+    pub via: Vec<Station>,
+}
+
+impl PathPlan {
+    /// The links, in order from the first end.
+    pub fn links(&self) -> impl DoubleEndedIterator<Item = LinkId> + '_ {
+        self.via.iter().filter_map(|station| match station {
+            Station::Link(link) => Some(*link),
+            Station::Middlebox(_) => None,
+        })
+    }
+
+    /// The middleboxes, in order from the first end.
+    pub fn middleboxes(&self) -> impl Iterator<Item = MiddleboxId> + '_ {
+        self.via.iter().filter_map(|station| match station {
+            Station::Link(_) => None,
+            Station::Middlebox(id) => Some(*id),
+        })
+    }
 }
 
 /// Which path packets between two addresses take.

@@ -9,6 +9,7 @@
 //!
 //! ```text
 //! links ──┐
+//! boxes ──┤
 //! hosts ──┼─► paths ─► flows        timeline, record, sweep
 //! ```
 
@@ -17,6 +18,7 @@ mod host;
 mod impairment;
 mod limit;
 mod link;
+mod middlebox;
 mod quantity;
 mod record;
 mod schema;
@@ -38,6 +40,10 @@ pub use host::{
 pub use impairment::{Directions, Jitter, Loss, PacketFilter};
 pub use limit::{Limit, LimitError};
 pub use link::{Capacity, Link, OneWay, Outage, Queue, RateStep};
+pub use middlebox::{
+    Action, Copies, End, FirewallRule, Middlebox, Only, OptionName, OptionOrder, Replacement,
+    SegmentKind,
+};
 pub(crate) use quantity::check_text;
 pub use record::{Record, Seeds, SeedsError, Sweep, Table};
 pub use schema::schema;
@@ -61,6 +67,9 @@ pub struct Scenario {
     /// Links by name. A link has two directions, alike unless `up` or `down` say otherwise.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, Link>,
+    /// Middleboxes by name, which stand on paths and change what passes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub middleboxes: BTreeMap<String, Middlebox>,
     /// Hosts by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, Host>,
@@ -98,10 +107,13 @@ pub struct Path {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = ["phone.wlan0", "server.eth0"])]
     pub between: Option<[String; 2]>,
-    /// The names of the links on the way, in order from the first end.
+    /// The names of the links and middleboxes on the way, in order from the first end; at least one link.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = ["wifi"])]
     pub via: Option<Vec<String>>,
+    /// The names of middleboxes in front of the link of the short form, in order from the first end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub middleboxes: Vec<String>,
     /// The short form: the keys of a link that belongs to this path alone.
     #[serde(flatten)]
     pub link: Link,

@@ -24,8 +24,14 @@ macro_rules! shipped {
 }
 
 /// All of them, the default one first.
-pub const SCENARIOS: &[Shipped] =
-    shipped!["wifi-lte", "two-equal-paths", "handover", "short-flows", "raspberry-pi"];
+pub const SCENARIOS: &[Shipped] = shipped![
+    "wifi-lte",
+    "two-equal-paths",
+    "handover",
+    "short-flows",
+    "raspberry-pi",
+    "middleboxes"
+];
 
 /// The shipped scenario called `name`.
 pub fn find(name: &str) -> Option<&'static Shipped> {

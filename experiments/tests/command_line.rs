@@ -231,6 +231,18 @@ fn every_shipped_scenario_runs_and_keeps_its_data_intact() {
 }
 
 #[test]
+fn a_firewall_that_strips_mp_capable_makes_plain_tcp() {
+    let home = tempfile::tempdir().unwrap();
+    let result = run(&["middleboxes", "--no-plots"], &home.path().join("middleboxes"));
+    let flow = &result["summary"][0];
+    assert_eq!((&flow["intact"], &flow["complete"]), (&true.into(), &true.into()), "{flow}");
+    assert_ne!(flow["fallback"], "", "{flow}");
+    let without = ["middleboxes", "--no-plots", "--set", "paths.0.via=[\"wifi\"]"];
+    let result = run(&without, &home.path().join("without"));
+    assert_eq!(result["summary"][0]["fallback"], "", "{result}");
+}
+
+#[test]
 fn plots_are_drawn_again_from_the_tables() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("run");

@@ -83,8 +83,9 @@ pub(super) fn longest_round_trip(network: &Network, paths: &[PathPlan], link: Li
         let declared = network.links.get(id.0);
         declared.map_or(Span::ZERO, |link| Side::up(link).delay() + Side::down(link).delay())
     };
-    let users = paths.iter().filter(|path| path.via.contains(&link));
-    let longest = users.map(|path| path.via.iter().map(round_trip).fold(Span::ZERO, |a, b| a + b));
+    let users = paths.iter().filter(|path| path.links().any(|other| other == link));
+    let longest =
+        users.map(|path| path.links().map(|link| round_trip(&link)).fold(Span::ZERO, |a, b| a + b));
     longest.max().unwrap_or_else(|| round_trip(&link))
 }
 

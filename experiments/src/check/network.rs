@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::Report;
 use super::fault::Problem;
 use super::key::KeyPath;
-use crate::plan::{HostId, InterfaceId, InterfacePlan, LinkId};
+use crate::plan::{
+    HostId, InterfaceId, InterfacePlan, LinkId, MiddleboxId, MiddleboxPlan, Station,
+};
 use crate::scenario::{Host, Link, Path, Scenario};
 
 /// The hosts that paths without `between` join.
@@ -18,6 +20,7 @@ const MAX_NAME: usize = 40;
 #[derive(Debug, Default)]
 pub(super) struct Network {
     pub(super) links: Vec<DeclaredLink>,
+    pub(super) middleboxes: Vec<MiddleboxPlan>,
     pub(super) hosts: Vec<DeclaredHost>,
 }
 
@@ -42,6 +45,7 @@ pub(super) struct DeclaredHost {
 pub(super) fn declare(scenario: &Scenario, report: &mut Report) -> Network {
     let mut network = Network::default();
     network.declare_links(scenario, report);
+    network.declare_middleboxes(scenario, report);
     network.declare_hosts(scenario, report);
     network.declare_short_form_hosts(scenario, report);
     network.order_interfaces(scenario);
@@ -88,6 +92,44 @@ impl Network {
         if found.is_none() {
             let known = self.links.iter().map(|link| link.name.clone());
             report.fault(key, Problem::unknown("link", name, known));
+        }
+        found
+    }
+
+    /// The middlebox called `name`.
+    pub(super) fn middlebox(&self, name: &str) -> Option<MiddleboxId> {
+        self.middleboxes.iter().position(|it| it.name == name).map(MiddleboxId)
+    }
+
+    /// The middlebox called `name`, or a fault at `key`.
+    pub(super) fn find_middlebox(
+        &self,
+        name: &str,
+        key: &KeyPath,
+        report: &mut Report,
+    ) -> Option<MiddleboxId> {
+        let found = self.middlebox(name);
+        if found.is_none() {
+            let known = self.middleboxes.iter().map(|it| it.name.clone());
+            report.fault(key, Problem::unknown("middlebox", name, known));
+        }
+        found
+    }
+
+    /// The link or middlebox called `name`, or a fault at `key`.
+    pub(super) fn find_station(
+        &self,
+        name: &str,
+        key: &KeyPath,
+        report: &mut Report,
+    ) -> Option<Station> {
+        let middlebox = self.middlebox(name).map(Station::Middlebox);
+        let found = middlebox.or_else(|| self.link(name).map(Station::Link));
+        if found.is_none() {
+            let links = self.links.iter().map(|link| link.name.clone());
+            let known = links.chain(self.middleboxes.iter().map(|it| it.name.clone()));
+            let kind = if self.middleboxes.is_empty() { "link" } else { "link or middlebox" };
+            report.fault(key, Problem::unknown(kind, name, known));
         }
         found
     }
@@ -161,6 +203,21 @@ impl Network {
                 }
                 self.links.push(DeclaredLink { name, key, link: path.link.clone() });
             }
+        }
+    }
+
+    fn declare_middleboxes(&mut self, scenario: &Scenario, report: &mut Report) {
+        let middleboxes = KeyPath::root().key("middleboxes");
+        for (name, middlebox) in &scenario.middleboxes {
+            let key = middleboxes.key(name);
+            check_name("middlebox", name, &key, report);
+            if let Some(link) = self.link(name).and_then(|id| self.links.get(id.0)) {
+                let what = format!("the name `{name}`");
+                report.fault(&key, Problem::Duplicate { what, first: link.key.clone() });
+            }
+            super::middleboxes::check(middlebox, &key, report);
+            let middlebox = middlebox.clone();
+            self.middleboxes.push(MiddleboxPlan { name: name.clone(), middlebox });
         }
     }
 

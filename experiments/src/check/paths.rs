@@ -7,7 +7,7 @@ use super::Report;
 use super::fault::Problem;
 use super::key::KeyPath;
 use super::network::{Network, path_name};
-use crate::plan::{HostId, InterfaceId, LinkId, PathId, PathPlan, Route};
+use crate::plan::{HostId, InterfaceId, PathId, PathPlan, Route, Station};
 use crate::scenario::{Link, Path, Scenario};
 
 /// The paths of a scenario; faulty ones are reported and left out.
@@ -87,38 +87,74 @@ fn end(text: &str, network: &Network, key: &KeyPath, report: &mut Report) -> Opt
     network.find_interface(host, interface, key, report)
 }
 
-/// The links of a path.
+/// What stands on a path.
 fn via(
     path: &Path,
     index: usize,
     network: &Network,
     key: &KeyPath,
     report: &mut Report,
-) -> Option<Vec<LinkId>> {
-    let Some(names) = &path.via else {
-        return network.link(&path_name(path, index)).map(|link| vec![link]);
-    };
+) -> Option<Vec<Station>> {
+    let Some(names) = &path.via else { return short_form(path, index, network, key, report) };
     let key = key.key("via");
     if path.link != Link::default() {
         let help = "give the keys of the link in `[links.NAME]`, or leave out `via`";
         report.invalid(&key, "a path with `via` has no rate, delay or queue of its own", help);
         return None;
     }
+    if !path.middleboxes.is_empty() {
+        let help = "name the middleboxes in `via`, between the links";
+        report.invalid(&key, "a path with `via` has no list of middleboxes beside it", help);
+        return None;
+    }
     if names.is_empty() {
         report.invalid(&key, "the path is empty", "name at least one link");
         return None;
     }
-    let mut links = Vec::new();
+    let find =
+        |name: &str, key: &KeyPath, report: &mut Report| network.find_station(name, key, report);
+    let stations = stations(names, &key, report, find)?;
+    if !stations.iter().any(|station| matches!(station, Station::Link(_))) {
+        report.invalid(&key, "the path has no link", "name at least one link");
+        return None;
+    }
+    Some(stations)
+}
+
+/// Middleboxes in front of the path's own link.
+fn short_form(
+    path: &Path,
+    index: usize,
+    network: &Network,
+    key: &KeyPath,
+    report: &mut Report,
+) -> Option<Vec<Station>> {
+    let find = |name: &str, key: &KeyPath, report: &mut Report| {
+        network.find_middlebox(name, key, report).map(Station::Middlebox)
+    };
+    let mut via = stations(&path.middleboxes, &key.key("middleboxes"), report, find)?;
+    via.push(Station::Link(network.link(&path_name(path, index))?));
+    Some(via)
+}
+
+/// What `names` stand for; none may come twice.
+fn stations(
+    names: &[String],
+    key: &KeyPath,
+    report: &mut Report,
+    find: impl Fn(&str, &KeyPath, &mut Report) -> Option<Station>,
+) -> Option<Vec<Station>> {
+    let mut stations = Vec::new();
     for (position, name) in names.iter().enumerate() {
         let key = key.index(position);
-        let Some(link) = network.find_link(name, &key, report) else { continue };
-        if links.contains(&link) {
+        let Some(station) = find(name, &key, report) else { continue };
+        if stations.contains(&station) {
             let what = format!("the path runs in a circle: it passes `{name}` twice");
-            report.invalid(&key, what, "name each link once, in order from the first end");
+            report.invalid(&key, what, "name each station once, in order from the first end");
         }
-        links.push(link);
+        stations.push(station);
     }
-    (links.len() == names.len()).then_some(links)
+    (stations.len() == names.len()).then_some(stations)
 }
 
 /// The path of every pair of addresses that can reach each other.

@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Losses,
     /// How the delay of links can vary
     Jitters,
+    /// What stands on paths and changes what passes
+    Middleboxes,
     /// What runs over a connection
     Apps,
     /// Whose TCP and MPTCP a host runs
@@ -43,6 +45,7 @@ impl Kind {
             Self::Queues => Some(("Queue", "links.NAME.queue")),
             Self::Losses => Some(("Loss", "links.NAME.loss")),
             Self::Jitters => Some(("Jitter", "links.NAME.jitter")),
+            Self::Middleboxes => Some(("Action", "middleboxes.NAME.action")),
             Self::Apps => Some(("App", "flows.N.app")),
             Self::Stacks => Some(("Stack", "hosts.NAME.stack")),
             Self::Sysctls | Self::Scenarios => None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DirectionPlan, EndpointPlan, FlowPlan, HostPlan, LinkPlan, PathPlan, Plan};
+use super::{DirectionPlan, EndpointPlan, FlowPlan, HostPlan, LinkPlan, PathPlan, Plan, Station};
 use crate::scenario::{
     Addresses, Capacity, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay, Path,
     Record, Scenario,
@@ -18,6 +18,7 @@ impl Plan {
             duration: Some(self.duration),
             seed: Some(self.seed),
             links: self.links.iter().map(|link| (link.name.clone(), self.link(link))).collect(),
+            middleboxes: self.scenario.middleboxes.clone(),
             hosts: self.hosts.iter().map(|host| (host.name.clone(), self.host(host))).collect(),
             paths: self.paths.iter().map(|path| self.path(path)).collect(),
             flows: self.declared_flows(),
@@ -88,11 +89,15 @@ impl Plan {
             let host = &self.hosts[end.host.0];
             format!("{}.{}", host.name, host.interfaces[end.interface].name)
         });
-        let via = path.via.iter().map(|link| self.links[link.0].name.clone()).collect();
+        let via = path.via.iter().map(|station| match station {
+            Station::Link(link) => self.links[link.0].name.clone(),
+            Station::Middlebox(id) => self.middleboxes[id.0].name.clone(),
+        });
         Path {
             name: Some(path.name.clone()),
             between: Some(between),
-            via: Some(via),
+            via: Some(via.collect()),
+            middleboxes: Vec::new(),
             link: Link::default(),
         }
     }

@@ -357,6 +357,10 @@ impl Connection {
                     env.mib.inc(Counter::InfiniteMapRx);
                     return Status::Invalid;
                 }
+                // RFC 8684 section 3.3: with a checksum if and only if that was agreed upon.
+                if dss.checksummed != self.checksum {
+                    return Status::Invalid;
+                }
                 let new = self.map_from(&dss);
                 match current {
                     None => new,
@@ -443,8 +447,11 @@ impl Connection {
         if full && start > self.rx.next && !self.closes_gap(index) {
             return false;
         }
+        let beyond = first.payload.len() > left;
+        // Linux moves the whole buffer before it sees that the mapping ends inside of it.
+        let most = if beyond && env.config.sysctl.kernel_defects { u32::MAX } else { left };
         let sub = &mut self.subs[index];
-        let Some((payload, memory)) = sub.tcp.take_arrived(left) else { return false };
+        let Some((payload, memory)) = sub.tcp.take_arrived(most) else { return false };
         let len = payload.len();
         if len >= left {
             sub.map = None;
@@ -454,7 +461,23 @@ impl Connection {
         sub.statistics.delivered_bytes += u64::from(new);
         sub.statistics.duplicate_bytes += u64::from(len - new);
         self.statistics.duplicate_bytes += u64::from(len - new);
-        true
+        if beyond {
+            self.mapping_corrupt(env, index);
+        }
+        !beyond
+    }
+
+    /// A segment goes beyond its mapping: something joined it with another one
+    /// (`mptcp_dss_corruption`).
+    fn mapping_corrupt(&mut self, env: &mut Env<'_>, index: usize) {
+        if self.fallback_allowed && index == 0 && !self.rx.holds_out_of_order() {
+            self.fall_back(env, Counter::DssCorruptionFallback);
+            self.plain_data_ready(env, index);
+            return;
+        }
+        env.mib.inc(Counter::DssCorruptionReset);
+        self.reset_subflow(env, index, ResetReason::UNSPECIFIED);
+        self.subs[index].tcp.purge_arrived();
     }
 
     /// True if the data that everything else waits for stands in the subflow's queue. It may stand
