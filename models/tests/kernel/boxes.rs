@@ -1,12 +1,15 @@
 //! The middleboxes of the measured scenarios.
 
 use mptcpsim_core::middlebox::Direction;
+use mptcpsim_core::rng::Seed;
 use mptcpsim_core::time::{Span, Time};
-use mptcpsim_models::middlebox::{Copies, Filter, Kinds, OptionSet, Replace, Shift, Spec};
+use mptcpsim_models::middlebox::{
+    Copies, Filter, Kinds, Middlebox, OptionSet, Replace, Shift, Spec,
+};
 use serde_json::Value;
 
 /// A rule of the measurements' emulator.
-pub(crate) fn middlebox(rule: &Value) -> (Filter, Spec) {
+pub(crate) fn middlebox(rule: &Value) -> (Filter, Box<dyn Middlebox>) {
     let number = |key: &str| rule[key].as_u64();
     let flag = |key: &str| number(key) == Some(1);
     let mut filter = filter(rule);
@@ -44,7 +47,7 @@ pub(crate) fn middlebox(rule: &Value) -> (Filter, Spec) {
         },
         other => panic!("{other}"),
     };
-    (filter, spec)
+    (filter, spec.build("box", Seed(1)))
 }
 
 fn filter(rule: &Value) -> Filter {

@@ -16,7 +16,7 @@ use mptcpsim_core::units::{Bytes, Probability, Rate};
 use mptcpsim_models::app::AppSpec;
 use mptcpsim_models::congestion;
 use mptcpsim_models::host::{Actor, FlowStart, HostChange, HostConfig, Listener, World};
-use mptcpsim_models::middlebox::{Filter, Placed, Spec};
+use mptcpsim_models::middlebox::{Filter, Middlebox, Placed, Spec};
 use mptcpsim_models::mptcp::SocketOptions;
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::path_manager::endpoints::{Config, Endpoint, Limits};
@@ -40,7 +40,7 @@ pub struct Path {
     pub impairments: Option<Impairments>,
     pub changes: Vec<(Time, LinkChange)>,
     /// In front of the links of both directions, in the order in which a client's segment comes.
-    pub boxes: Vec<(Filter, Spec)>,
+    pub boxes: Vec<(Filter, Box<dyn Middlebox>)>,
 }
 
 /// `mbit` Mbit/s, `ms` one way, a queue of one BDP.
@@ -69,8 +69,11 @@ impl Path {
         self.changes.push((Time::ZERO + Span::from_ms(ms), change));
         self
     }
-    pub fn middlebox(mut self, filter: Filter, spec: Spec) -> Self {
-        self.boxes.push((filter, spec));
+    pub fn middlebox(self, filter: Filter, spec: &Spec) -> Self {
+        self.own_middlebox(filter, spec.build("box", Seed(1)))
+    }
+    pub fn own_middlebox(mut self, filter: Filter, middlebox: Box<dyn Middlebox>) -> Self {
+        self.boxes.push((filter, middlebox));
         self
     }
     fn queue_packets(&self) -> u64 {
@@ -193,9 +196,9 @@ impl Lab {
             let up = net.link(format!("p{i}.up"), lossy_up);
             let down = net.link(format!("p{i}.down"), lossy_down);
             let mut forward = Vec::new();
-            for (j, (filter, spec)) in path.boxes.iter().enumerate() {
+            for (j, (filter, middlebox)) in path.boxes.iter().enumerate() {
                 let (name, seed) = (format!("p{i}.box{j}"), Seed(self.seed));
-                let placed = Placed::new(&name, filter.clone(), spec.build(&name, seed), seed);
+                let placed = Placed::new(&name, filter.clone(), middlebox.clone(), seed);
                 forward.push(net.middlebox(name, Box::new(placed)));
             }
             let mut reverse: Vec<_> = forward.iter().rev().copied().collect();
