@@ -265,3 +265,50 @@ fn benches_count_packet_hops_and_say_what_they_used() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(text(&wrong.stderr).contains("`soon` is not a time"), "{}", text(&wrong.stderr));
 }
+
+/// A script that a host passes if the SYN it sends asks for MPTCP with `flag`.
+fn script(flag: &str) -> String {
+    format!(
+        "0.0  socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_MPTCP) = 3
++0.0 connect(3, ..., ...) = -1 EINPROGRESS (Operation now in progress)
++0.0 > S 0:0(0) <mss 1460, sackOK, TS val 1 ecr 0, nop, wscale 7, mpcapable v1 flags[{flag}] nokey>
+"
+    )
+}
+
+#[test]
+fn packet_scripts_tell_how_they_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, script: &str| fs::write(folder.path().join(name), script).unwrap();
+    write("a.pkt", &script("flag_h"));
+    write("notes.txt", "not a script");
+    let run = |options: &[&str]| {
+        let path = folder.path().to_str().unwrap();
+        let output = mptcpsim(&[&["packetdrill", path], options].concat());
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, said) = run(&["--verbose"]);
+    assert!(
+        code == Some(0) && said.ends_with("a.pkt: ok\n") && said.contains("win 64240"),
+        "{said}"
+    );
+
+    write("b.pkt", &script("flag_a"));
+    let (code, said) = run(&[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("b.pkt: failed: line 3: the options differ"), "{said}");
+    assert!(said.contains("expected 0.000000 > S 0:0(0)") && said.contains("\n  actual "));
+    assert!(said.ends_with("1 passed, 1 failed\n"), "{said}");
+
+    write("b.pkt", "0 < icmp unreachable");
+    assert_eq!(run(&[]).0, Some(1));
+    assert_eq!(run(&["--skip-unsupported"]).0, Some(0));
+    write("b.pkt", "0 bind(3");
+    let (code, said) = run(&[]);
+    assert!(code == Some(2) && said.contains("b.pkt: error: line 1, column 9"), "{said}");
+
+    let (code, said) = run(&["-D", "flag_h=flag_c"]);
+    assert!(code == Some(2) && said.contains("a.pkt: failed"), "{said}");
+    assert_eq!(mptcpsim(&["packetdrill", "/nowhere.pkt"]).status.code(), Some(2));
+    assert_eq!(mptcpsim(&["packetdrill"]).status.code(), Some(2));
+}

@@ -17,7 +17,7 @@ use crate::wire::emit_options;
 /// How a packet of the host differs from what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mismatch {
-    /// It differs in this.
+    /// In this way.
     In(&'static str),
     /// What the script says makes no sense.
     Script(Trouble),
@@ -53,34 +53,34 @@ pub(super) fn packet(
     let wanted = translation.segment().map_err(Mismatch::Script)?;
     let differs = |what| Err(Mismatch::In(what));
     if rule.flags(wanted.flags) != rule.flags(actual.flags) {
-        return differs("flags");
+        return differs("the flags differ");
     }
     if wanted.seq != actual.seq {
-        return differs("sequence number");
+        return differs("the sequence number differs");
     }
     if wanted.payload.len() != actual.payload.len() {
-        return differs("length");
+        return differs("the length differs");
     }
     if wanted.flags.has(Flags::ACK) && wanted.ack != actual.ack {
-        return differs("acknowledgement number");
+        return differs("the acknowledgement number differs");
     }
     if expected.window.is_some_and(|window| window != actual.window) {
-        return differs("window");
+        return differs("the window differs");
     }
     if !ecn_fits(expected.ip.ecn, actual.ecn) {
-        return differs("ECN field");
+        return differs("the ECN field differs");
     }
     if expected.ip.tos.is_some_and(|tos| tos != sent.ip.tos | actual.ecn.bits()) {
-        return differs("TOS");
+        return differs("the TOS differs");
     }
     if expected.ip.ttl.is_some_and(|ttl| ttl != sent.ip.ttl) {
-        return differs("TTL");
+        return differs("the TTL differs");
     }
     if expected.options.is_some() && !same_options(&wanted, actual, version) {
-        return differs("options");
+        return differs("the options differ");
     }
     if !stamp_fits(names, flow, expected, actual, rule) {
-        return differs("timestamp");
+        return differs("the timestamp differs");
     }
     Ok(())
 }

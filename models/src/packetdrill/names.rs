@@ -102,6 +102,11 @@ impl Names {
         self.keys.get(name).copied()
     }
 
+    /// The name of a key.
+    pub(super) fn name_of(&self, key: Key) -> Option<&str> {
+        self.keys.iter().find(|(_, known)| **known == key).map(|(name, _)| name.as_str())
+    }
+
     /// The address with this name.
     pub(super) fn address(&self, name: &str) -> Option<IpAddr> {
         self.addresses.get(name).copied()

@@ -351,7 +351,7 @@ impl Runner {
         match compared {
             Ok(()) => {}
             Err(Mismatch::In(what)) => {
-                return self.differs(sent, format!("the packet has another {what}"));
+                return self.differs(sent, what.to_owned());
             }
             Err(Mismatch::Script(what)) => {
                 return self.differs(sent, format!("the script asks for {what}"));

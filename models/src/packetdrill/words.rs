@@ -23,7 +23,8 @@ pub(super) fn sent(
         flow.and_then(|flow| names.flows.get(flow)).map_or(segment.seq.0, |flow| flow.host_offset);
     let pair = flow.map(|flow| names.pair(flow)).unwrap_or_default();
     let words = Words { names, sender: pair.host, receiver: pair.script };
-    let mut text = format!("> {} > {} ", tuple.src, tuple.dst);
+    let ends = [tuple.src, tuple.dst].map(|end| format!("{}:{}", end.ip(), end.port()));
+    let mut text = format!("> {} > {} ", ends[0], ends[1]);
     if segment.ecn != Ecn::NotCapable {
         let name = match segment.ecn {
             Ecn::Capable0 => "ect0",
@@ -97,7 +98,7 @@ impl Words<'_> {
             }
             Slot::Sack => sack(segment.sack.as_slice(), rare.and_then(|rare| rare.fourth_sack)),
             Slot::Dss => self.dss(segment.dss.as_ref()?),
-            Slot::MpCapable => capable(rare?.mp_capable.as_ref()?),
+            Slot::MpCapable => self.capable(rare?.mp_capable.as_ref()?),
             Slot::MpJoin => join(rare?.mp_join.as_ref()?),
             Slot::AddAddr => add_addr(rare?.add_addr.as_ref()?),
             Slot::RemoveAddr => {
@@ -109,8 +110,12 @@ impl Words<'_> {
                 format!("mp_fail dsn8={}", self.relative(self.receiver, rare?.mp_fail?))
             }
             Slot::MpFastclose => {
-                let right = self.receiver == rare?.mp_fastclose.map(Key);
-                if right { "mp_fastclose".to_owned() } else { "mp_fastclose wrong_key".to_owned() }
+                let key = rare?.mp_fastclose.map(Key)?;
+                match self.names.name_of(key) {
+                    _ if self.receiver == Some(key) => "mp_fastclose".to_owned(),
+                    Some(name) => format!("mp_fastclose {name}"),
+                    None => format!("mp_fastclose {}", unnamed_key(key.0)),
+                }
             }
             Slot::MpTcpRst => {
                 let reset = rare?.mp_tcprst?;
@@ -119,6 +124,25 @@ impl Words<'_> {
             }
             Slot::Unknown => return None,
         })
+    }
+
+    fn capable(&self, option: &MpCapable) -> String {
+        let keys: Vec<String> = [option.sender_key, option.receiver_key]
+            .into_iter()
+            .flatten()
+            .map(|key| self.names.name_of(Key(key)).map_or_else(|| unnamed_key(key), str::to_owned))
+            .collect();
+        let keys =
+            if keys.is_empty() { "nokey".to_owned() } else { format!("key[{}]", keys.join(", ")) };
+        let flags = capable_flags(option.flags);
+        let mut text = format!("mpcapable v{} flags[{flags}] {keys}", option.version);
+        if let Some(len) = option.data_len {
+            let _ = write!(text, " mpcdatalen {len}");
+        }
+        if let Some(checksum) = option.checksum {
+            let _ = write!(text, " cksum={checksum}");
+        }
+        text
     }
 
     fn relative(&self, key: Option<Key>, number: u64) -> u64 {
@@ -165,28 +189,20 @@ fn sack(blocks: &[SeqRange], fourth: Option<SeqRange>) -> String {
     })
 }
 
-fn capable(option: &MpCapable) -> String {
+/// A key as memory holds it.
+fn unnamed_key(key: u64) -> String {
+    format!("key={:#x}", key.swap_bytes())
+}
+
+fn capable_flags(flags: u8) -> String {
     let letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let flags: Vec<String> = letters
         .iter()
         .enumerate()
-        .filter(|(bit, _)| option.flags & (0x80 >> bit) != 0)
+        .filter(|(bit, _)| flags & (0x80 >> bit) != 0)
         .map(|(_, letter)| format!("flag_{letter}"))
         .collect();
-    let flags = if flags.is_empty() { "no_flags".to_owned() } else { flags.join(", ") };
-    let keys = match (option.sender_key, option.receiver_key) {
-        (None, _) => "nokey".to_owned(),
-        (Some(_), None) => "key[sender]".to_owned(),
-        (Some(_), Some(_)) => "key[sender, receiver]".to_owned(),
-    };
-    let mut text = format!("mpcapable v{} flags[{flags}] {keys}", option.version);
-    if let Some(len) = option.data_len {
-        let _ = write!(text, " mpcdatalen {len}");
-    }
-    if let Some(checksum) = option.checksum {
-        let _ = write!(text, " cksum={checksum}");
-    }
-    text
+    if flags.is_empty() { "no_flags".to_owned() } else { flags.join(", ") }
 }
 
 fn join(option: &MpJoin) -> String {
@@ -199,14 +215,16 @@ fn join(option: &MpJoin) -> String {
         }
         MpJoin::SynAck { backup, address_id, .. } => {
             let backup = u8::from(*backup);
-            format!("mp_join_syn_ack backup={backup} address_id={address_id} sender_hmac=...")
+            format!("mp_join_syn_ack backup={backup} address_id={address_id} sender_hmac=auto")
         }
-        MpJoin::Ack { .. } => "mp_join_ack sender_hmac=...".to_owned(),
+        MpJoin::Ack { .. } => "mp_join_ack sender_hmac=auto".to_owned(),
     }
 }
 
 fn add_addr(option: &AddAddr) -> String {
-    let mut text = format!("add_address address_id={} addr[{}]", option.address_id, option.addr);
+    let call = if option.addr.is_ipv4() { "inet_addr" } else { "inet6_addr" };
+    let (id, addr) = (option.address_id, option.addr);
+    let mut text = format!("add_address address_id={id} addr[other={call}(\"{addr}\")]");
     if let Some(port) = option.port {
         let _ = write!(text, " port={port}");
     }
@@ -218,4 +236,126 @@ fn add_addr(option: &AddAddr) -> String {
         None => {}
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packetdrill::compare::{self, Rule};
+    use crate::packetdrill::kernel::{IpHeader, Sent};
+    use crate::packetdrill::parse;
+    use crate::packetdrill::script::{Action, Packet};
+    use crate::payload::Payload;
+    use crate::segment::{MpPrio, MpTcpRst, RemoveAddr, ResetReason, Timestamps};
+    use crate::seq::Seq;
+
+    fn packet(text: &str) -> Packet {
+        match parse::script(&format!("0 {text}")).unwrap().events.remove(0).action {
+            Action::Packet(packet) => *packet,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    /// Names behind a handshake, and the flow's addresses.
+    fn names() -> (Names, FourTuple) {
+        let local = "192.168.0.2".parse().unwrap();
+        let mut names = Names::new(Version::V1, local, "192.0.2.1".parse().unwrap(), 8_080);
+        let capable = "mpcapable v1 flags[flag_h]";
+        let syn = packet(&format!("< S 0:0(0) win 9 <{capable} nokey>"));
+        let flow = names.inbound_flow(&syn);
+        let answer = packet(&format!("> S. 0:0(0) ack 1 <{capable} key[own]>"));
+        let mut live =
+            Segment { seq: Seq(5_000), flags: Flags::SYN | Flags::ACK, ..Segment::default() };
+        live.rare_mut().mp_capable =
+            Some(MpCapable { version: 1, sender_key: Some(99), ..MpCapable::default() });
+        names.learn_outbound(&answer, &live, flow);
+        names.learn_inbound(
+            &packet(&format!("< . 1:1(0) ack 1 <{capable} key[peer=7, own]>")),
+            flow,
+        );
+        let tuple = names.flows[flow].tuple;
+        (names, tuple)
+    }
+
+    fn dss() -> impl Strategy<Value = Dss> {
+        let width = prop::sample::select(vec![Width::Absent, Width::Four, Width::Eight]);
+        (width.clone(), width, any::<(u64, u64, u32, u16, bool, bool, u16)>()).prop_map(
+            |(ack_width, dsn_width, (ack, dsn, ssn, len, data_fin, checksummed, checksum))| {
+                let mapped = dsn_width != Width::Absent;
+                Dss {
+                    ack_width,
+                    dsn_width,
+                    data_ack: ack_width.cut(ack),
+                    dsn: dsn_width.cut(dsn),
+                    ssn: if mapped { ssn } else { 0 },
+                    len: if mapped { len } else { 0 },
+                    data_fin: data_fin && mapped,
+                    checksummed: checksummed && mapped,
+                    checksum: if checksummed && mapped { checksum } else { 0 },
+                }
+            },
+        )
+    }
+
+    fn add_addr() -> impl Strategy<Value = AddAddr> {
+        let addr = prop_oneof![
+            any::<[u8; 4]>().prop_map(std::net::IpAddr::from),
+            any::<[u8; 16]>().prop_map(std::net::IpAddr::from),
+        ];
+        (any::<u8>(), addr, any::<Option<u16>>(), any::<Option<u64>>()).prop_map(
+            |(address_id, addr, port, hmac)| AddAddr {
+                address_id,
+                addr,
+                port,
+                echo: hmac.is_none(),
+                hmac,
+            },
+        )
+    }
+
+    prop_compose! {
+        fn segment()(
+            seq: u32, ack: u32, window: u16, len in 0_u32..3_000, flags: u8,
+            stamps: Option<(u32, u32)>,
+            dss in prop::option::of(dss()),
+            announced in prop::option::of(add_addr()),
+            ids in prop::option::of(prop::collection::vec(any::<u8>(), 1..8)),
+            (prio, reset, fail) in any::<(Option<bool>, Option<(bool, u8)>, Option<u64>)>(),
+        ) -> Segment {
+            let flags = if flags & 1 == 0 { Flags::ACK } else { Flags::ACK | Flags::PSH };
+            let mut segment = Segment {
+                seq: Seq(seq), ack: Seq(ack), window, flags, dss,
+                payload: Payload::bytes(vec![0; len as usize]),
+                timestamps: stamps.map(|(val, ecr)| Timestamps { val, ecr }),
+                ..Segment::default()
+            };
+            let rare = segment.rare_mut();
+            rare.add_addr = announced;
+            rare.remove_addr = ids.map(|ids| RemoveAddr::new(&ids));
+            rare.mp_prio = prio.map(|backup| MpPrio { backup, address_id: None });
+            rare.mp_fail = fail;
+            rare.mp_tcprst =
+                reset.map(|(transient, reason)| MpTcpRst { transient, reason: ResetReason(reason) });
+            segment
+        }
+    }
+
+    proptest! {
+        /// What is shown of a packet is the script line that expects it.
+        #[test]
+        fn packets_in_words_expect_themselves(segment in segment()) {
+            let (names, tuple) = names();
+            prop_assume!(crate::wire::emit_options(&segment, Version::V1).is_ok());
+            let text = sent(&names, Some(0), tuple, &segment, Version::V1);
+            let expected = packet(&text);
+            let sent = Sent { at: mptcpsim_core::time::Time::ZERO, ip: IpHeader::default(), tuple, segment };
+            // The echo of a timestamp that the script never sent cannot be expected.
+            let stamped = sent.segment.timestamps.is_some_and(|stamps| !names.may_echo(0, stamps.ecr));
+            let rule = Rule { strict: true, ..Rule::default() };
+            let compared = compare::packet(&names, 0, &expected, &sent, Version::V1, rule);
+            prop_assert!(compared.is_ok() || stamped, "{text}: {compared:?}");
+        }
+    }
 }

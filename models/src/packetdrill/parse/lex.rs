@@ -66,11 +66,13 @@ pub(super) fn assigned<'s>(text: &'static str) -> impl Grammar<'s, ()> {
     (keyword(text), symbol("=")).void()
 }
 
-/// A decimal or hexadecimal number, perhaps negative.
+/// A decimal or hexadecimal number, perhaps negative; of 64 bits.
 pub(super) fn integer(input: &mut Input<'_>) -> ModalResult<i64> {
     let hex = preceded("0x", hex_digit1).try_map(|digits| u64::from_str_radix(digits, 16));
     let hex = hex.map(|value| value as i64);
-    let decimal = (opt('-'), digit1).take().try_map(str::parse::<i64>);
+    let signed = (opt('-'), digit1).take().try_map(str::parse::<i64>);
+    let large = digit1.try_map(str::parse::<u64>).map(|value| value as i64);
+    let decimal = alt((signed, large));
     token(terminated(alt((hex, decimal)), not(take_while(1.., is_word))))
         .context(expected("an integer"))
         .parse_next(input)
