@@ -142,6 +142,7 @@ fn record(scenario: &Scenario, duration: Span, report: &mut Report) -> RecordPla
     RecordPlan {
         interval,
         tables: record.tables.clone().unwrap_or_else(|| Table::ALL.into()),
+        options: record.options,
         pcap: record.pcap,
         snap_length: record.snap_length.unwrap_or(Bytes::new(200)),
         ss: record.ss,

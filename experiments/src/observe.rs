@@ -11,7 +11,7 @@ use mptcpsim_core::net::Net;
 use mptcpsim_core::sim::Simulation;
 use mptcpsim_core::time::Time;
 use mptcpsim_models::host::{Packet, World};
-use mptcpsim_models::observe::event::{Event, Logged};
+use mptcpsim_models::observe::event::{self, Event, Logged};
 
 use crate::plan::{Change, Plan};
 use crate::results::{EventRow, Recorder};
@@ -56,22 +56,30 @@ impl<'a> Observer<'a> {
         let due = self.plan.timeline.iter().skip(self.told).take_while(|timed| timed.at <= now);
         for timed in due {
             self.told += 1;
-            rows.push((timed.at, change_row(self.plan, timed.at, &timed.change)));
+            rows.push((timed.at, false, change_row(self.plan, timed.at, &timed.change)));
         }
         for (number, host) in self.plan.hosts.iter().enumerate() {
             for logged in world.drain_events(number) {
                 let flow = self.flows.name(logged.connection as usize);
-                rows.push((logged.at, event_row(&host.name, flow, &logged)));
+                let asked_for = matches!(logged.event, Event::Options { .. });
+                rows.push((logged.at, asked_for, event_row(&host.name, flow, &logged)));
             }
         }
-        rows.sort_by_key(|(at, _)| *at);
-        rows.into_iter().for_each(|(_, row)| recorder.push(row));
+        rows.sort_by_key(|(at, ..)| *at);
+        for (_, asked_for, row) in rows {
+            if asked_for { recorder.keep(row) } else { recorder.push(row) }
+        }
     }
 }
 
 fn event_row(host: &str, flow: &str, logged: &Logged) -> EventRow {
     let (event, detail) = match &logged.event {
-        Event::State(state) => ("tcp-state", state.name().to_owned()),
+        Event::State { from, to } => {
+            let rule = event::rule(*from, *to);
+            ("tcp-state", format!("{} to {}: {rule}", from.name(), to.name()))
+        }
+        Event::Options { sent: true, words } => ("option-sent", words.clone()),
+        Event::Options { sent: false, words } => ("option-received", words.clone()),
         Event::Congestion(state) => ("congestion-state", format!("{state:?}")),
         Event::Timeout(count) => ("retransmission-timeout", format!("{count} in a row")),
         Event::LossProbe => ("loss-probe", String::new()),

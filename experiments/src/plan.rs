@@ -286,6 +286,8 @@ pub struct RecordPlan {
     pub interval: Span,
     /// Which tables are written.
     pub tables: BTreeSet<Table>,
+    /// Whether events tell MPTCP options.
+    pub options: bool,
     /// Whether packets are captured.
     pub pcap: bool,
     /// How many bytes of a packet a capture keeps.

@@ -62,9 +62,8 @@ pub fn run_captured(
     let mut simulation = build(plan, true)?;
     let mut recorder = Recorder::new(&plan.record.tables);
     let mut observer = Observer::new(plan, simulation.net());
-    if captures.is_some() {
-        simulation.hosts_mut().set_tap(Tap::new(true).at_most(capture::WAITING));
-    }
+    let tap = Tap::new(captures.is_some()).at_most(capture::WAITING);
+    simulation.hosts_mut().set_tap(if plan.record.options { tap.with_options() } else { tap });
     let end = Time::ZERO + plan.duration;
     let mut listings = Listings::default();
     let mut list_at = plan.record.ss_at.iter().copied().peekable();

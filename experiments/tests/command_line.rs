@@ -218,6 +218,53 @@ fn sockets_and_counters_are_listed_as_on_linux() {
 }
 
 #[test]
+fn events_tell_states_with_their_rule_and_options_if_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let options = ["--duration", "1 s", "--no-plots"];
+    let plain = run(&options, &home.path().join("plain"));
+    let more = [&options[..], &["--set", "record.options=true"]].concat();
+    let told = run(&more, &home.path().join("told"));
+    assert_eq!(plain["manifest"]["digest"], told["manifest"]["digest"]);
+    let events = |run: &str| fs::read_to_string(home.path().join(run).join("events.csv")).unwrap();
+    let (plain, told) = (events("plain"), events("told"));
+    assert!(plain.contains(",tcp-state,SYN-SENT to ESTAB: SYN/ACK received\n"), "{plain}");
+    assert!(!plain.contains("option-"), "{plain}");
+    for part in [
+        "phone,flow1,0,option-sent,mpcapable v1",
+        "server,flow1,0,option-received,mpcapable v1",
+        "phone,flow1,1,option-sent,mp_join_syn ",
+        "server,flow1,1,option-received,mp_join_syn ",
+        ",option-received,dss ",
+    ] {
+        let start = told.lines().find(|line| line.contains("option-")).unwrap();
+        assert!(told.contains(part), "{part}: {start}");
+    }
+}
+
+#[test]
+fn requests_are_told_one_by_one() {
+    let home = tempfile::tempdir().unwrap();
+    let app = "flows.0.app={ kind = \"request\", count = 5, request_bytes = \"100 B\", \
+               response_bytes = \"50 KB\" }";
+    let result = run(&["two-equal-paths", "--no-plots", "--set", app], &home.path().join("run"));
+    let csv = fs::read_to_string(home.path().join("run/requests.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 6, "{csv}");
+    let mut before = 0.0;
+    for line in csv.lines().skip(1) {
+        let cells: Vec<f64> = line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
+        let [_, asked, first, answered, duration] = cells[..] else { panic!("{line}") };
+        assert!(before <= asked && asked < first && first < answered, "{line}");
+        assert!((answered - asked - duration).abs() < 1e-9, "{line}");
+        before = answered;
+    }
+    let flow = &result["summary"][0];
+    assert_eq!((&flow["requests"], &flow["complete"]), (&5.into(), &true.into()));
+    let seconds = |column: &str| flow[column].as_f64().unwrap();
+    assert!(seconds("request_p50_s") <= seconds("request_p99_s"));
+    assert_eq!(seconds("request_p99_s"), seconds("request_max_s"));
+}
+
+#[test]
 fn every_shipped_scenario_runs_and_keeps_its_data_intact() {
     let home = tempfile::tempdir().unwrap();
     for name in ["wifi-lte", "two-equal-paths", "handover", "short-flows", "raspberry-pi"] {

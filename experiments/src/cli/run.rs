@@ -127,6 +127,7 @@ fn manifest(plan: &Plan, outcome: &Outcome, wall: Duration) -> Manifest {
         Table::Queues => tables.queues.len(),
         Table::Events => tables.events.len(),
         Table::Counters => tables.counters.len(),
+        Table::Requests => tables.requests.len(),
     };
     let written = plan.record.tables.iter();
     Manifest {

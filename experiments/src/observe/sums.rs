@@ -1,12 +1,13 @@
 //! What a run comes to: a row per flow, per subflow, per counter.
 
-use mptcpsim_core::time::Time;
+use mptcpsim_core::time::{Span, Time};
+use mptcpsim_models::app::Exchange;
 use mptcpsim_models::host::{Actor, World};
 use mptcpsim_models::mptcp::{Connection, Mode};
 
 use super::flows::{Flows, srtt_ms};
 use crate::plan::{FlowPlan, Plan};
-use crate::results::{CounterRow, Recorder, SubflowRow, SummaryRow};
+use crate::results::{CounterRow, Recorder, RequestRow, SubflowRow, SummaryRow};
 use crate::scenario::{App, AppDirection, Protocol};
 
 /// The rows of all flows and of their subflows.
@@ -20,6 +21,10 @@ pub(super) fn flows(
     for (number, flow) in plan.flows.iter().enumerate() {
         let ends = flows.ends(number, world);
         recorder.push(summary(plan, flow, ends, now));
+        let exchanges = ends[0].map_or(&[][..], |end| end.app().exchanges());
+        for (exchange, number) in exchanges.iter().zip(1..) {
+            recorder.push(request(flow, number, exchange));
+        }
         for end in ends.into_iter().flatten().filter(|end| end.app().sent() > 0) {
             subflows(flow, flows, end, now, recorder);
         }
@@ -47,6 +52,7 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
     let time = (end.unwrap_or(now) - flow.start).as_secs_f64();
     let gap = both().map(|end| end.app().ledger().longest_gap()).max_by_key(|(gap, _)| *gap);
     let gap = gap.filter(|(gap, _)| !gap.is_zero());
+    let durations = durations(ends[0].map_or(&[], |end| end.app().exchanges()));
     let of_subflows = |count: fn(&Connection, usize) -> u64| -> u64 {
         both().flat_map(|end| all_subflows(end.connection(), count)).sum()
     };
@@ -70,11 +76,45 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
         }),
         reinjected_bytes: both().map(|end| end.connection().statistics().reinjected_bytes).sum(),
         duplicate_bytes: both().map(|end| end.connection().statistics().duplicate_bytes).sum(),
-        reorder_p99_s: None,
+        reorder_p99_s: both()
+            .filter_map(|end| end.connection().reorder_delay())
+            .max()
+            .map(Span::as_secs_f64),
         longest_gap_s: gap.map_or(0.0, |(gap, _)| gap.as_secs_f64()),
         longest_gap_start_s: gap.map(|(_, from)| from.as_secs_f64()),
         requests: requests(&flow.app, ends),
+        request_p50_s: percentile(&durations, 50),
+        request_p99_s: percentile(&durations, 99),
+        request_max_s: percentile(&durations, 100),
     }
+}
+
+fn request(flow: &FlowPlan, number: u64, exchange: &Exchange) -> RequestRow {
+    RequestRow {
+        flow: flow.name.clone(),
+        request: number,
+        asked_s: exchange.asked_at.as_secs_f64(),
+        first_byte_s: exchange.first_byte_at.map(Time::as_secs_f64),
+        answered_s: exchange.answered_at.map(Time::as_secs_f64),
+        duration_s: duration(exchange).map(Span::as_secs_f64),
+    }
+}
+
+fn duration(exchange: &Exchange) -> Option<Span> {
+    exchange.answered_at.map(|at| at - exchange.asked_at)
+}
+
+/// How long the requests that were answered took, the shortest first.
+fn durations(exchanges: &[Exchange]) -> Vec<Span> {
+    let mut durations: Vec<Span> = exchanges.iter().filter_map(duration).collect();
+    durations.sort_unstable();
+    durations
+}
+
+/// The smallest value that `percent` of all are not above.
+fn percentile(sorted: &[Span], percent: usize) -> Option<f64> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).map(|value| value.as_secs_f64())
 }
 
 fn all_subflows<'a>(

@@ -26,6 +26,7 @@ impl Plan {
             record: Record {
                 interval: Some(self.record.interval),
                 tables: Some(self.record.tables.clone()),
+                options: self.record.options,
                 pcap: self.record.pcap,
                 snap_length: Some(self.record.snap_length),
                 ss: self.record.ss,

@@ -136,6 +136,7 @@ impl ResultFolder {
                 Table::Queues => self.write_table(&tables.queues),
                 Table::Events => self.write_table(&tables.events),
                 Table::Counters => self.write_table(&tables.counters),
+                Table::Requests => self.write_table(&tables.requests),
             }?;
         }
         Ok(())

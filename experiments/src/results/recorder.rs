@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::digest::{Digest, Digester};
 use super::rows::{
-    CounterRow, EventRow, LinkRow, QueueRow, Row, SubflowRow, SummaryRow, TimeseriesRow,
+    CounterRow, EventRow, LinkRow, QueueRow, RequestRow, Row, SubflowRow, SummaryRow, TimeseriesRow,
 };
 use crate::scenario::Table;
 
@@ -25,6 +25,8 @@ pub struct Tables {
     pub events: Vec<EventRow>,
     /// A row per host and counter.
     pub counters: Vec<CounterRow>,
+    /// A row per request.
+    pub requests: Vec<RequestRow>,
 }
 
 /// Takes the rows of a run in the order in which they come about.
@@ -49,6 +51,11 @@ impl Recorder {
     /// Takes a row.
     pub fn push<R: Row>(&mut self, row: R) {
         self.digester.row(&row);
+        self.keep(row);
+    }
+
+    /// Takes a row that exists only because it was asked for, and so is no part of the digest.
+    pub fn keep<R: Row>(&mut self, row: R) {
         if self.wanted.contains(&R::TABLE) {
             R::rows(&mut self.tables).push(row);
         }

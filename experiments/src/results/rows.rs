@@ -63,6 +63,29 @@ pub struct SummaryRow {
     pub longest_gap_start_s: Option<f64>,
     /// Requests that were answered.
     pub requests: u64,
+    /// Time from a request to the last byte of its answer: the median of those answered.
+    pub request_p50_s: Option<f64>,
+    /// The 99th percentile.
+    pub request_p99_s: Option<f64>,
+    /// The longest.
+    pub request_max_s: Option<f64>,
+}
+
+/// A request and its answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestRow {
+    /// The name of the flow.
+    pub flow: String,
+    /// The number of the request on its connection, from 1.
+    pub request: u64,
+    /// When it was written.
+    pub asked_s: f64,
+    /// When the first byte of the answer was read.
+    pub first_byte_s: Option<f64>,
+    /// When the last byte of the answer was read.
+    pub answered_s: Option<f64>,
+    /// From request to last byte.
+    pub duration_s: Option<f64>,
 }
 
 /// One direction of a subflow: what its sender knows.
@@ -243,4 +266,5 @@ rows! {
     QueueRow: Queues in queues;
     EventRow: Events in events;
     CounterRow: Counters in counters;
+    RequestRow: Requests in requests;
 }

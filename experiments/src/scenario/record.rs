@@ -23,6 +23,9 @@ pub struct Record {
     /// Which tables are written; without it all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeSet<Table>>,
+    /// Tell in the events each MPTCP option that a host sends or receives.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub options: bool,
     /// Write what each host sends and receives as pcapng.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pcap: bool,
@@ -69,11 +72,13 @@ pub enum Table {
     Events,
     /// A row per counter of a host, by the kernel's name.
     Counters,
+    /// A row per request: when it was sent and answered.
+    Requests,
 }
 
 impl Table {
     /// All tables, in the order in which results list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Summary,
         Self::Subflows,
         Self::Timeseries,
@@ -81,6 +86,7 @@ impl Table {
         Self::Queues,
         Self::Events,
         Self::Counters,
+        Self::Requests,
     ];
 
     /// The name in scenarios and of the file, without its ending.
@@ -93,6 +99,7 @@ impl Table {
             Self::Queues => "queues",
             Self::Events => "events",
             Self::Counters => "counters",
+            Self::Requests => "requests",
         }
     }
 }

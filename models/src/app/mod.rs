@@ -65,6 +65,19 @@ pub struct App {
     done: bool,
     /// When it last acted.
     looked_at: Time,
+    /// Requests sent.
+    exchanges: Vec<Exchange>,
+}
+
+/// A request and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// When it was written.
+    pub asked_at: Time,
+    /// When the first byte of the answer was read.
+    pub first_byte_at: Option<Time>,
+    /// When the last byte of the answer was read.
+    pub answered_at: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
@@ -108,12 +121,18 @@ impl App {
             closing: false,
             done: false,
             looked_at: now,
+            exchanges: Vec::new(),
         }
     }
 
     /// What was received, and when.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// The requests it has sent, in order.
+    pub fn exchanges(&self) -> &[Exchange] {
+        &self.exchanges
     }
 
     /// Bytes handed to the connection.
@@ -222,6 +241,7 @@ impl App {
         let Role::Request { request, response, left, think, next, waits } = self.role else {
             return false;
         };
+        self.note_answer(response, env.now);
         let asked = self.sent / request.max(1);
         let rest = self.sent % request.max(1);
         if rest > 0 {
@@ -243,7 +263,22 @@ impl App {
         let next = Time::NEVER;
         self.role = Role::Request { request, response, left, think, next, waits };
         let end = self.sent + request;
+        let exchange = Exchange { asked_at: env.now, first_byte_at: None, answered_at: None };
+        self.exchanges.push(exchange);
         self.write_to(end, connection, env)
+    }
+
+    /// Notes how far the answer to the last request is there.
+    fn note_answer(&mut self, response: u64, now: Time) {
+        let asked = self.exchanges.len() as u64;
+        let Some(last) = self.exchanges.last_mut() else { return };
+        let bytes = self.ledger.bytes();
+        if bytes > (asked - 1) * response {
+            last.first_byte_at = last.first_byte_at.or(Some(now));
+        }
+        if bytes >= asked * response {
+            last.answered_at = last.answered_at.or(Some(now));
+        }
     }
 
     fn progress_respond(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {

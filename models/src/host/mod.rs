@@ -392,6 +392,8 @@ impl Hosts for World {
         }
         if let Some(Binding { connection, subflow }) = out.tables().tuples.binding(packet.tuple) {
             self.deliver(now, connection, subflow as usize, route, &packet, out);
+        } else if self.tap.notes_options() {
+            self.note_unbound(now, route, &packet, out);
         } else {
             self.on_unbound(now, route, &packet, out);
         }
@@ -457,6 +459,37 @@ impl World {
         }
     }
 
+    /// A segment that belongs to no connection yet: its options are noted with the connection it
+    /// opens or joins, before whatever that causes.
+    #[cold]
+    fn note_unbound(
+        &mut self,
+        now: Time,
+        route: RouteId,
+        packet: &Packet,
+        out: &mut Outbox<'_, Packet>,
+    ) {
+        let host = self.ends.get(route.0 as usize).copied();
+        let log = |world: &Self| host.map_or(0, |host| world.hosts[host as usize].log.mark());
+        let mark = log(self);
+        self.on_unbound(now, route, packet, out);
+        let behind = log(self);
+        if let Some(host) = host {
+            self.note_options(now, host, packet, out);
+            if log(self) > behind {
+                self.hosts[host as usize].log.move_last_to(mark);
+            }
+        }
+    }
+
+    fn note_options(&mut self, at: Time, host: u32, packet: &Packet, out: &mut Outbox<'_, Packet>) {
+        if let Some(binding) = out.tables().tuples.binding(packet.tuple) {
+            let log = &mut self.hosts[host as usize].log;
+            log.about(binding.connection);
+            log.options(at, binding.subflow as usize, false, &packet.segment);
+        }
+    }
+
     fn tap_arrival(
         &mut self,
         at: Time,
@@ -466,6 +499,9 @@ impl World {
     ) {
         let host = self.ends.get(route.0 as usize).copied();
         if let (Some(host), Some(tuple)) = (host, out.tables().tuples.tuple(packet.tuple)) {
+            if self.tap.notes_options() {
+                self.note_options(at, host, packet, out);
+            }
             let segment = packet.segment.clone();
             self.tap.push(Tapped { at, host: host as usize, sent: false, tuple, segment });
             if self.tap.is_full() {

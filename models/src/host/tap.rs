@@ -23,6 +23,8 @@ pub struct Tapped {
 #[derive(Clone, Debug)]
 pub struct Tap {
     enabled: bool,
+    packets: bool,
+    options: bool,
     /// How many segments are collected before somebody should take them.
     most: usize,
     seen: Vec<Tapped>,
@@ -37,13 +39,22 @@ impl Default for Tap {
 impl Tap {
     /// A tap that collects if `enabled`.
     pub const fn new(enabled: bool) -> Self {
-        Self { enabled, most: usize::MAX, seen: Vec::new() }
+        Self { enabled, packets: enabled, options: false, most: usize::MAX, seen: Vec::new() }
     }
 
     /// The same tap, which stops a conditional run ([`mptcpsim_core::sim::Simulation::run_while`])
     /// whenever it holds `most` segments, so that they can be taken; it goes on collecting if not.
     pub fn at_most(self, most: usize) -> Self {
         Self { most, ..self }
+    }
+
+    /// The same tap, which also has MPTCP options noted as events of the hosts.
+    pub fn with_options(self) -> Self {
+        Self { enabled: true, options: true, ..self }
+    }
+
+    pub(super) const fn notes_options(&self) -> bool {
+        self.options
     }
 
     /// True if it holds as much as it should.
@@ -56,7 +67,9 @@ impl Tap {
     }
 
     pub(super) fn push(&mut self, tapped: Tapped) {
-        self.seen.push(tapped);
+        if self.packets {
+            self.seen.push(tapped);
+        }
     }
 
     /// What was seen so far, in order of time.

@@ -121,6 +121,9 @@ impl Turn<'_, '_> {
     #[cold]
     fn tap(&mut self, index: usize, segment: &Segment) {
         let Some(tuple) = self.actor.connection.tuple(index) else { return };
+        if self.tap.notes_options() {
+            self.env.log.options(self.env.now, index, true, segment);
+        }
         let (at, host, segment) = (self.env.now, self.actor.host as usize, segment.clone());
         self.tap.push(Tapped { at, host, sent: true, tuple, segment });
         if self.tap.is_full() {

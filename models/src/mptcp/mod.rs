@@ -37,11 +37,12 @@ mod output;
 mod receive;
 mod retransmit;
 mod send;
+mod waits;
 
 use std::net::IpAddr;
 
 use mptcpsim_core::rng::Stream;
-use mptcpsim_core::time::Time;
+use mptcpsim_core::time::{Span, Time};
 
 pub use self::blackhole::ActiveMptcp;
 pub use self::info::{MptcpInfo, SubflowInfo};
@@ -414,6 +415,12 @@ impl Connection {
     /// Bytes held out of order at the connection level.
     pub fn out_of_order_bytes(&self) -> u64 {
         self.rx.out_of_order_bytes()
+    }
+
+    /// How long data received waited, at the subflow or the connection, for data before it: the
+    /// 99th percentile over its pieces as they arrived.
+    pub fn reorder_delay(&self) -> Option<Span> {
+        self.rx.reorder_delay()
     }
 
     /// True once nothing will happen any more, apart from TIME_WAIT.

@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::time::Time;
+use mptcpsim_core::time::{Span, Time};
 
+use super::waits::Waits;
 use super::{Connection, Env, MetaState};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
@@ -33,6 +34,8 @@ struct Held {
     start: u64,
     payload: Payload,
     memory: u32,
+    /// When it arrived.
+    at: Time,
 }
 
 impl Held {
@@ -51,6 +54,8 @@ pub(super) struct Receiver {
     /// In order, not read by the application.
     queue: VecDeque<(Payload, u32)>,
     held: VecDeque<Held>,
+    /// How long data waited until it was in order.
+    waits: Waits,
     /// The receive buffer.
     pub(super) space: Space,
     /// The highest right edge advertised on any subflow.
@@ -83,6 +88,7 @@ impl Receiver {
             next: 0,
             queue: VecDeque::new(),
             held: VecDeque::new(),
+            waits: Waits::default(),
             space,
             window_edge: 0,
             data_fin: None,
@@ -103,6 +109,11 @@ impl Receiver {
         self.tuning.since = now;
     }
 
+    /// The time that 99 of 100 pieces of data did not wait longer than.
+    pub(super) fn reorder_delay(&self) -> Option<Span> {
+        self.waits.percentile(99)
+    }
+
     pub(super) fn holds_out_of_order(&self) -> bool {
         !self.held.is_empty()
     }
@@ -111,28 +122,28 @@ impl Receiver {
         self.held.iter().map(|held| u64::from(held.payload.len())).sum()
     }
 
-    /// Adds data at `start`. Returns the bytes of it that were new.
-    fn insert(&mut self, env: &mut Env<'_>, start: u64, mut payload: Payload, memory: u32) -> u32 {
-        let end = start + u64::from(payload.len());
-        if end <= self.next {
+    /// Adds data. Returns the bytes of it that were new.
+    fn insert(&mut self, env: &mut Env<'_>, mut data: Held) -> u32 {
+        if data.end() <= self.next {
             env.mib.inc(Counter::DuplicateData);
             return 0;
         }
-        if start < self.next {
+        if data.start < self.next {
             env.mib.inc(Counter::DuplicateData);
-            payload.advance((self.next - start) as u32);
+            data.payload.advance((self.next - data.start) as u32);
+            data.start = self.next;
         }
-        let start = start.max(self.next);
-        if start > self.next {
-            return self.hold(env, Held { start, payload, memory });
+        if data.start > self.next {
+            return self.hold(env, data);
         }
-        let new = payload.len();
-        self.append(payload, memory);
+        let new = data.payload.len();
+        self.append(data.payload, data.memory, env.now - data.at);
         self.release_held(env);
         new
     }
 
-    fn append(&mut self, payload: Payload, memory: u32) {
+    fn append(&mut self, payload: Payload, memory: u32, waited: Span) {
+        self.waits.note(waited);
         self.next += u64::from(payload.len());
         self.space.used += memory;
         self.queue.push_back((payload, memory));
@@ -189,7 +200,7 @@ impl Receiver {
                 continue;
             }
             held.payload.advance((self.next - held.start) as u32);
-            self.append(held.payload, held.memory);
+            self.append(held.payload, held.memory, env.now - held.at);
         }
     }
 }
@@ -442,6 +453,7 @@ impl Connection {
         let Some(first) = sub.tcp.peek_arrived() else { return false };
         let offset = (first.seq - sub.tcp.irs()).wrapping_sub(map.ssn);
         let start = map.start + u64::from(offset);
+        let at = first.at;
         let left = map.len - offset;
         let full = self.rx.space.used > self.rx.space.rcvbuf;
         if full && start > self.rx.next && !self.closes_gap(index) {
@@ -456,7 +468,7 @@ impl Connection {
         if len >= left {
             sub.map = None;
         }
-        let new = self.rx.insert(env, start, payload, memory);
+        let new = self.rx.insert(env, Held { start, payload, memory, at });
         let sub = &mut self.subs[index];
         sub.statistics.delivered_bytes += u64::from(new);
         sub.statistics.duplicate_bytes += u64::from(len - new);
@@ -519,10 +531,10 @@ impl Connection {
     fn plain_data_ready(&mut self, env: &mut Env<'_>, index: usize) {
         let sub = &mut self.subs[index];
         while let Some(first) = sub.tcp.peek_arrived() {
-            let len = first.payload.len();
+            let (len, at) = (first.payload.len(), first.at);
             let Some((payload, memory)) = sub.tcp.take_arrived(len) else { break };
             if len > 0 {
-                self.rx.append(payload, memory);
+                self.rx.append(payload, memory, env.now - at);
                 sub.statistics.delivered_bytes += u64::from(len);
             }
         }

@@ -2,14 +2,28 @@
 
 use mptcpsim_core::time::Time;
 
+use super::notation::mptcp_words;
 use crate::congestion::CaState;
+use crate::segment::Segment;
 use crate::tcp::State;
 
 /// Something that happened to a subflow or to its connection.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A subflow entered a TCP state.
-    State(State),
+    /// A subflow went from one TCP state to another.
+    State {
+        /// The state it left.
+        from: State,
+        /// The state it entered.
+        to: State,
+    },
+    /// MPTCP options were sent or received with a segment.
+    Options {
+        /// The host sent them.
+        sent: bool,
+        /// The options as packet scripts write them.
+        words: String,
+    },
     /// The sender's congestion state changed.
     Congestion(CaState),
     /// A retransmission timeout fired; the number of timeouts in a row.
@@ -86,6 +100,26 @@ impl EventLog {
         }
     }
 
+    /// Notes the MPTCP options of a segment.
+    pub fn options(&mut self, at: Time, subflow: usize, sent: bool, segment: &Segment) {
+        let words = mptcp_words(segment).join(", ");
+        if self.enabled && !words.is_empty() {
+            self.push(at, subflow, Event::Options { sent, words });
+        }
+    }
+
+    /// How many events there are, to insert one behind them later.
+    pub(crate) fn mark(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Moves the last event to where [`EventLog::mark`] was: it was the cause of those between.
+    pub(crate) fn move_last_to(&mut self, mark: usize) {
+        if let Some(between) = self.events.get_mut(mark..) {
+            between.rotate_right(1);
+        }
+    }
+
     /// The events collected so far.
     pub fn events(&self) -> &[Logged] {
         &self.events
@@ -94,5 +128,28 @@ impl EventLog {
     /// Takes the events collected so far.
     pub fn drain(&mut self) -> impl Iterator<Item = Logged> + '_ {
         self.events.drain(..)
+    }
+}
+
+/// Why a subflow goes from one state to the other: the event of the state diagram in RFC 9293
+/// section 3.3.2 (figure 5).
+pub const fn rule(from: State, to: State) -> &'static str {
+    use State::{
+        CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, SynReceived, SynSent,
+        TimeWait,
+    };
+    match (from, to) {
+        (Closed, SynSent) => "active open",
+        (Closed, SynReceived) => "SYN received",
+        (SynSent, SynReceived) => "simultaneous open",
+        (SynSent, Established) => "SYN/ACK received",
+        (SynReceived, Established) => "SYN acknowledged",
+        (Established | SynReceived, FinWait1) | (CloseWait, LastAck) => "closed by this end",
+        (Established | SynReceived, CloseWait) => "FIN received",
+        (FinWait1, Closing) | (FinWait2, TimeWait) => "FIN received",
+        (FinWait1, FinWait2) | (Closing, TimeWait) | (LastAck, Closed) => "FIN acknowledged",
+        (FinWait1, TimeWait) => "FIN received and acknowledged",
+        (TimeWait, Closed) => "waited long enough",
+        _ => "reset, aborted or timed out",
     }
 }

@@ -529,8 +529,8 @@ impl Subflow {
         if self.state.synchronised() && !state.synchronised() {
             cx.ca_release();
         }
-        self.state = state;
+        let from = std::mem::replace(&mut self.state, state);
         cx.w().can_send = state.can_send();
-        cx.event(Event::State(state));
+        cx.event(Event::State { from, to: state });
     }
 }

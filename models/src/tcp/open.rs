@@ -98,7 +98,7 @@ impl Subflow {
     pub fn connect(cx: &mut Cx<'_>, offer: Offer) -> Self {
         let mut subflow = Self::new(cx, offer, State::SynSent);
         cx.mib.inc(Counter::ActiveOpens);
-        cx.event(Event::State(State::SynSent));
+        cx.event(Event::State { from: State::Closed, to: State::SynSent });
         subflow.wants.syn = true;
         subflow.timers.set(cx, TimerKind::Rto, INITIAL_RTO);
         subflow
@@ -114,7 +114,7 @@ impl Subflow {
         subflow.rx.start_at(syn.seq + 1);
         subflow.snd_wl1 = syn.seq;
         subflow.set_peer_window(u32::from(syn.window));
-        cx.event(Event::State(State::SynReceived));
+        cx.event(Event::State { from: State::Closed, to: State::SynReceived });
         subflow.wants.syn = true;
         subflow.timers.set(cx, TimerKind::Rto, INITIAL_RTO);
         subflow

@@ -40,6 +40,8 @@ pub struct Arrived {
     pub fin: bool,
     /// Bytes of memory they take.
     pub truesize: u32,
+    /// When they arrived.
+    pub at: Time,
 }
 
 impl Arrived {
@@ -432,6 +434,7 @@ impl Subflow {
             dss,
             fin: segment.flags.has(Flags::FIN),
             truesize: truesize(segment.wire_len()),
+            at: cx.now,
         };
         if segment.flags.has(Flags::SYN) {
             new.seq += 1;

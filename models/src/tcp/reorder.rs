@@ -158,6 +158,7 @@ mod tests {
 
     fn arrived(start: u32, end: u32) -> Arrived {
         Arrived {
+            at: mptcpsim_core::time::Time::ZERO,
             seq: Seq(start),
             payload: Payload::pattern(u64::from(start), end - start),
             dss: None,
