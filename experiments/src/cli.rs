@@ -4,6 +4,7 @@
 //! error. Exit codes: 0 done, 1 the run or a check failed, 2 bad input.
 
 mod bench;
+mod capable;
 mod faults;
 mod list;
 mod packetdrill;
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "Examples:
   mptcpsim run handover --out results/h     a path dies and returns
   mptcpsim run my.toml --seed 7 --set links.wifi.delay=\"40 ms\"
   mptcpsim check my.toml                    every fault at once, nothing is run
+  mptcpsim capable middleboxes              does MPTCP survive each path, and if not, why
   mptcpsim list queues                      what can be named, with parameters
   mptcpsim packetdrill scripts/             packet scripts against a simulated host
   mptcpsim schema > scenario.schema.json    completion and checks in an editor";
@@ -58,6 +60,8 @@ enum Command {
     },
     /// Show every fault of a scenario without running it
     Check(CheckArgs),
+    /// Try each path of a scenario with a short transfer: does MPTCP survive it, and if not, why?
+    Capable(capable::CapableArgs),
     /// Print the JSON Schema of scenarios
     Schema,
     /// Run packet scripts in the language of packetdrill against a simulated host
@@ -117,6 +121,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Plot { folder } => plot(&folder),
         Command::List { kind } => print(&list::text(kind)),
         Command::Check(args) => check_scenario(&args),
+        Command::Capable(args) => capable::run(&args),
         Command::Schema => schema(),
         Command::Packetdrill(args) => packetdrill::packetdrill(&args),
         Command::Bench(args) => bench::bench(&args),

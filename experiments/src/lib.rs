@@ -30,6 +30,7 @@
 
 pub mod bench;
 pub mod build;
+pub mod capable;
 pub mod capture;
 pub mod check;
 mod observe;
