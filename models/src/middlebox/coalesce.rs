@@ -2,7 +2,7 @@
 //!
 //! Offload joins only segments whose options are the same; a box that does not
 //! look at them keeps those of the first segment, and the mapping of the second
-//! one is lost (Honda et al., section 4.4).
+//! one is lost (Honda et al.).
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Boxes that answer SYNs themselves and copy options they do not know into the SYN/ACK: one in
-//! a hundred paths with unknown options did so (Honda et al., section 4.2: "option echoed").
+//! Boxes that answer SYNs and copy options they do not know into the SYN/ACK (Honda et al. tested
+//! for them; RFC 8684 has no key in the SYN because of them).
 
 use std::collections::BTreeMap;
 

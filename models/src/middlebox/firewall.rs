@@ -1,5 +1,5 @@
 //! Firewalls that follow the sequence numbers of a flow and drop what does not fit their idea of
-//! TCP (Honda et al., section 4.3).
+//! TCP (Honda et al.).
 
 use std::collections::BTreeMap;
 

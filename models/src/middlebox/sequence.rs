@@ -1,5 +1,5 @@
 //! Boxes that replace initial sequence numbers by ones of their own, as firewalls do that do not
-//! trust those of the hosts: every tenth path to port 80 (Honda et al., table 4).
+//! trust those of the hosts (Honda et al.).
 
 use std::collections::BTreeMap;
 
