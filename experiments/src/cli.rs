@@ -203,7 +203,7 @@ fn plan(name: Option<&str>, values: &ScenarioArgs, more: &[Override]) -> Result<
 /// A file, or a shipped scenario.
 fn source(name: &str) -> Result<Source, Failure> {
     let path = Path::new(name);
-    let found = if path.exists() { None } else { shipped::find(name) };
+    let found = if path.is_file() { None } else { shipped::find(name) };
     match found {
         Some(shipped) => Ok(shipped.source()),
         None if path.exists() => Source::read(path)

@@ -360,3 +360,12 @@ fn packet_scripts_tell_how_they_went() {
     assert_eq!(mptcpsim(&["packetdrill", "/nowhere.pkt"]).status.code(), Some(2));
     assert_eq!(mptcpsim(&["packetdrill"]).status.code(), Some(2));
 }
+
+#[test]
+fn a_folder_does_not_hide_the_shipped_scenario_of_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("wifi-lte")).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_mptcpsim"));
+    let output = check.current_dir(folder.path()).args(["check", "wifi-lte"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
