@@ -181,6 +181,26 @@ fn a_server_without_mptcp() {
 }
 
 #[test]
+fn boxes_that_take_options_or_translate_addresses() {
+    let boxes = [
+        r#"action = { kind = "strip", options = ["mp_capable"] }
+           only = { on = ["syn"] }"#,
+        r#"action = { kind = "strip", options = ["mp_capable"] }
+           only = { on = ["syn-ack"] }"#,
+        r#"action = { kind = "strip", options = ["dss"] }"#,
+        r#"action = { kind = "nat", address = "203.0.113.7", port_shift = 1000 }"#,
+    ];
+    for middlebox in boxes {
+        let scenario = two_paths(HOSTS, &bulk("download"))
+            .replace("via = [\"wifi\"]", "via = [\"box\", \"wifi\"]");
+        let run = checked(&format!("{scenario}\n[middleboxes.box]\n{middlebox}\n"));
+        let bytes = |frame: &dissect::Frame| frame.payload().len();
+        let sent = run.frames["server"].iter().filter(|frame| frame.is_sent());
+        assert!(sent.map(bytes).sum::<usize>() >= 400_000, "{middlebox}");
+    }
+}
+
+#[test]
 fn plain_tcp() {
     let run =
         checked(&two_paths(HOSTS, &bulk("both")).replace("app =", "protocol = \"tcp\"\napp ="));
