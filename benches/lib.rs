@@ -172,6 +172,7 @@ impl Flows {
             endpoints: Config {
                 endpoints: endpoints.collect(),
                 limits: Limits { subflows: 8, add_addr_accepted: 8 },
+                ..Config::default()
             },
             addresses: addresses.enumerate().map(|(i, addr)| (format!("eth{i}"), addr)).collect(),
         }

@@ -22,7 +22,7 @@ use mptcpsim_core::units::Bytes;
 use mptcpsim_models::app::AppSpec;
 use mptcpsim_models::host::{FlowStart, HostChange, HostConfig, Listener, Packet, World};
 use mptcpsim_models::mptcp::SocketOptions;
-use mptcpsim_models::path_manager::endpoints;
+use mptcpsim_models::path_manager::{endpoints, multipath};
 use mptcpsim_models::scheduler;
 use mptcpsim_models::tcp::TcpConfig;
 use thiserror::Error;
@@ -30,7 +30,7 @@ use thiserror::Error;
 use crate::plan::{
     Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan, Station,
 };
-use crate::scenario::{App, AppDirection, EndpointFlag, Protocol, Scheduler};
+use crate::scenario::{App, AppDirection, EndpointFlag, Multipath, Protocol, Scheduler};
 
 /// The largest IP packet, as on Ethernet.
 const MTU: u16 = 1_500;
@@ -191,9 +191,25 @@ fn host(plan: &HostPlan) -> HostConfig {
                 subflows: plan.subflow_limit,
                 add_addr_accepted: plan.add_addr_accepted,
             },
+            multipath: interfaces(plan),
         },
         addresses: addresses.collect(),
     }
+}
+
+fn interfaces(plan: &HostPlan) -> multipath::Interfaces {
+    let mut interfaces = multipath::Interfaces::default();
+    for (address, multipath) in &plan.multipath {
+        interfaces.set(
+            *address,
+            match multipath {
+                Multipath::On => multipath::Multipath::On,
+                Multipath::Off => multipath::Multipath::Off,
+                Multipath::Backup => multipath::Multipath::Backup,
+            },
+        );
+    }
+    interfaces
 }
 
 fn endpoint(plan: &EndpointPlan) -> endpoints::Endpoint {

@@ -17,8 +17,8 @@ use mptcpsim_models::rules::Stack;
 use mptcpsim_models::sysctl::Sysctl;
 
 use crate::scenario::{
-    App, EndpointFlag, Middlebox, OneWay, PathManager, Protocol, RouteAttributes, Scenario,
-    Scheduler, Sweep, Table,
+    App, EndpointFlag, Middlebox, Multipath, OneWay, PathManager, Protocol, RouteAttributes,
+    Scenario, Scheduler, Sweep, Table,
 };
 
 /// The number of a link in [`Plan::links`].
@@ -127,6 +127,8 @@ pub struct HostPlan {
     pub subflow_limit: u8,
     /// Announced addresses of the peer that are used.
     pub add_addr_accepted: u8,
+    /// Addresses of interfaces that are used in another way than by default.
+    pub multipath: Vec<(IpAddr, Multipath)>,
 }
 
 /// An interface of a host.

@@ -34,8 +34,8 @@ pub use flow::{
     App, AppDirection, CongestionControl, Flow, FlowMptcp, PathManager, Protocol, Repeat, Scheduler,
 };
 pub use host::{
-    Addresses, Endpoint, EndpointFlag, EndpointLimits, Host, HostMptcp, RouteAttributes, Stack,
-    SysctlValue,
+    Addresses, Endpoint, EndpointFlag, EndpointLimits, Host, HostMptcp, Multipath, RouteAttributes,
+    Stack, SysctlValue,
 };
 pub use impairment::{Directions, Jitter, Loss, PacketFilter};
 pub use limit::{Limit, LimitError};

@@ -6,7 +6,9 @@
 use mptcpsim_core::time::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::sysctl::Sysctl;
+use crate::congestion;
+use crate::mptcp_keys::Version;
+use crate::sysctl::{BufferLimits, Sysctl};
 
 /// The two lines of MPTCP in Linux.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,27 @@ pub enum WindowFromSpace {
     AdvWinScale,
 }
 
+/// How the receive buffer follows the rate (`tcp_rcv_space_adjust`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiveTuning {
+    /// Twice what a round trip brings, and more while that grows (`tcp_rcvbuf_grow`, 6.18).
+    GrowingRound,
+    /// Twice what a round trip brings and 16 segments, up to doubled while that grows; the buffer
+    /// starts at eight initial windows (`tcp_fixup_rcvbuf`, 4.14).
+    TwoRounds,
+}
+
+/// Who may send what when (`mptcp_next_segment` and `mptcp_write_xmit` out of tree,
+/// `__mptcp_push_pending` upstream), what starts a subflow, what ends a connection: procedures, not
+/// data. Each has a folder of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Procedures {
+    /// Those of `net/mptcp` upstream.
+    Upstream,
+    /// Those of the mptcp.org kernels, with state of their own.
+    OutOfTree,
+}
+
 /// The differences.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -77,6 +100,25 @@ pub struct Rules {
     /// ADD_ADDR is repeated after the subflows' timeouts; before 6.18 only after
     /// `net.mptcp.add_addr_timeout` (`mptcp_adjust_add_addr_timeout`).
     pub add_addr_timeout_adapts: bool,
+    /// See [`ReceiveTuning`].
+    pub receive_tuning: ReceiveTuning,
+    /// Segments that the first window advertised holds at most (`tcp_default_init_rwnd`, until 4.19).
+    pub initial_window_segments: Option<u32>,
+    /// See [`Procedures`].
+    pub procedures: Procedures,
+    /// The protocol: its digests and its options.
+    pub version: Version,
+    /// Resets say why (MP_TCPRST, RFC 8684 section 3.6).
+    pub reset_reasons: bool,
+    /// Connections from a host to itself use MPTCP (`mptcp_doit`).
+    pub loopback: bool,
+    /// The default of `net.ipv4.tcp_congestion_control`.
+    pub congestion_control: congestion::Name,
+    /// The default of `net.ipv4.tcp_rmem`.
+    pub tcp_rmem: BufferLimits,
+    /// The default of `net.ipv4.tcp_comp_sack_nr`; 0 where acknowledgements are not compressed
+    /// (before 4.18).
+    pub comp_sack_nr: u8,
 }
 
 impl Rules {
@@ -90,7 +132,13 @@ impl Rules {
 
     /// The knobs of this line before anybody touches them.
     pub fn sysctl_defaults(&self) -> Sysctl {
-        Sysctl { tcp_syn_linear_timeouts: self.syn_linear_timeouts, ..Sysctl::default() }
+        Sysctl {
+            tcp_syn_linear_timeouts: self.syn_linear_timeouts,
+            tcp_congestion_control: self.congestion_control,
+            tcp_rmem: self.tcp_rmem,
+            tcp_comp_sack_nr: self.comp_sack_nr,
+            ..Sysctl::default()
+        }
     }
 }
 
@@ -107,6 +155,15 @@ pub const UPSTREAM: Rules = Rules {
     join_before_echo: false,
     data_ack_before_fin: false,
     add_addr_timeout_adapts: true,
+    receive_tuning: ReceiveTuning::GrowingRound,
+    initial_window_segments: None,
+    procedures: Procedures::Upstream,
+    version: Version::V1,
+    reset_reasons: true,
+    loopback: true,
+    congestion_control: congestion::Name::Cubic,
+    tcp_rmem: BufferLimits { min: 4_096, default: 131_072, max: 6_291_456 },
+    comp_sack_nr: 44,
 };
 
 /// Linux 6.18 with 1000 timer ticks per second: the kernels that packet scripts are written for.
@@ -144,4 +201,13 @@ pub const OUT_OF_TREE: Rules = Rules {
     join_before_echo: false,
     data_ack_before_fin: true,
     add_addr_timeout_adapts: false,
+    receive_tuning: ReceiveTuning::TwoRounds,
+    initial_window_segments: Some(20),
+    procedures: Procedures::OutOfTree,
+    version: Version::V0,
+    reset_reasons: false,
+    loopback: false,
+    congestion_control: congestion::Name::Lia,
+    tcp_rmem: BufferLimits { min: 4_096, default: 87_380, max: 6_291_456 },
+    comp_sack_nr: 0,
 };

@@ -199,6 +199,33 @@ macro_rules! sysctls {
     (@only out_of_tree) => { Some(Stack::OutOfTree) };
 }
 
+impl Sysctl {
+    /// Sockets of a host of line `stack` may use MPTCP (`enabled`, `mptcp_enabled`).
+    pub const fn allows_mptcp(&self, stack: Stack) -> bool {
+        match stack {
+            Stack::Upstream => self.enabled,
+            Stack::OutOfTree => self.mptcp_enabled != 0,
+        }
+    }
+
+    /// A host of line `stack` asks for DSS checksums (`checksum_enabled`, `mptcp_checksum`).
+    pub const fn requires_checksum(&self, stack: Stack) -> bool {
+        match stack {
+            Stack::Upstream => self.checksum_enabled,
+            Stack::OutOfTree => self.mptcp_checksum,
+        }
+    }
+
+    /// SYN retransmissions with MP_CAPABLE before a host of line `stack` tries plain TCP
+    /// (`syn_retrans_before_tcp_fallback`, `mptcp_syn_retries`).
+    pub const fn capable_syn_retries(&self, stack: Stack) -> u8 {
+        match stack {
+            Stack::Upstream => self.syn_retrans_before_tcp_fallback,
+            Stack::OutOfTree => self.mptcp_syn_retries,
+        }
+    }
+}
+
 const KIB: u32 = 1_024;
 
 sysctls! {
@@ -300,6 +327,10 @@ sysctls! {
         "protocol version; 1 changes ADD_ADDR only";
     #[out_of_tree] mptcp_path_manager: String = "fullmesh".to_owned(), 0..=0,
         "net.mptcp.mptcp_path_manager", "path manager of new connections";
+    #[out_of_tree] fullmesh_num_subflows: u8 = 1, 1..=16, "mptcp_fullmesh.num_subflows",
+        "subflows for each pair of addresses (module parameter)";
+    #[out_of_tree] ndiffports_num_subflows: u8 = 2, 1..=16, "mptcp_ndiffports.num_subflows",
+        "subflows of a connection (module parameter)";
     #[out_of_tree] mptcp_scheduler: String = "default".to_owned(), 0..=0,
         "net.mptcp.mptcp_scheduler", "packet scheduler of new connections";
 }

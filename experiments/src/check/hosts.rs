@@ -13,7 +13,7 @@ use super::key::KeyPath;
 use super::network::{DeclaredHost, Network};
 use crate::plan::{EndpointPlan, HostId, HostPlan};
 use crate::scenario::{
-    Endpoint, EndpointFlag, PathManager, Protocol, Scenario, Stack, SysctlValue,
+    Endpoint, EndpointFlag, Multipath, PathManager, Protocol, Scenario, Stack, SysctlValue,
 };
 
 /// `MPTCP_PM_ADDR_MAX` of the kernel: endpoints of a host, and the largest limit.
@@ -89,6 +89,7 @@ fn made_by_default(declared: &DeclaredHost, role: &Role<'_>) -> bool {
 fn host(declared: &DeclaredHost, role: &Role<'_>, report: &mut Report) -> HostPlan {
     let stack = match declared.host.stack {
         Stack::Upstream => StackModel::Upstream,
+        Stack::OutOfTree => StackModel::OutOfTree,
     };
     let endpoints = if made_by_default(declared, role) {
         default_endpoints(declared, role)
@@ -104,7 +105,29 @@ fn host(declared: &DeclaredHost, role: &Role<'_>, report: &mut Report) -> HostPl
         endpoints,
         subflow_limit: DEFAULT_SUBFLOWS,
         add_addr_accepted: 0,
+        multipath: multipath(declared, report),
     }
+}
+
+/// The addresses of the interfaces whose use is given.
+fn multipath(declared: &DeclaredHost, report: &mut Report) -> Vec<(IpAddr, Multipath)> {
+    let given = declared.host.mptcp.iter().flat_map(|mptcp| &mptcp.multipath);
+    let key = declared.key.key("mptcp").key("multipath");
+    let mut used = Vec::new();
+    for (name, multipath) in given {
+        let found = declared.interfaces.iter().find(|interface| interface.name == *name);
+        if found.is_none() {
+            let what = format!("interface of {}", declared.name);
+            let known = declared.interfaces.iter().map(|interface| interface.name.clone());
+            report.fault(&key.key(name), Problem::unknown(&what, name, known));
+        } else if declared.host.stack != Stack::OutOfTree {
+            let what = "only hosts with `stack = \"out-of-tree\"` have this";
+            report.invalid(&key.key(name), what, "give an endpoint the flag `backup` instead");
+        }
+        let addresses = found.into_iter().flat_map(|interface| &interface.addresses);
+        used.extend(addresses.map(|address| (*address, *multipath)));
+    }
+    used
 }
 
 fn sysctl(declared: &DeclaredHost, stack: StackModel, report: &mut Report) -> Sysctl {

@@ -81,6 +81,9 @@ impl Plan {
                     subflows: Some(host.subflow_limit),
                     add_addr_accepted: Some(host.add_addr_accepted),
                 },
+                multipath: declared
+                    .and_then(|declared| declared.mptcp.as_ref())
+                    .map_or_else(BTreeMap::new, |mptcp| mptcp.multipath.clone()),
             }),
         }
     }

@@ -57,6 +57,8 @@ pub enum Stack {
     /// Linux as released: MPTCP version 1 (RFC 8684), in-kernel path manager.
     #[default]
     Upstream,
+    /// The mptcp.org kernels 0.94: MPTCP version 0 (RFC 6824), path managers as modules.
+    OutOfTree,
 }
 
 /// One address or several.
@@ -100,6 +102,22 @@ pub struct HostMptcp {
     /// Limits (`ip mptcp limits`).
     #[serde(skip_serializing_if = "EndpointLimits::is_default")]
     pub limits: EndpointLimits,
+    /// What interfaces may be used for (`ip link set dev IFACE multipath ...` of the out-of-tree stack).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub multipath: BTreeMap<String, Multipath>,
+}
+
+/// What the path managers of the out-of-tree stack may use an interface for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Multipath {
+    /// Subflows may use it.
+    #[default]
+    On,
+    /// It is left alone.
+    Off,
+    /// Its subflows are backups.
+    Backup,
 }
 
 /// An address that the in-kernel path manager may use.

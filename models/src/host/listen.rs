@@ -10,7 +10,7 @@ use super::packet::Packet;
 use super::{Actor, Binding, Tapped, Way, World};
 use crate::app::{App, AppSpec};
 use crate::mptcp::{Connection, Opening, SocketOptions};
-use crate::mptcp_keys::{Version, token};
+use crate::mptcp_keys::token;
 use crate::observe::mib::Counter;
 use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
@@ -94,10 +94,14 @@ impl World {
             self.answer_stray(route, packet, tuple, None, host, out);
             return;
         };
+        let stack = &mut self.hosts[host as usize];
+        if Connection::drops_syn(&stack.env(now, 0), &packet.segment) {
+            return;
+        }
         let number = self.new_actor_number(out);
         let stack = &mut self.hosts[host as usize];
         let key = stack.unused_key();
-        stack.tokens.insert(token(key, Version::V1), number);
+        stack.tokens.insert(token(key, stack.config.tcp.rules.version), number);
         let opening = Opening { key, tuple: tuple.reversed() };
         let mut env = stack.env(now, number);
         let connection =
@@ -196,10 +200,12 @@ impl World {
             reset.flags = Flags::RST | Flags::ACK;
             reset.ack = Seq(stray.seq.0.wrapping_add(stray.seq_len()));
         }
-        let mib = &mut self.hosts[host as usize].mib;
+        let owner = &mut self.hosts[host as usize];
+        let gives_reasons = owner.config.tcp.rules.reset_reasons;
+        let mib = &mut owner.mib;
         mib.inc(Counter::OutSegs);
         mib.inc(Counter::OutRsts);
-        if let Some(reason) = reason {
+        if let Some(reason) = reason.filter(|_| gives_reasons) {
             mib.inc(Counter::MpRstTx);
             reset.rare_mut().mp_tcprst = Some(MpTcpRst::new(reason));
         }

@@ -29,7 +29,7 @@ pub use self::tuples::{Binding, TupleId, TupleTable};
 
 use crate::app::{App, AppSpec};
 use crate::mptcp::{ActiveMptcp, Connection, EphemeralPorts, Opening, SocketOptions};
-use crate::mptcp_keys::{Key, Version, token};
+use crate::mptcp_keys::{Key, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
 use crate::path_manager::endpoints::Endpoint;
@@ -329,7 +329,7 @@ impl World {
         let Some(host) = self.hosts.get_mut(client) else { return };
         let tuple = FourTuple { src: std::net::SocketAddr::new(from, host.ports.take()), dst: to };
         let key = host.unused_key();
-        host.tokens.insert(token(key, Version::V1), endpoint);
+        host.tokens.insert(token(key, host.config.tcp.rules.version), endpoint);
         let mut env = host.env(now, endpoint);
         let connection = Connection::connect(&mut env, Opening { key, tuple }, options);
         self.actors.push(Actor {
@@ -364,9 +364,10 @@ fn share_configs(hosts: &mut [HostConfig]) {
 impl Host {
     /// A key whose token no other connection of the host has (RFC 8684 section 3.1).
     fn unused_key(&mut self) -> Key {
+        let version = self.config.tcp.rules.version;
         loop {
             let key = Key(self.random.next_u64());
-            if key.0 != 0 && !self.tokens.contains_key(&token(key, Version::V1)) {
+            if key.0 != 0 && !self.tokens.contains_key(&token(key, version)) {
                 return key;
             }
         }

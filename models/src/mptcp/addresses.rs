@@ -26,6 +26,18 @@ pub(super) struct Signal {
     outstanding: Option<(AddAddr, u8)>,
 }
 
+impl Signal {
+    /// Ids of addresses to withdraw.
+    pub(super) fn withdrawn(&self) -> &[u8] {
+        &self.remove
+    }
+
+    /// The first of them have been.
+    pub(super) fn withdrawn_sent(&mut self, count: usize) {
+        self.remove.drain(..count);
+    }
+}
+
 impl Connection {
     /// B: something happened that the path manager should know. What happens on the wire it is
     /// told without this; the administrator's changes come this way.
@@ -40,8 +52,16 @@ impl Connection {
             no_join_id0: self.no_join_id0,
             signal_pending: self.signal.announce.is_some() || self.signal.outstanding.is_some(),
             addresses: env.addresses,
+            multipath: &env.endpoints.multipath,
         };
         let mut actions = Vec::new();
+        if let Some(state) = self.out_of_tree.as_deref_mut() {
+            state.path_manager.on_event(event, &view, &mut actions);
+            for action in actions {
+                self.path_action_out_of_tree(env, action);
+            }
+            return;
+        }
         WithConfig { state: &mut self.path_manager, config: env.endpoints }.on_event(
             event,
             &view,
@@ -52,7 +72,7 @@ impl Connection {
         }
     }
 
-    fn path_action(&mut self, env: &mut Env<'_>, action: PathAction) {
+    pub(super) fn path_action(&mut self, env: &mut Env<'_>, action: PathAction) {
         env.log.mptcp(env.now, 0, "path-manager", || format!("{action:?}"));
         match action {
             PathAction::Announce { id, addr, port } => self.announce(env, id, addr, port),
@@ -232,7 +252,11 @@ impl Connection {
     }
 
     /// Closes the subflows that `chosen` picks, since their addresses are gone; says how many.
-    fn close_where(&mut self, env: &mut Env<'_>, chosen: impl Fn(&super::Sub) -> bool) -> u64 {
+    pub(super) fn close_where(
+        &mut self,
+        env: &mut Env<'_>,
+        chosen: impl Fn(&super::Sub) -> bool,
+    ) -> u64 {
         let mut closed = 0;
         for index in 0..self.subs.len() {
             let sub = &self.subs[index];

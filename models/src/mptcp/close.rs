@@ -52,6 +52,10 @@ impl Connection {
     /// C: ends the connection at once: every subflow is reset, with MP_FASTCLOSE
     /// (`mptcp_do_fastclose`).
     pub fn abort(&mut self, env: &mut Env<'_>) {
+        if self.is_mptcp() && self.out_of_tree.is_some() {
+            self.fastclose_out_of_tree(env);
+            return;
+        }
         let key = self.remote_key.filter(|_| self.is_mptcp());
         for index in 0..self.subs.len() {
             if self.subs[index].tcp.state() == State::Closed {
@@ -75,7 +79,9 @@ impl Connection {
         if Key(key) != self.local_key {
             return;
         }
-        env.mib.inc(Counter::MpFastcloseRx);
+        if self.out_of_tree.is_none() {
+            env.mib.inc(Counter::MpFastcloseRx);
+        }
         env.log.mptcp(env.now, 0, "fastclose", || "received".into());
         for index in 0..self.subs.len() {
             if self.subs[index].tcp.state() != State::Closed {
@@ -172,7 +178,9 @@ impl Connection {
             }
             _ => {}
         }
-        if self.is_mptcp() {
+        if self.out_of_tree.is_some() {
+            self.answer_data_fin();
+        } else if self.is_mptcp() {
             self.ack_all();
         }
     }
@@ -183,7 +191,13 @@ impl Connection {
             return;
         }
         match self.state {
-            MetaState::FinWait1 => self.set_meta_state(env, MetaState::FinWait2),
+            MetaState::FinWait1 => {
+                self.set_meta_state(env, MetaState::FinWait2);
+                self.close_subflows_out_of_tree(env);
+            }
+            MetaState::LastAck if self.out_of_tree.is_some() && self.is_mptcp() => {
+                self.wait_for_fins(env);
+            }
             MetaState::Closing | MetaState::LastAck => {
                 self.finish(env);
                 self.orphan_all(env);
@@ -218,7 +232,11 @@ impl Connection {
 
     /// The peer reset a subflow.
     pub(super) fn subflow_reset(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
-        self.take_reset_options(env, index, segment);
+        if self.out_of_tree.is_some() {
+            self.reset_out_of_tree(env, index, segment);
+        } else {
+            self.take_reset_options(env, index, segment);
+        }
         env.log.mptcp(env.now, index, "reset", || "received".into());
         if self.is_mptcp() && self.answers_reset(index) {
             let sub = &mut self.subs[index];
@@ -254,7 +272,8 @@ impl Connection {
     /// answers it with a reset and reads none of its options (`check_fully_established`).
     fn answers_reset(&self, index: usize) -> bool {
         let sub = &self.subs[index];
-        sub.joined
+        self.out_of_tree.is_none()
+            && sub.joined
             && sub.opener
             && !sub.fully_established
             && sub.statistics.established_at.is_some()
@@ -272,6 +291,10 @@ impl Connection {
             return;
         }
         // A FIN without DATA_FIN ends the subflow only.
+        if state == State::CloseWait && self.out_of_tree.is_some() {
+            self.peer_closed_subflow(env, index);
+        }
+        let sub = &self.subs[index];
         let half_closed = state == State::CloseWait
             && self.state == MetaState::Established
             && sub.tcp.peek_arrived().is_none()
@@ -330,6 +353,10 @@ impl Connection {
         sub.removed = true;
         sub.statistics.closed_at = Some(env.now);
         self.windows[index].can_send = false;
+        if self.out_of_tree.is_some() {
+            self.reinject(env, index);
+        }
+        let sub = &self.subs[index];
         let (local_id, joined) = (sub.local_id, sub.joined);
         let error = sub.tcp.error();
         if self.state == MetaState::Opening {
@@ -352,7 +379,10 @@ impl Connection {
     }
 
     fn last_subflow_gone(&mut self, env: &mut Env<'_>, error: Option<Error>) {
-        if self.state == MetaState::Established && self.mode == Mode::Mptcp {
+        if self.out_of_tree.is_some() && self.state != MetaState::Closed {
+            // There is nothing that could open another.
+            self.fail_all(env, error.unwrap_or(Error::Reset));
+        } else if self.state == MetaState::Established && self.mode == Mode::Mptcp {
             let patience = Span::from_secs(u64::from(env.config.sysctl.close_timeout));
             self.rx.error = self.rx.error.or(error);
             self.abandoned = true;

@@ -5,6 +5,7 @@ use mptcpsim_core::time::Span;
 
 use super::{Connection, Env, MetaState, Mode, cx};
 use crate::observe::mib::Counter;
+use crate::rules::Stack;
 use crate::segment::{ResetReason, Segment};
 
 /// How long an answer to MP_FAIL may take (`TCP_RTO_MAX`).
@@ -31,6 +32,7 @@ impl Connection {
         self.mode = if plain { Mode::Plain } else { Mode::FellBack(why) };
         self.timers.stop_all();
         self.tx.window_end = u64::MAX;
+        self.tx.plain_acked = (self.tx.una as u32).wrapping_add(1);
         self.update_reserve(env, 0);
         if self.data_fin_enabled() {
             // What the DATA_FIN said, a FIN has to say now (`mptcp_do_fallback`).
@@ -141,12 +143,19 @@ impl Connection {
     /// True if SYNs must no longer carry MP_CAPABLE: it went unanswered too often
     /// (`mptcp_active_detect_blackhole`).
     pub(super) fn drops_capable(&mut self, env: &mut Env<'_>) -> bool {
-        let limit = u32::from(env.config.sysctl.syn_retrans_before_tcp_fallback);
+        let stack = env.config.rules.stack;
+        let limit = u32::from(env.config.sysctl.capable_syn_retries(stack));
         let tries = self.subs[0].tcp.syn_retransmissions();
         if tries <= limit {
             return false;
         }
-        self.fall_back(env, Counter::MpCapableSynTxDrop);
+        self.fall_back(
+            env,
+            match stack {
+                Stack::Upstream => Counter::MpCapableSynTxDrop,
+                Stack::OutOfTree => Counter::MpCapableRetransFallback,
+            },
+        );
         true
     }
 

@@ -33,6 +33,7 @@ mod fallback;
 mod info;
 mod open;
 mod options;
+mod out_of_tree;
 mod output;
 mod receive;
 mod retransmit;
@@ -181,6 +182,9 @@ struct Sub {
     backup_by_peer: bool,
     backup_by_us: bool,
     fully_established: bool,
+    /// The peer may not have the third ACK of the join yet: nothing else may be sent
+    /// (`pre_established`).
+    pre_established: bool,
     pm_notified: bool,
     join: Option<Box<open::Join>>,
     /// The mapping being received.
@@ -226,8 +230,7 @@ pub struct SubStatistics {
 impl Sub {
     /// May carry data (`mptcp_subflow_active`).
     fn active(&self) -> bool {
-        let joining = self.joined && self.opener && !self.fully_established;
-        !self.stale && !joining && self.tcp.state().can_send()
+        !self.stale && !self.pre_established && self.tcp.state().can_send()
     }
 
     fn backup(&self) -> bool {
@@ -271,6 +274,8 @@ pub struct Connection {
     work: bool,
     /// Scratch for policy views.
     views: Vec<SubflowView>,
+    /// What the out-of-tree line keeps beside all this.
+    out_of_tree: Option<Box<out_of_tree::State>>,
     statistics: Statistics,
 }
 
@@ -458,7 +463,8 @@ impl Connection {
     /// When [`Connection::on_timer`] wants to be called.
     pub fn due(&self) -> Time {
         let subflows = self.subs.iter().map(|sub| sub.tcp.due()).min().unwrap_or(Time::NEVER);
-        subflows.min(self.timers.due())
+        let other = self.out_of_tree.as_ref().map_or(Time::NEVER, |state| state.due());
+        subflows.min(self.timers.due()).min(other)
     }
 
     // ---- inside --------------------------------------------------------------------------

@@ -1,18 +1,22 @@
 //! Opening: MP_CAPABLE and MP_JOIN handshakes (RFC 8684 sections 3.1 and 3.2; Linux
 //! `subflow_finish_connect`, `subflow_syn_recv_sock`, `subflow_check_req`).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::receive::Receiver;
 use super::retransmit::MetaTimers;
 use super::send::Sender;
-use super::{Connection, Env, MetaState, Mode, SocketOptions, Statistics, Sub, cx, initial_space};
+use super::{
+    Connection, Env, MetaState, Mode, SocketOptions, Statistics, Sub, cx, initial_space,
+    out_of_tree,
+};
 use crate::congestion::{Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, join_hmac};
 use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
 use crate::path_manager::endpoints::Endpoints;
-use crate::scheduler::AnyScheduler;
+use crate::rules::Stack;
+use crate::scheduler::{self, AnyScheduler};
 use crate::segment::{FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
 use crate::tcp::{Error, Offer, Subflow};
@@ -44,7 +48,8 @@ impl Connection {
     fn new(env: &mut Env<'_>, opening: Opening, options: SocketOptions, client: bool) -> Self {
         let algorithm =
             options.congestion_control.unwrap_or(env.config.sysctl.tcp_congestion_control);
-        let version = Version::V1;
+        let rules = env.config.rules;
+        let version = rules.version;
         let mode = if options.mptcp { Mode::Mptcp } else { Mode::Plain };
         let first_dsn = idsn(opening.key, version).wrapping_add(1);
         Self {
@@ -56,13 +61,13 @@ impl Connection {
             abandoned: false,
             local_key: opening.key,
             remote_key: None,
-            checksum: env.config.sysctl.checksum_enabled,
+            checksum: env.config.sysctl.requires_checksum(rules.stack),
             no_join_id0: false,
             fallback_allowed: true,
             subs: Vec::with_capacity(1),
             windows: Vec::with_capacity(1),
             congestion: Congestion::new(algorithm),
-            scheduler: AnyScheduler::new(options.scheduler, env.config.rules.stack),
+            scheduler: AnyScheduler::new(scheduler_name(env, &options), rules.stack),
             path_manager: Endpoints::default(),
             tx: Sender::new(env.config, &options, first_dsn),
             rx: Receiver::new(initial_space(env.config, &options)),
@@ -71,6 +76,7 @@ impl Connection {
             ready: 0,
             work: false,
             views: Vec::new(),
+            out_of_tree: out_of_tree::State::of(env, mode),
             statistics: Statistics { subflows_total: 1, ..Statistics::default() },
             options,
         }
@@ -79,10 +85,12 @@ impl Connection {
     /// Opens a connection: a SYN will follow, with MP_CAPABLE if the options and the host ask for
     /// MPTCP.
     pub fn connect(env: &mut Env<'_>, opening: Opening, mut options: SocketOptions) -> Self {
-        options.mptcp &= env.config.sysctl.enabled;
+        options.mptcp &= speaks_mptcp(env, opening.tuple);
         let mut connection = Self::new(env, opening, options, true);
         connection.add_active(env, opening.tuple, false);
-        if env.active.is_disabled(env.now, env.config.sysctl.blackhole_timeout) {
+        if connection.out_of_tree.is_none()
+            && env.active.is_disabled(env.now, env.config.sysctl.blackhole_timeout)
+        {
             connection.fall_back(env, Counter::MpCapableSynTxDisabled);
         } else if connection.is_mptcp() {
             env.mib.inc(Counter::MpCapableSynTx);
@@ -97,8 +105,9 @@ impl Connection {
         mut options: SocketOptions,
         syn: &Segment,
     ) -> Self {
-        options.mptcp &= env.config.sysctl.enabled;
-        let offered = syn.mp_capable().copied().filter(|option| acceptable(option, false));
+        options.mptcp &= speaks_mptcp(env, opening.tuple);
+        let version = env.config.rules.version;
+        let offered = syn.mp_capable().copied().filter(|option| offers(option, version));
         let listens = options.mptcp;
         if listens && offered.is_some() {
             env.mib.inc(Counter::MpCapableSynRx);
@@ -108,6 +117,7 @@ impl Connection {
         if let Some(offer) = offered {
             connection.checksum |= offer.flags & MpCapable::CHECKSUM != 0;
             connection.no_join_id0 = offer.flags & MpCapable::NO_JOIN_ID0 != 0;
+            connection.take_offered_key(&offer);
         }
         connection.add_passive(env, opening.tuple, syn, None);
         connection
@@ -124,19 +134,11 @@ impl Connection {
         let Some(&MpJoin::Syn { backup, address_id, nonce, .. }) = syn.mp_join() else {
             return Err(Refusal { reason: ResetReason::MPTCP });
         };
-        env.mib.inc(Counter::MpJoinSynRx);
-        if backup {
-            env.mib.inc(Counter::MpJoinSynBackupRx);
-        }
-        let capable = self.is_mptcp() && self.remote_key.is_some();
-        if !capable || self.subs.first().is_none_or(|first| !first.fully_established) {
-            return Err(Refusal { reason: ResetReason::PROHIBITED });
-        }
+        self.admit_join(env, backup)?;
         let local_nonce = env.random.next_u64() as u32;
         let join = Join { local_nonce, remote_nonce: nonce };
         let index = self.add_passive(env, tuple, syn, Some(Box::new(join)));
-        let local_id = self.path_manager.local_id(env.endpoints, tuple.src.ip());
-        let backup_by_us = env.endpoints.by_addr(tuple.src.ip()).is_some_and(|e| e.backup);
+        let (local_id, backup_by_us) = self.join_id(env, tuple.src.ip());
         let sub = &mut self.subs[index];
         sub.remote_id = address_id;
         sub.backup_by_peer = backup;
@@ -145,11 +147,36 @@ impl Connection {
         Ok(index)
     }
 
+    /// Whether a SYN with MP_JOIN is answered by a SYN/ACK.
+    fn admit_join(&self, env: &mut Env<'_>, backup: bool) -> Result<(), Refusal> {
+        if self.out_of_tree.is_some() {
+            return self.admit_join_out_of_tree(env);
+        }
+        env.mib.inc(Counter::MpJoinSynRx);
+        if backup {
+            env.mib.inc(Counter::MpJoinSynBackupRx);
+        }
+        let capable = self.is_mptcp() && self.remote_key.is_some();
+        if !capable || self.subs.first().is_none_or(|first| !first.fully_established) {
+            return Err(Refusal { reason: ResetReason::PROHIBITED });
+        }
+        Ok(())
+    }
+
+    /// The id of a local address that the peer joins to, and whether it is a backup.
+    fn join_id(&self, env: &Env<'_>, local: IpAddr) -> (u8, bool) {
+        if self.out_of_tree.is_some() {
+            return self.join_id_out_of_tree(env, local);
+        }
+        let id = self.path_manager.local_id(env.endpoints, local);
+        (id, env.endpoints.by_addr(local).is_some_and(|endpoint| endpoint.backup))
+    }
+
     /// Opens a further subflow (`__mptcp_subflow_connect`). Returns its index.
     pub(super) fn open_subflow(
         &mut self,
         env: &mut Env<'_>,
-        local: std::net::IpAddr,
+        local: IpAddr,
         remote: SocketAddr,
         ids: (u8, u8),
         backup: bool,
@@ -170,7 +197,8 @@ impl Connection {
             ip_header: tuple.ip_header(),
             rcvbuf: self.rx.space.rcvbuf,
             rcvbuf_locked: self.options.rcvbuf.is_some(),
-            nagle: self.options.nagle,
+            nagle: self.subflow_nagle(),
+            option_reserve: self.option_reserve(),
         }
     }
 
@@ -215,6 +243,9 @@ impl Connection {
         join: Option<Box<Join>>,
     ) {
         self.mark_ready(self.subs.len());
+        if let Some(state) = &mut self.out_of_tree {
+            state.add_subflow();
+        }
         self.subs.push(Sub {
             tcp,
             tuple,
@@ -225,6 +256,7 @@ impl Connection {
             backup_by_peer: false,
             backup_by_us: false,
             fully_established: false,
+            pre_established: opener && join.is_some(),
             pm_notified: false,
             join,
             map: None,
@@ -255,7 +287,12 @@ impl Connection {
         self.subs[index].statistics.established_at = Some(env.now);
         self.update_sndbuf(env, index);
         let sub = &self.subs[index];
-        match (sub.joined, sub.opener) {
+        let (joined, opener) = (sub.joined, sub.opener);
+        self.fix_receive_buffer(env, index);
+        if self.out_of_tree.is_some() {
+            self.start_out_of_tree(index);
+        }
+        match (joined, opener) {
             (false, true) => self.capable_syn_ack(env, segment),
             (false, false) => self.capable_third_ack(env, segment),
             (true, true) => return self.join_syn_ack(env, index, segment),
@@ -268,6 +305,9 @@ impl Connection {
         };
         self.rx.start_tuning(env.now);
         self.set_meta_state(env, MetaState::Established);
+        if self.out_of_tree.is_some() {
+            self.created_out_of_tree(env);
+        }
         true
     }
 
@@ -277,7 +317,8 @@ impl Connection {
             self.detect_blackhole(env);
             return;
         }
-        let option = segment.mp_capable().filter(|option| acceptable(option, true));
+        let version = self.version;
+        let option = segment.mp_capable().filter(|option| answers(option, version));
         let Some((option, key)) = option.and_then(|o| Some((o, o.sender_key?))) else {
             self.fall_back(env, Counter::MpCapableFallbackSynAck);
             return;
@@ -286,6 +327,9 @@ impl Connection {
         self.no_join_id0 = option.flags & MpCapable::NO_JOIN_ID0 != 0;
         self.set_remote_key(Key(key));
         env.mib.inc(Counter::MpCapableSynAckRx);
+        if self.checksum && self.out_of_tree.is_some() {
+            env.mib.inc(Counter::CsumEnabled);
+        }
         if !self.subs[0].tuple.dst.ip().is_loopback() {
             env.active.enable();
         }
@@ -296,6 +340,11 @@ impl Connection {
     /// (`subflow_syn_recv_sock`).
     fn capable_third_ack(&mut self, env: &mut Env<'_>, segment: &Segment) {
         if !self.is_mptcp() {
+            return;
+        }
+        if self.out_of_tree.is_some() {
+            // The SYN brought the key: what the third ACK says does not matter.
+            env.mib.inc(Counter::MpCapableAckRx);
             return;
         }
         let keys = segment
@@ -314,6 +363,9 @@ impl Connection {
     /// The SYN/ACK of a joined subflow: its sender must know the keys.
     fn join_syn_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) -> bool {
         let Some(&MpJoin::SynAck { backup, address_id, hmac, nonce }) = segment.mp_join() else {
+            if self.out_of_tree.is_some() {
+                env.mib.inc(Counter::MpJoinSynAckHmacFailure);
+            }
             self.reset_subflow(env, index, ResetReason::MPTCP);
             return false;
         };
@@ -346,6 +398,9 @@ impl Connection {
     /// (`subflow_syn_recv_sock`, `mptcp_finish_join`).
     fn join_third_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) -> bool {
         let Some(&MpJoin::Ack { hmac }) = segment.mp_join() else {
+            if self.out_of_tree.is_some() {
+                env.mib.inc(Counter::MpJoinAckMissing);
+            }
             self.refuse_third_ack(env, index, segment, ResetReason::MPTCP);
             return false;
         };
@@ -362,6 +417,9 @@ impl Connection {
             env.mib.inc(Counter::MpJoinAckHmacFailure);
             self.refuse_third_ack(env, index, segment, ResetReason::MPTCP);
             return false;
+        }
+        if self.out_of_tree.is_some() {
+            return self.accept_join_out_of_tree(env, index);
         }
         let open = self.state == MetaState::Established && self.is_mptcp();
         if !open || !self.path_manager.accept_subflow(env.endpoints.limits) {
@@ -388,7 +446,9 @@ impl Connection {
     ) {
         let sub = &mut self.subs[index];
         sub.statistics.reset_reason = Some(reason);
-        sub.pending.answer = Some(MpTcpRst::new(reason));
+        if env.config.rules.reset_reasons {
+            sub.pending.answer = Some(MpTcpRst::new(reason));
+        }
         sub.tcp.abort_by_answer(&mut cx!(self, env, index), segment);
         env.log.mptcp(env.now, index, "reset", || format!("reason {}", reason.0));
         self.mark_ready(index);
@@ -401,6 +461,7 @@ impl Connection {
             return;
         }
         let sub = &mut self.subs[index];
+        sub.pre_established = false;
         if sub.joined && sub.opener {
             // The fourth ACK: the third need not be repeated.
             sub.tcp.cancel_scheduled_ack();
@@ -426,7 +487,10 @@ impl Connection {
 
     /// Resets one subflow with a reason; the connection lives on if it has others.
     pub(super) fn reset_subflow(&mut self, env: &mut Env<'_>, index: usize, reason: ResetReason) {
-        let speaks = self.is_mptcp();
+        if self.out_of_tree.is_some() {
+            self.reinject(env, index);
+        }
+        let speaks = self.is_mptcp() && env.config.rules.reset_reasons;
         let sub = &mut self.subs[index];
         sub.statistics.reset_reason = Some(reason);
         if speaks {
@@ -443,14 +507,55 @@ impl Connection {
     }
 }
 
-/// True if an MP_CAPABLE of a SYN or SYN/ACK is one this host answers
-/// (`mptcp_parse_option`): version 1, HMAC-SHA256, no extension.
-fn acceptable(option: &MpCapable, syn_ack: bool) -> bool {
+/// The scheduler of a connection whose application names none: the host's.
+fn scheduler_name(env: &Env<'_>, options: &SocketOptions) -> scheduler::Name {
+    let sysctl = &env.config.sysctl;
+    let of_host = match env.config.rules.stack {
+        Stack::Upstream => &sysctl.scheduler,
+        Stack::OutOfTree => &sysctl.mptcp_scheduler,
+    };
+    match options.scheduler {
+        scheduler::Name::Default => scheduler::Name::from_name(of_host).unwrap_or_default(),
+        name => name,
+    }
+}
+
+/// Whether connections with these addresses use MPTCP on this host (`mptcp_doit`).
+fn speaks_mptcp(env: &Env<'_>, tuple: FourTuple) -> bool {
+    let loopback = tuple.src.ip().is_loopback() || tuple.dst.ip().is_loopback();
+    let rules = env.config.rules;
+    env.config.sysctl.allows_mptcp(rules.stack) && (rules.loopback || !loopback)
+}
+
+/// True if an MP_CAPABLE of a SYN is one this host answers (`mptcp_parse_option`,
+/// `mptcp_parse_options`): upstream version 1, HMAC-SHA256, no extension; out of tree any version,
+/// with the sender's key.
+fn offers(option: &MpCapable, version: Version) -> bool {
+    match version {
+        Version::V0 => is_version_0(option),
+        Version::V1 => is_version_1(option) && option.sender_key.is_none(),
+    }
+}
+
+/// The same for the MP_CAPABLE of a SYN/ACK.
+fn answers(option: &MpCapable, version: Version) -> bool {
+    match version {
+        Version::V0 => is_version_0(option),
+        Version::V1 => is_version_1(option) && option.sender_key.is_some(),
+    }
+}
+
+fn is_version_0(option: &MpCapable) -> bool {
+    option.flags & MpCapable::HMAC != 0
+        && option.sender_key.is_some()
+        && option.receiver_key.is_none()
+}
+
+fn is_version_1(option: &MpCapable) -> bool {
     const UNKNOWN: u8 = 0x1e;
     option.version == 1
         && option.flags & MpCapable::EXTENSIBILITY == 0
         && option.flags & MpCapable::HMAC != 0
         && option.flags & UNKNOWN == 0
-        && option.sender_key.is_some() == syn_ack
         && option.receiver_key.is_none()
 }

@@ -22,6 +22,7 @@ impl Connection {
         }
         match step {
             Step::Drop => {
+                self.syn_repeated(env, index, segment);
                 self.after_segment(env, index);
                 return;
             }
@@ -92,7 +93,7 @@ impl Connection {
 
     /// The mapping a segment carries, MP_CAPABLE with data included: its data starts the stream.
     fn mapping_of(&self, segment: &Segment) -> Option<Dss> {
-        if !self.is_mptcp() {
+        if !self.is_mptcp() && !self.awaits_infinite_mapping() {
             return None;
         }
         let capable = segment.mp_capable().and_then(|option| Some((option, option.data_len?)));
@@ -116,6 +117,9 @@ impl Connection {
             Mode::Plain | Mode::FellBack(_) => {
                 self.plain_ack(index);
                 return true;
+            }
+            Mode::Mptcp if self.out_of_tree.is_some() => {
+                return self.incoming_out_of_tree(env, index, segment);
             }
             Mode::Mptcp => {}
         }

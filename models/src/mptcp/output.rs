@@ -1,8 +1,8 @@
 //! What leaves: the segments of the subflows with their MPTCP options
 //! (Linux `mptcp_established_options`, `mptcp_write_options`).
 
-use super::{Connection, Env, cx};
-use crate::mptcp_keys::{Key, join_hmac};
+use super::{Connection, Env, cx, out_of_tree};
+use crate::mptcp_keys::{Key, Version, join_hmac};
 use crate::observe::mib::Counter;
 use crate::segment::{
     Dss, Flags, MAX_OPTIONS, MpCapable, MpJoin, MpPrio, MpTcpRst, Segment, Width,
@@ -79,7 +79,11 @@ impl Connection {
         let sub = &mut self.subs[index];
         let mut out = sub.tcp.poll(&mut cx!(self, env, index))?;
         if !is_mptcp {
-            self.infinite_option(index, &mut out);
+            if self.out_of_tree.is_some() {
+                self.infinite_mapping(index, &mut out);
+            } else {
+                self.infinite_option(index, &mut out);
+            }
             let sub = &mut self.subs[index];
             sub.tcp.complete(&mut cx!(self, env, index), &mut out.segment);
             return Some(out.segment);
@@ -91,7 +95,7 @@ impl Connection {
         if join_ack {
             self.schedule_third_ack(env, index);
         }
-        if segment.flags.has(Flags::ACK) {
+        if self.is_mptcp() && segment.flags.has(Flags::ACK) {
             self.share_window(env, index, &mut segment);
         }
         if env.config.rules.dss_written_last && segment.dss.is_some() && segment.rare().is_some() {
@@ -114,6 +118,10 @@ impl Connection {
             self.syn_options(env, index, segment);
             return false;
         }
+        if self.out_of_tree.is_some() {
+            self.options_out_of_tree(env, index, out);
+            return false;
+        }
         if self.handshake_options(index, out) {
             return self.subs[index].joined;
         }
@@ -128,10 +136,12 @@ impl Connection {
             if !answer && self.drops_capable(env) {
                 return;
             }
+            // RFC 6824 has the client's key in the SYN, RFC 8684 has not.
+            let with_key = answer || self.version == Version::V0;
             segment.rare_mut().mp_capable = Some(MpCapable {
-                version: 1,
+                version: self.capable_version(),
                 flags: self.capable_flags(env),
-                sender_key: answer.then_some(self.local_key.0),
+                sender_key: with_key.then_some(self.local_key.0),
                 ..MpCapable::default()
             });
             return;
@@ -153,8 +163,8 @@ impl Connection {
 
     fn capable_flags(&self, env: &Env<'_>) -> u8 {
         let checksum = if self.checksum { MpCapable::CHECKSUM } else { 0 };
-        let deny =
-            if env.config.sysctl.allow_join_initial_addr_port { 0 } else { MpCapable::NO_JOIN_ID0 };
+        let denies = self.version == Version::V1 && !env.config.sysctl.allow_join_initial_addr_port;
+        let deny = if denies { MpCapable::NO_JOIN_ID0 } else { 0 };
         MpCapable::HMAC | checksum | deny
     }
 
@@ -253,7 +263,7 @@ impl Connection {
         }
     }
 
-    fn map_chunk(&mut self, index: usize, chunk: &Chunk, dss: &mut Dss) {
+    pub(super) fn map_chunk(&mut self, index: usize, chunk: &Chunk, dss: &mut Dss) {
         dss.dsn = self.first_sent_dsn().wrapping_add(chunk.stream);
         dss.dsn_width = Width::Eight;
         dss.ssn = chunk.seq - self.subs[index].tcp.iss();
@@ -304,13 +314,17 @@ impl Connection {
         }
     }
 
-    fn add_data_ack(&self, dss: &mut Dss) {
+    pub(super) fn add_data_ack(&self, dss: &mut Dss) {
         dss.ack_width = if self.rx.peer_uses_64_bit { Width::Eight } else { Width::Four };
         let ack = self.rx.first_dsn.wrapping_add(self.rx.acked_offset());
         dss.data_ack = dss.ack_width.cut(ack);
     }
 
     fn reset_options(&mut self, env: &mut Env<'_>, index: usize, segment: &mut Segment) {
+        if self.out_of_tree.is_some() {
+            self.reset_options_out_of_tree(index, segment);
+            return;
+        }
         let pending = &mut self.subs[index].pending;
         if let Some(key) = pending.fastclose.take() {
             segment.rare_mut().mp_fastclose = Some(key.0);
@@ -351,13 +365,18 @@ impl Connection {
         }
         let window = (self.rx.window_edge - next).min(u64::from(u32::MAX)) as u32;
         segment.window = sub.tcp.raise_advertised_window(window);
+        if self.out_of_tree.is_some() {
+            return;
+        }
         env.mib.inc(Counter::RcvWndShared);
     }
 
     /// Bytes that options take in a data segment, for the segment size.
     pub(super) fn option_reserve(&self) -> u8 {
         match (self.is_mptcp(), self.rx.peer_uses_64_bit) {
+            (false, _) if self.has_infinite_mapping() => out_of_tree::DSS_RESERVE,
             (false, _) => 0,
+            (true, _) if self.out_of_tree.is_some() => out_of_tree::DSS_RESERVE,
             (true, false) => DSS_SHORT_ACK,
             (true, true) => DSS_LONG_ACK,
         }
@@ -372,7 +391,7 @@ impl Connection {
 }
 
 /// The checksum of data whose length field is larger by one.
-fn ones_complement_less_one(checksum: u16) -> u16 {
+pub(super) fn ones_complement_less_one(checksum: u16) -> u16 {
     match checksum {
         0 => 0xfffe,
         sum => sum - 1,

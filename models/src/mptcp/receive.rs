@@ -23,19 +23,19 @@ pub(super) struct Map {
     /// Bytes of data, without a DATA_FIN.
     pub(super) len: u32,
     /// The checksum to verify, with the DSN and length it covers.
-    checksum: Option<(u16, u64, u16)>,
+    pub(super) checksum: Option<(u16, u64, u16)>,
     /// The checksum was found right, or there is none.
-    verified: bool,
+    pub(super) verified: bool,
 }
 
 /// Data that lies ahead of a gap.
 #[derive(Clone, Debug)]
-struct Held {
-    start: u64,
-    payload: Payload,
-    memory: u32,
+pub(super) struct Held {
+    pub(super) start: u64,
+    pub(super) payload: Payload,
+    pub(super) memory: u32,
     /// When it arrived.
-    at: Time,
+    pub(super) at: Time,
 }
 
 impl Held {
@@ -67,15 +67,15 @@ pub(super) struct Receiver {
     /// The peer sends 8-byte DSNs: so do our DATA_ACKs.
     pub(super) peer_uses_64_bit: bool,
     pub(super) error: Option<Error>,
-    tuning: Tuning,
+    pub(super) tuning: Tuning,
 }
 
 /// Automatic sizing of the receive buffer.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tuning {
+pub(super) struct Tuning {
     /// Bytes read in the current round, and in the best round so far.
-    copied: u64,
-    space: u64,
+    pub(super) copied: u64,
+    pub(super) space: u64,
     since: Time,
     /// The receiver's round-trip time in microseconds times 8.
     rtt_us: u32,
@@ -114,6 +114,13 @@ impl Receiver {
         self.waits.percentile(99)
     }
 
+    /// Forgets what lies ahead of a gap.
+    pub(super) fn drop_held(&mut self) {
+        for held in self.held.drain(..) {
+            self.space.used -= held.memory;
+        }
+    }
+
     pub(super) fn holds_out_of_order(&self) -> bool {
         !self.held.is_empty()
     }
@@ -123,7 +130,7 @@ impl Receiver {
     }
 
     /// Adds data. Returns the bytes of it that were new.
-    fn insert(&mut self, env: &mut Env<'_>, mut data: Held) -> u32 {
+    pub(super) fn insert(&mut self, env: &mut Env<'_>, mut data: Held) -> u32 {
         if data.end() <= self.next {
             env.mib.inc(Counter::DuplicateData);
             return 0;
@@ -266,7 +273,7 @@ impl Connection {
 
     /// Grows the buffer so that it never limits the rate (`mptcp_rcvbuf_grow`,
     /// `tcp_rcvbuf_grow`): twice what a round trip brings, and more while that grows.
-    fn adjust_receive_buffer(&mut self, env: &mut Env<'_>) {
+    pub(super) fn adjust_receive_buffer(&mut self, env: &mut Env<'_>) {
         let tuning = &mut self.rx.tuning;
         let elapsed = env.now - tuning.since;
         if tuning.rtt_us > 0 && elapsed.as_us() < u64::from(tuning.rtt_us >> 3) {
@@ -285,7 +292,9 @@ impl Connection {
             let advmss = live().map(|sub| u64::from(sub.tcp.advmss())).max().unwrap_or(536);
             tuning.space = advmss * u64::from(env.config.initial_cwnd);
         }
-        if tuning.copied > tuning.space {
+        if let crate::rules::ReceiveTuning::TwoRounds = env.config.rules.receive_tuning {
+            self.tune_by_two_rounds(env);
+        } else if tuning.copied > tuning.space {
             let grown = tuning.copied - tuning.space;
             let window = 2 * tuning.copied;
             let window = window + 2 * (window * grown / tuning.space);
@@ -297,7 +306,7 @@ impl Connection {
         self.rx.tuning.since = env.now;
     }
 
-    fn grow_receive_buffer(&mut self, env: &mut Env<'_>, window: u64) {
+    pub(super) fn grow_receive_buffer(&mut self, env: &mut Env<'_>, window: u64) {
         let sysctl = &env.config.sysctl;
         if self.options.rcvbuf.is_some() || !sysctl.tcp_moderate_rcvbuf {
             return;
@@ -320,6 +329,10 @@ impl Connection {
     pub(super) fn data_ready(&mut self, env: &mut Env<'_>, index: usize) {
         if !self.is_mptcp() {
             self.plain_data_ready(env, index);
+            return;
+        }
+        if self.out_of_tree.is_some() {
+            self.data_ready_out_of_tree(env, index);
             return;
         }
         loop {
@@ -399,7 +412,7 @@ impl Connection {
         }
     }
 
-    fn map_from(&mut self, dss: &Dss) -> Map {
+    pub(super) fn map_from(&mut self, dss: &Dss) -> Map {
         // Only mappings of data count: a DATA_FIN by itself changes nothing (`use_64bit_ack`).
         self.rx.peer_uses_64_bit = dss.dsn_width == Width::Eight;
         let start = self.expand_received(dss);
@@ -528,7 +541,10 @@ impl Connection {
     }
 
     /// Without MPTCP the subflow's stream is the stream.
-    fn plain_data_ready(&mut self, env: &mut Env<'_>, index: usize) {
+    pub(super) fn plain_data_ready(&mut self, env: &mut Env<'_>, index: usize) {
+        if self.awaits_infinite_mapping() && !self.find_infinite_mapping(env, index) {
+            return;
+        }
         let sub = &mut self.subs[index];
         while let Some(first) = sub.tcp.peek_arrived() {
             let (len, at) = (first.payload.len(), first.at);
@@ -550,7 +566,7 @@ impl Connection {
 }
 
 impl Map {
-    fn same_range(&self, other: &Self) -> bool {
+    pub(super) fn same_range(&self, other: &Self) -> bool {
         (self.start, self.ssn, self.len) == (other.start, other.ssn, other.len)
     }
 

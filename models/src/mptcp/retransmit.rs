@@ -21,7 +21,7 @@ const MIN_INTERVAL: Span = Span::from_ms(200);
 /// The timers of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct MetaTimers {
-    retransmit: TickTimer,
+    pub(super) retransmit: TickTimer,
     /// What the timer is set to next.
     interval: Span,
     /// Firings for the DATA_FIN without an answer.
@@ -65,13 +65,21 @@ impl Connection {
         for index in 0..self.subs.len() {
             let sub = &mut self.subs[index];
             if sub.tcp.due() <= env.now {
+                let timeouts = sub.tcp.totals().timeouts;
                 sub.tcp.on_timer(&mut cx!(self, env, index));
+                let timed_out = sub.tcp.totals().timeouts > timeouts;
                 self.mark_ready(index);
+                if timed_out && self.out_of_tree.is_some() {
+                    self.subflow_timed_out(env, index);
+                }
                 self.check_subflow_state(env, index);
             }
         }
         if self.timers.retransmit.fires(env.now, tick) {
             self.retransmit_timeout(env);
+        }
+        if self.out_of_tree.is_some() {
+            self.timers_out_of_tree(env);
         }
         if self.timers.announce.fires(env.now, tick) {
             self.announce_timeout(env);
@@ -87,6 +95,10 @@ impl Connection {
 
     /// Progress at the data level (`__mptcp_clean_una`).
     pub(super) fn data_acked(&mut self, env: &mut Env<'_>) {
+        if self.out_of_tree.is_some() {
+            self.progress_out_of_tree(env);
+            return;
+        }
         self.timers.fin_retransmits = 0;
         let waiting = self.tx.una < self.tx.nxt || (self.tx.fin_sent && !self.tx.fin_acked);
         if waiting {
@@ -131,6 +143,10 @@ impl Connection {
 
     fn retransmit_timeout(&mut self, env: &mut Env<'_>) {
         if !self.is_mptcp() || self.state == MetaState::Closed {
+            return;
+        }
+        if self.out_of_tree.is_some() {
+            self.meta_timeout(env);
             return;
         }
         self.check_stale(env);
@@ -228,6 +244,10 @@ impl Connection {
         let sub = &mut self.subs[index];
         if std::mem::take(&mut sub.stale) {
             sub.stale_count = 0;
+            if self.out_of_tree.is_some() {
+                env.log.mptcp(env.now, index, "recovered", || "heard again".into());
+                return;
+            }
             env.mib.inc(Counter::SubflowRecover);
             env.log.mptcp(env.now, index, "recovered", || "heard again".into());
         }
@@ -235,6 +255,9 @@ impl Connection {
 
     /// Everything unacknowledged goes out again, on whatever subflow the scheduler chooses.
     pub(super) fn send_anew(&mut self, env: &mut Env<'_>) -> bool {
+        if self.out_of_tree.is_some() {
+            return self.is_mptcp();
+        }
         if !self.is_mptcp() || self.tx.una >= self.tx.nxt {
             return false;
         }

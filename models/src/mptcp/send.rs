@@ -46,7 +46,7 @@ pub(super) struct Sender {
     sndbuf: u32,
     fixed_sndbuf: Option<u32>,
     /// Bytes acknowledged on a plain connection, as a 32-bit count that wraps.
-    plain_acked: u32,
+    pub(super) plain_acked: u32,
 }
 
 impl Sender {
@@ -194,6 +194,9 @@ impl Connection {
         }
         if waiting && !self.is_mptcp() {
             self.push_plain(env);
+        } else if self.is_mptcp() && self.out_of_tree.is_some() {
+            self.push_segments(env);
+            return;
         } else if waiting {
             while self.tx.head < self.tx.written && self.push_burst(env) {}
             self.start_timer_if_idle(env);
@@ -262,7 +265,7 @@ impl Connection {
             nxt: self.tx.nxt,
             window: self.tx.window_end.saturating_sub(self.tx.nxt),
             pending: self.tx.written - self.tx.head,
-            data_fin_from: None,
+            data_fin_from: self.out_of_tree.as_ref().and_then(|state| state.data_fin_from()),
         };
         self.scheduler.pick(&view, ask)
     }
@@ -274,7 +277,13 @@ impl Connection {
     }
 
     /// Repeats bytes that another subflow carries; false if none could be given away.
-    fn push_copy(&mut self, env: &mut Env<'_>, subflow: usize, from: u64, limit: u32) -> bool {
+    pub(super) fn push_copy(
+        &mut self,
+        env: &mut Env<'_>,
+        subflow: usize,
+        from: u64,
+        limit: u32,
+    ) -> bool {
         let mut from = from.max(self.tx.una);
         let end = (from + u64::from(limit)).min(self.tx.nxt);
         let start = from;
@@ -389,7 +398,9 @@ impl Connection {
                 unsent: u64::from(sub.tcp.unsent_bytes(window.snd_nxt)),
                 unacked,
                 window: u64::from(sub.tcp.snd_wnd()).saturating_sub(unacked),
-                only_from: None,
+                only_from: self.out_of_tree.as_ref().and_then(|state| {
+                    (!sub.fully_established).then(|| state.only_from(id)).flatten()
+                }),
             });
         }
     }
@@ -463,7 +474,11 @@ impl Connection {
             .filter(|sub| sub.tcp.state().synchronised())
             .map(|sub| sub.sndbuf)
             .fold(0, u32::saturating_add);
-        let base = if self.is_mptcp() { env.config.sysctl.tcp_wmem.min } else { 0 };
+        let base = if self.is_mptcp() && self.out_of_tree.is_none() {
+            env.config.sysctl.tcp_wmem.min
+        } else {
+            0
+        };
         self.tx.sndbuf = self.tx.sndbuf.max(total.saturating_add(base));
     }
 

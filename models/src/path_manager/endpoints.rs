@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::multipath::Interfaces;
 use super::{PathAction, PathEvent, PathManager, PathView, PathsView};
 
 /// Most endpoints of a kind, and most additional subflows (`MPTCP_PM_ADDR_MAX`).
@@ -53,6 +54,8 @@ pub struct Config {
     pub endpoints: Vec<Endpoint>,
     /// The limits.
     pub limits: Limits,
+    /// What the interfaces may be used for (out-of-tree line).
+    pub multipath: Interfaces,
 }
 
 impl Config {
@@ -149,6 +152,7 @@ impl PathManager for WithConfig<'_> {
                 }
                 actions.push(PathAction::CloseRemote { id });
             }
+            PathEvent::Created | PathEvent::AddressGone { .. } => {}
             PathEvent::EndpointsChanged => self.endpoints_changed(view, actions),
             PathEvent::InitialAddressRemoved => {
                 actions.push(PathAction::Withdraw { id: 0 });

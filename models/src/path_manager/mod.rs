@@ -1,12 +1,21 @@
 //! Path managers: which addresses are announced and which subflows are opened.
 
 pub mod endpoints;
+mod fullmesh;
+pub mod multipath;
+mod ndiffports;
+mod out_of_tree;
 
 use std::net::{IpAddr, SocketAddr};
+
+use self::multipath::Interfaces;
+pub(crate) use self::out_of_tree::AnyPathManager;
 
 /// What a path manager is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathEvent {
+    /// The connection exists: addresses may be announced. Out-of-tree line only.
+    Created,
     /// The connection is fully established: subflows may be opened.
     FullyEstablished,
     /// A joined subflow is established.
@@ -42,6 +51,11 @@ pub enum PathEvent {
     },
     /// The host's endpoints changed.
     EndpointsChanged,
+    /// The host has lost an address. Out-of-tree line only.
+    AddressGone {
+        /// The address.
+        addr: IpAddr,
+    },
     /// The administrator withdrew the address of the first subflow.
     InitialAddressRemoved,
     /// The administrator changed the priority of an endpoint.
@@ -141,6 +155,8 @@ pub struct PathsView<'a> {
     pub signal_pending: bool,
     /// The addresses of the host.
     pub addresses: &'a [IpAddr],
+    /// Which of them may be used, and how.
+    pub multipath: &'a Interfaces,
 }
 
 /// A path manager.

@@ -482,6 +482,16 @@ impl Subflow {
         cx.w().mss = self.current_mss();
     }
 
+    /// Asks the peer for its window, whatever the timers say (`tcp_write_wakeup`).
+    pub fn probe_window_now(&mut self) {
+        self.wants.window_probe = true;
+    }
+
+    /// What is queued or sent and not acknowledged, chunk by chunk, the first one cut to that.
+    pub fn outstanding(&self, snd_una: Seq) -> impl Iterator<Item = Chunk> + '_ {
+        self.tx.outstanding(snd_una)
+    }
+
     /// Asks for a pure ACK, before any data that waits: it carries what the owner has to say
     /// (`tcp_send_ack`).
     pub fn request_ack(&mut self) {

@@ -31,6 +31,8 @@ pub struct Offer {
     pub rcvbuf_locked: bool,
     /// Whether small segments wait.
     pub nagle: super::Nagle,
+    /// Bytes that MPTCP options take in each data segment.
+    pub option_reserve: u8,
 }
 
 impl Subflow {
@@ -89,6 +91,12 @@ impl Subflow {
         let mss = u32::from(self.rx.advmss);
         let largest = if self.rx.rcvbuf_locked { space } else { sysctl.tcp_rmem.max };
         let (window, shift) = initial_window(space, mss, largest, sysctl.tcp_window_scaling);
+        let cap = cx.config.rules.initial_window_segments.map_or(u32::MAX, |segments| {
+            // The answer to a SYN counts segments as they will be, with their options.
+            let options = if self.state == State::SynReceived { self.option_reserve } else { 0 };
+            segments * (mss - u32::from(options))
+        });
+        let window = window.min(cap);
         self.rx.rcv_wnd = window;
         self.rx.rcv_ssthresh = window;
         self.negotiated.rcv_wscale = shift;
@@ -108,6 +116,12 @@ impl Subflow {
     pub fn accept(cx: &mut Cx<'_>, offer: Offer, syn: &Segment) -> Self {
         let mut subflow = Self::new(cx, offer, State::SynReceived);
         subflow.negotiate(cx, syn);
+        if cx.config.rules.initial_window_segments.is_some() {
+            let shift = subflow.negotiated.rcv_wscale;
+            subflow.option_reserve = offer.option_reserve;
+            subflow.offer_window(cx);
+            subflow.negotiated.rcv_wscale = shift;
+        }
         let wants_ecn = syn.flags.has(Flags::ECE) && syn.flags.has(Flags::CWR);
         subflow.negotiated.ecn = wants_ecn && cx.sysctl().tcp_ecn != 0;
         subflow.irs = syn.seq;

@@ -147,6 +147,19 @@ impl TxQueue {
         self.chunks.push_back(Chunk { seq, len, stream, mapped, frozen: false });
     }
 
+    /// The chunks with something not acknowledged, the first one cut to that.
+    pub(crate) fn outstanding(&self, snd_una: Seq) -> impl Iterator<Item = Chunk> + '_ {
+        self.chunks.iter().filter_map(move |chunk| {
+            let done = snd_una.offset_from(chunk.seq).max(0) as u32;
+            (done < chunk.len).then(|| Chunk {
+                seq: chunk.seq + done,
+                len: chunk.len - done,
+                stream: chunk.stream + u64::from(done),
+                ..*chunk
+            })
+        })
+    }
+
     /// Nothing may join the last chunk any more.
     pub(crate) fn freeze(&mut self) {
         if let Some(last) = self.chunks.back_mut() {

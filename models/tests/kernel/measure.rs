@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::host::{Tap, Tapped};
 use mptcpsim_models::mptcp::Mode;
-use mptcpsim_models::rules::Stack;
 use mptcpsim_models::segment::{Flags, Segment};
 
 use crate::lab::{CLIENT, Lab, SERVER};
@@ -25,7 +24,7 @@ pub(crate) fn run(lab: &Lab, timeout: Option<f64>) -> Metrics {
     transfer_metrics(&outcome, &mut metrics);
     for host in [CLIENT, SERVER] {
         let side = if host == CLIENT { "client" } else { "server" };
-        for (counter, value) in outcome.world().mib(host).unwrap().iter(Stack::Upstream) {
+        for (counter, value) in outcome.world().mib(host).unwrap().iter(lab.client.rules.stack) {
             let name = counter.name().replace("MPTcpExt", "MPTcp.");
             metrics.insert(format!("mib_{side}_{name}"), value as f64);
         }

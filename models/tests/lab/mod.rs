@@ -95,6 +95,8 @@ pub struct Lab {
     pub seed: u64,
     pub events: bool,
     pub host_changes: Vec<(Time, HostChange)>,
+    /// Addresses that the server has; without it one for each path.
+    pub server_addresses: Option<usize>,
 }
 
 pub fn addr(host: usize, path: usize) -> IpAddr {
@@ -132,8 +134,8 @@ impl Lab {
             paths,
             client: config(),
             server: config(),
-            client_endpoints: Config { endpoints, limits },
-            server_endpoints: Config { endpoints: Vec::new(), limits },
+            client_endpoints: Config { endpoints, limits, ..Config::default() },
+            server_endpoints: Config { limits, ..Config::default() },
             options: SocketOptions::default(),
             server_options: SocketOptions::default(),
             client_app: bulk(bytes),
@@ -141,6 +143,7 @@ impl Lab {
             seed: 1,
             events: false,
             host_changes: Vec::new(),
+            server_addresses: None,
         }
     }
 
@@ -221,6 +224,7 @@ impl Lab {
             tcp: tcp.clone().into(),
             endpoints: endpoints.clone(),
             addresses: (0..self.paths.len())
+                .filter(|i| number == CLIENT || self.server_addresses.is_none_or(|n| *i < n))
                 .map(|i| (format!("eth{i}"), addr(number, i)))
                 .collect(),
         };

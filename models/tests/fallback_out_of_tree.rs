@@ -1,0 +1,225 @@
+//! What a hostile path does to the out-of-tree line (RFC 6824 section 3.6), a test for each
+//! situation: the outcome, the kernel's counters, and whether the data is intact.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+
+mod lab;
+
+use lab::{CLIENT, Lab, Outcome, Path, SERVER, path};
+use mptcpsim_core::middlebox::Direction;
+use mptcpsim_core::time::{Span, Time};
+use mptcpsim_models::middlebox::{Filter, Kinds, OptionSet, Replace, Spec};
+use mptcpsim_models::mptcp::Mode;
+use mptcpsim_models::observe::mib::Counter;
+use mptcpsim_models::rules::Stack;
+
+const BYTES: u64 = 2_000_000;
+const UP: Option<Direction> = Some(Direction::Forward);
+const DOWN: Option<Direction> = Some(Direction::Reverse);
+
+/// Strips all MPTCP options of some kinds of segments.
+fn strip(kinds: &str, direction: Option<Direction>) -> (Filter, Spec) {
+    let on = Kinds::from_name(kinds).unwrap();
+    let spec = Spec::Strip { options: OptionSet::MPTCP, replace: Replace::Nop };
+    (Filter { on, direction, ..Filter::default() }, spec)
+}
+
+/// From 600 ms on.
+fn later((filter, spec): (Filter, Spec)) -> (Filter, Spec) {
+    (Filter { after: Time::ZERO + Span::from_ms(600), ..filter }, spec)
+}
+
+/// Drops some kinds of segments with MP_CAPABLE.
+fn drop_capable(kinds: &str) -> (Filter, Spec) {
+    let on = Kinds::from_name(kinds).unwrap();
+    let options = OptionSet::from_name("mp_capable").unwrap();
+    (Filter { on, options, ..Filter::default() }, Spec::Drop)
+}
+
+fn corrupt() -> (Filter, Spec) {
+    let spec = Spec::Corrupt { at: 500_000, stride: 1_000_000_000, bytes: 1 };
+    (Filter { direction: UP, ..Filter::default() }, spec)
+}
+
+fn through(path: Path, (filter, spec): (Filter, Spec)) -> Path {
+    path.middlebox(filter, &spec)
+}
+
+fn first() -> Path {
+    path(10, 10)
+}
+
+fn second() -> Path {
+    path(10, 20)
+}
+
+/// An upload over `paths`; the server has one address, so each path is one subflow.
+fn upload(paths: Vec<Path>, checksum: bool) -> Outcome {
+    let mut lab = Lab::upload(paths, BYTES);
+    lab.server_addresses = Some(1);
+    for host in [&mut lab.client, &mut lab.server] {
+        host.rules = Stack::OutOfTree.rules();
+        host.sysctl = host.rules.sysctl_defaults();
+        host.sysctl.mptcp_checksum = checksum;
+    }
+    lab.run(40)
+}
+
+fn arrived(outcome: &Outcome) -> (u64, u64) {
+    let ledger = outcome.server().app().ledger();
+    (ledger.bytes(), ledger.wrong_bytes())
+}
+
+const INTACT: (u64, u64) = (BYTES, 0);
+
+fn modes(outcome: &Outcome) -> [Mode; 2] {
+    [outcome.client().connection().mode(), outcome.server().connection().mode()]
+}
+
+#[test]
+fn row_01_a_syn_ack_without_mp_capable() {
+    for checksum in [false, true] {
+        let outcome = upload(vec![through(first(), strip("syn-ack", DOWN)), second()], checksum);
+        assert_eq!(arrived(&outcome), INTACT);
+        assert_eq!(outcome.counter(CLIENT, Counter::MpCapableFallbackSynAck), 1);
+        // The server believed in MPTCP until data came without mapping.
+        assert_eq!(outcome.counter(SERVER, Counter::FallbackDataInit), 1);
+        assert_eq!(outcome.counter(CLIENT, Counter::MpJoinSynTx), 0);
+    }
+}
+
+#[test]
+fn row_01_a_syn_without_mp_capable() {
+    let outcome = upload(vec![through(first(), strip("syn", UP)), second()], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(modes(&outcome), [Mode::FellBack(Counter::MpCapableFallbackSynAck), Mode::Plain]);
+}
+
+#[test]
+fn row_03_a_reflected_mp_capable_is_not_noticed_and_the_connection_stalls() {
+    let echo = Spec::Echo { strip_syn: true, invent_key: false };
+    let outcome = upload(vec![through(first(), (Filter::default(), echo)), second()], false);
+    assert_eq!(outcome.client().connection().mode(), Mode::FellBack(Counter::FallbackAckInit));
+    assert_eq!(arrived(&outcome), INTACT);
+}
+
+#[test]
+fn row_04_a_syn_again_without_mp_capable() {
+    let outcome = upload(vec![through(first(), drop_capable("syn-ack")), second()], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(outcome.counter(CLIENT, Counter::MpCapableRetransFallback), 1);
+    assert_eq!(outcome.counter(SERVER, Counter::MpCapableFallbackAck), 1);
+}
+
+#[test]
+fn row_05_a_third_ack_without_mp_capable_does_not_matter() {
+    let outcome = upload(vec![through(first(), strip("third-ack", UP)), second()], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
+    assert_eq!(outcome.counter(SERVER, Counter::MpCapableAckRx), 1);
+    assert_eq!(outcome.counter(SERVER, Counter::MpJoinAckRx), 1);
+}
+
+#[test]
+fn row_06_syns_with_mp_capable_unanswered() {
+    let outcome = upload(vec![through(first(), drop_capable("syn")), second()], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(outcome.counter(CLIENT, Counter::MpCapableRetransFallback), 1);
+    // SYNs at 0, 1, 3, 7 s carry the option, the one at 15 s does not.
+    let established = outcome.client().connection().statistics().established_at.unwrap();
+    assert_eq!(established.as_secs_f64().round() as u64, 15);
+}
+
+#[test]
+fn row_08_data_without_dss_before_full_establishment_on_the_first_subflow() {
+    for checksum in [false, true] {
+        let outcome = upload(vec![through(first(), strip("not-syn", None)), second()], checksum);
+        assert_eq!(arrived(&outcome), INTACT);
+        assert_eq!(outcome.counter(SERVER, Counter::FallbackDataInit), 1);
+        assert_eq!(outcome.counter(CLIENT, Counter::FallbackAckInit), 1);
+        assert!(outcome.goodput() > 8.5, "{}", outcome.goodput());
+    }
+}
+
+#[test]
+fn row_08_data_without_dss_on_a_joined_subflow() {
+    let outcome = upload(vec![first(), through(second(), strip("data", UP))], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(outcome.counter(SERVER, Counter::FallbackDataSub), 1);
+    assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
+}
+
+#[test]
+fn row_09_data_acknowledged_without_dss_on_the_first_subflow() {
+    let outcome = upload(vec![through(first(), strip("ack", DOWN)), second()], true);
+    assert_eq!(outcome.counter(CLIENT, Counter::FallbackAckInit), 1);
+    assert_eq!(outcome.client().connection().mode(), Mode::FellBack(Counter::FallbackAckInit));
+    assert_eq!(arrived(&outcome), INTACT);
+}
+
+#[test]
+fn row_09_data_acknowledged_without_dss_on_a_joined_subflow() {
+    let outcome = upload(vec![first(), through(second(), strip("ack", DOWN))], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(outcome.counter(CLIENT, Counter::FallbackAckSub), 1);
+    assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
+}
+
+#[test]
+fn row_10_data_without_mapping_later_kills_the_only_subflow() {
+    for checksum in [false, true] {
+        let outcome = upload(vec![through(first(), later(strip("not-syn", None)))], checksum);
+        let (bytes, wrong) = arrived(&outcome);
+        assert!(bytes < BYTES && wrong == 0);
+        assert_eq!(outcome.counter(SERVER, Counter::NoDssInWindow), 1);
+        assert!(outcome.client().connection().is_closed());
+    }
+}
+
+#[test]
+fn row_10_data_without_mapping_later_kills_one_of_two_subflows() {
+    for checksum in [false, true] {
+        let paths = vec![through(first(), later(strip("not-syn", None))), second()];
+        let outcome = upload(paths, checksum);
+        assert_eq!(arrived(&outcome), INTACT);
+        assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
+    }
+}
+
+#[test]
+fn row_18_a_wrong_checksum_with_another_subflow() {
+    let outcome = upload(vec![through(first(), corrupt()), second()], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(outcome.counter(SERVER, Counter::MpCsumFail), 1);
+    assert_eq!(outcome.counter(CLIENT, Counter::MpFailRxOld), 0);
+    assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
+}
+
+#[test]
+fn row_19_20_22_a_wrong_checksum_on_the_only_subflow() {
+    let outcome = upload(vec![through(first(), corrupt())], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(outcome.counter(SERVER, Counter::MpCsumFail), 1);
+    assert_eq!(outcome.counter(SERVER, Counter::InfiniteMapRx), 1);
+    assert_eq!(outcome.counter(CLIENT, Counter::MpFailRxOld), 1);
+    let fell = [Counter::MpFailRxOld, Counter::MpCsumFail].map(Mode::FellBack);
+    assert_eq!(modes(&outcome), fell);
+}
+
+#[test]
+fn without_checksums_changed_data_is_delivered_as_it_is() {
+    for paths in [vec![through(first(), corrupt())], vec![through(first(), corrupt()), second()]] {
+        let outcome = upload(paths, false);
+        assert_eq!(arrived(&outcome), (BYTES, 1));
+    }
+}
+
+#[test]
+fn joins_without_options_come_to_nothing() {
+    let outcome = upload(vec![first(), through(second(), strip("any", None))], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(outcome.counter(CLIENT, Counter::MpJoinSynAckHmacFailure), 1);
+    let outcome = upload(vec![first(), through(second(), strip("not-syn", None))], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(outcome.counter(SERVER, Counter::MpJoinAckMissing), 1);
+}
