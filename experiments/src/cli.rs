@@ -8,6 +8,7 @@ mod capable;
 mod faults;
 mod list;
 mod packetdrill;
+mod replay_cc;
 mod run;
 mod summary;
 
@@ -66,6 +67,8 @@ enum Command {
     Schema,
     /// Run packet scripts in the language of packetdrill against a simulated host
     Packetdrill(packetdrill::PacketdrillArgs),
+    /// Drive a congestion control with a list of events and print its windows
+    ReplayCc(replay_cc::ReplayCcArgs),
     /// Measure how fast the simulator is on this machine
     Bench(bench::BenchArgs),
 }
@@ -124,6 +127,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Capable(args) => capable::run(&args),
         Command::Schema => schema(),
         Command::Packetdrill(args) => packetdrill::packetdrill(&args),
+        Command::ReplayCc(args) => replay_cc::replay_cc(&args),
         Command::Bench(args) => bench::bench(&args),
     };
     match done {

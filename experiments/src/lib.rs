@@ -36,6 +36,7 @@ pub mod check;
 mod observe;
 pub mod plan;
 pub mod plot;
+pub mod replay_cc;
 pub mod results;
 pub mod run;
 pub mod scenario;

@@ -18,6 +18,7 @@ pub mod lia;
 pub mod olia;
 mod real;
 pub mod reno;
+pub mod replay;
 #[cfg(test)]
 mod testing;
 mod window;
