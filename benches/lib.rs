@@ -118,7 +118,7 @@ impl Flows {
         let (client, server) = (2 * connection, 2 * connection + 1);
         let options = SocketOptions {
             mptcp: self.lines.len() > 1,
-            congestion_control: Some(congestion::Name::Reno),
+            congestion_control: Some(congestion::Congestion::new(congestion::Name::Reno)),
             ..SocketOptions::default()
         };
         let bulk = |send| AppSpec::Bulk { send, until: None, abort: false, delay: Span::ZERO };

@@ -20,17 +20,19 @@ use mptcpsim_core::time::Span;
 use mptcpsim_core::timeline::{Change as NetChange, Timeline};
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::app::AppSpec;
+use mptcpsim_models::congestion::Congestion;
 use mptcpsim_models::host::{FlowStart, HostChange, HostConfig, Listener, Packet, World};
 use mptcpsim_models::mptcp::SocketOptions;
+use mptcpsim_models::params::ParamError;
 use mptcpsim_models::path_manager::{endpoints, multipath};
-use mptcpsim_models::scheduler;
+use mptcpsim_models::scheduler::AnyScheduler;
 use mptcpsim_models::tcp::TcpConfig;
 use thiserror::Error;
 
 use crate::plan::{
     Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan, Station,
 };
-use crate::scenario::{App, AppDirection, EndpointFlag, Multipath, Protocol, Scheduler};
+use crate::scenario::{App, AppDirection, EndpointFlag, Multipath, Protocol};
 
 /// The largest IP packet, as on Ethernet.
 const MTU: u16 = 1_500;
@@ -47,6 +49,9 @@ pub enum BuildError {
     /// The timeline.
     #[error(transparent)]
     Simulation(#[from] SimulationError),
+    /// An algorithm.
+    #[error(transparent)]
+    Param(#[from] ParamError),
 }
 
 /// The simulation of a plan at time zero, its flows waiting for their time.
@@ -62,7 +67,7 @@ pub fn build(plan: &Plan, log_events: bool) -> Result<Simulation<World>, BuildEr
     let configs = plan.hosts.iter().map(host).collect();
     let mut world = World::new(configs, ends(plan), seed, log_events);
     add_routes(&mut world, plan, &routes);
-    add_flows(&mut world, plan);
+    add_flows(&mut world, plan)?;
     let timeline = timeline(plan, &net, &mut world);
     let mut simulation = Simulation::new(net, timeline, world)?;
     simulation.with_hosts(|world, out| world.start(out));
@@ -226,7 +231,7 @@ fn endpoint(plan: &EndpointPlan) -> endpoints::Endpoint {
 }
 
 /// Flows, and a listener for each port: repetitions of a flow share theirs.
-fn add_flows(world: &mut World, plan: &Plan) {
+fn add_flows(world: &mut World, plan: &Plan) -> Result<(), ParamError> {
     let mut listening = BTreeSet::new();
     for flow in &plan.flows {
         let (client, server) = apps(&flow.app);
@@ -235,31 +240,32 @@ fn add_flows(world: &mut World, plan: &Plan) {
             client: flow.from.host.0,
             from: flow.from.address,
             to: SocketAddr::new(flow.to.address, flow.port),
-            options: socket(flow, &flow.from),
+            options: socket(plan, flow, &flow.from)?,
             app: client,
         });
         if listening.insert((flow.to.host, flow.port)) {
-            let options = socket(flow, &flow.to);
+            let options = socket(plan, flow, &flow.to)?;
             let listener =
                 Listener { port: flow.port, addr: None, options, app: server, flow: number };
             world.listen(flow.to.host.0, listener);
         }
     }
+    Ok(())
 }
 
-fn socket(flow: &FlowPlan, end: &FlowEnd) -> SocketOptions {
+fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, ParamError> {
     // The kernel doubles what SO_RCVBUF and SO_SNDBUF ask for, to account for its overhead.
     let doubled = |bytes: Bytes| u32::try_from(bytes.get().saturating_mul(2)).unwrap_or(u32::MAX);
-    SocketOptions {
+    let (control, scheduler) = (&end.congestion_control, &end.scheduler);
+    let stack = plan.hosts[end.host.0].stack;
+    Ok(SocketOptions {
         mptcp: flow.protocol == Protocol::Mptcp,
-        congestion_control: Some(end.congestion_control),
-        scheduler: match flow.scheduler {
-            Scheduler::Default => scheduler::Name::Default,
-        },
+        congestion_control: Some(Congestion::with_params(control.name, &control.params)?),
+        scheduler: Some(AnyScheduler::with_params(scheduler.name, stack, &scheduler.params)?),
         rcvbuf: end.receive_buffer.map(doubled),
         sndbuf: end.send_buffer.map(doubled),
         ..SocketOptions::default()
-    }
+    })
 }
 
 /// What the two ends of a flow do: the one that opens the connection first.

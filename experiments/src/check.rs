@@ -8,6 +8,7 @@
 //! What one fault spoils is left out of later steps, so that nobody reads ten
 //! messages about one mistake.
 
+mod algorithms;
 mod capacity;
 mod fault;
 mod flows;
@@ -97,7 +98,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
     let flows = flows::check(&scenario, &network, &paths, &routes, report);
     let hosts = hosts::check(&scenario, &network, &flows, report);
     let timeline = timeline::check(&scenario, &network, &paths, &hosts, report);
-    let flows = flows::finish(flows, &hosts);
+    let flows = flows::finish(flows, &scenario, &hosts, report);
     let duration = duration(&scenario, report);
     Some(Plan {
         name: scenario.name.clone().unwrap_or_else(|| source.stem().to_owned()),

@@ -14,11 +14,12 @@ use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::congestion;
 use mptcpsim_models::rules::Stack;
+use mptcpsim_models::scheduler;
 use mptcpsim_models::sysctl::Sysctl;
 
 use crate::scenario::{
     App, EndpointFlag, Middlebox, Multipath, OneWay, PathManager, Protocol, RouteAttributes,
-    Scenario, Scheduler, Sweep, Table,
+    Scenario, Sweep, Table,
 };
 
 /// The number of a link in [`Plan::links`].
@@ -119,6 +120,8 @@ pub struct HostPlan {
     pub interfaces: Vec<InterfacePlan>,
     /// Its settings.
     pub sysctl: Sysctl,
+    /// Parameters of its kernel modules: module, parameter, value.
+    pub modules: Vec<(&'static str, &'static str, i64)>,
     /// Attributes of its routes.
     pub route: RouteAttributes,
     /// What the in-kernel path manager may use.
@@ -226,8 +229,6 @@ pub struct FlowPlan {
     pub port: u16,
     /// What runs over it.
     pub app: App,
-    /// Which subflow carries the next data.
-    pub scheduler: Scheduler,
     /// Who opens subflows.
     pub path_manager: PathManager,
 }
@@ -240,11 +241,22 @@ pub struct FlowEnd {
     /// The address of the first subflow.
     pub address: IpAddr,
     /// The congestion control.
-    pub congestion_control: congestion::Name,
+    pub congestion_control: Algorithm<congestion::Name>,
+    /// Which subflow carries the next data.
+    pub scheduler: Algorithm<scheduler::Name>,
     /// A fixed receive buffer.
     pub receive_buffer: Option<Bytes>,
     /// A fixed send buffer.
     pub send_buffer: Option<Bytes>,
+}
+
+/// An algorithm and those of its parameters that are not preset. The algorithm has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Algorithm<N> {
+    /// Which one.
+    pub name: N,
+    /// Parameters and values.
+    pub params: Vec<(String, String)>,
 }
 
 /// Something that changes at a given time.

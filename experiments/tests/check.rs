@@ -145,7 +145,45 @@ fn the_scenario_of_the_readme_is_sound() {
 fn every_algorithm_of_the_models_has_its_name_in_scenarios() {
     for name in mptcpsim_models::congestion::Name::ALL {
         let plan = with(&[&format!("flows.0.congestion_control={}", name.name())]).unwrap();
-        assert_eq!(plan.flows[0].to.congestion_control, *name);
+        assert_eq!(plan.flows[0].to.congestion_control.name, *name);
+    }
+    for name in mptcpsim_models::scheduler::Name::ALL {
+        let plan = with(&[&format!("flows.0.mptcp.scheduler={}", name.name())]).unwrap();
+        assert_eq!(plan.flows[0].from.scheduler.name, *name);
+    }
+}
+
+#[test]
+fn parameters_come_from_modules_and_over_them_from_flows() {
+    let plan = with(&[
+        "hosts.server.sysctl.\"net.ipv4.tcp_congestion_control\"=wvegas",
+        "hosts.server.sysctl.\"net.mptcp.scheduler\"=roundrobin",
+        "hosts.server.module_parameters.\"mptcp_wvegas.total_alpha\"=20",
+        "hosts.server.module_parameters.\"mptcp_rr.num_segments\"=3",
+    ])
+    .unwrap();
+    let param = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let [from, to] = [&plan.flows[0].from, &plan.flows[0].to];
+    assert_eq!(to.congestion_control.params, param("total_alpha", "20"));
+    assert_eq!(to.scheduler.params, param("num_segments", "3"));
+    assert_eq!((from.congestion_control.params.len(), from.scheduler.params.len()), (0, 0));
+    let plan = with(&[
+        "flows.0.congestion_control=wvegas",
+        "flows.0.congestion_parameters.gamma=2",
+        "hosts.server.module_parameters.\"mptcp_wvegas.gamma\"=3",
+    ])
+    .unwrap();
+    assert_eq!(plan.flows[0].from.congestion_control.params, param("gamma", "2"));
+    // The later one counts.
+    assert_eq!(plan.flows[0].to.congestion_control.params.last(), param("gamma", "2").last());
+    for (wrong, complaint) in [
+        ("flows.0.congestion_parameters.gamma=2", "unknown parameter of cubic `gamma`"),
+        ("flows.0.mptcp.scheduler_parameters.x=2", "unknown parameter of default `x`"),
+        ("hosts.server.module_parameters.\"tcp_cubic.beto\"=2", "unknown module parameter"),
+        ("hosts.server.module_parameters.\"tcp_cubic.beta\"=2000", "2000 is no value for `beta`"),
+    ] {
+        let faults = with(&[wrong]).unwrap_err();
+        assert!(faults.contains(complaint), "{faults}");
     }
 }
 
@@ -413,8 +451,8 @@ const UNSOUND: &[(&str, &str, &str)] = &[
     ("kind = \"bulk\"", "kind = \"bluk\"", "unknown app `bluk` (did you mean `bulk`?)"),
     (
         "to = \"server\"",
-        "to = \"server\"\nmptcp = { scheduler = \"blest\" }",
-        "unknown scheduler `blest`",
+        "to = \"server\"\nmptcp = { scheduler = \"blesst\" }",
+        "unknown scheduler `blesst`",
     ),
     ("to = \"server\"", "to = \"server\"\nreceive_buffer = \"9 GB\"", "a buffer of 9 GB"),
     (

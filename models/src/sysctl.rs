@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::congestion;
 use crate::rules::Stack;
+use crate::scheduler;
 
 /// Minimum, default and maximum of a socket buffer in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,18 +131,23 @@ impl Knob for String {
     }
 }
 
-impl Knob for congestion::Name {
-    fn read(text: &str, _: i64, _: i64) -> Option<Self> {
-        Self::from_name(text.trim())
-    }
-    fn show(&self) -> String {
-        self.name().to_owned()
-    }
-    fn expected(_: i64, _: i64) -> String {
-        let names: Vec<_> = Self::ALL.iter().map(|name| name.name()).collect();
-        format!("one of {}", names.join(", "))
-    }
+macro_rules! name_knob {
+    ($($type:ty),*) => {$(
+        impl Knob for $type {
+            fn read(text: &str, _: i64, _: i64) -> Option<Self> {
+                Self::from_name(text.trim())
+            }
+            fn show(&self) -> String {
+                self.name().to_owned()
+            }
+            fn expected(_: i64, _: i64) -> String {
+                let names: Vec<_> = Self::ALL.iter().map(|name| name.name()).collect();
+                format!("one of {}", names.join(", "))
+            }
+        }
+    )*};
 }
+name_knob!(congestion::Name, scheduler::Name);
 
 macro_rules! sysctls {
     ($($(#[$only:ident])? $field:ident: $type:ty = $default:expr, $low:literal..=$high:literal,
@@ -314,7 +320,7 @@ sysctls! {
         "path manager: 0 in the kernel, 1 in user space";
     #[upstream] path_manager: String = "kernel".to_owned(), 0..=0, "net.mptcp.path_manager",
         "path manager: kernel or userspace";
-    #[upstream] scheduler: String = "default".to_owned(), 0..=0, "net.mptcp.scheduler",
+    #[upstream] scheduler: scheduler::Name = scheduler::Name::Default, 0..=0, "net.mptcp.scheduler",
         "packet scheduler of new connections";
 
     #[out_of_tree] mptcp_enabled: u8 = 1, 0..=2, "net.mptcp.mptcp_enabled",
@@ -331,8 +337,18 @@ sysctls! {
         "subflows for each pair of addresses (module parameter)";
     #[out_of_tree] ndiffports_num_subflows: u8 = 2, 1..=16, "mptcp_ndiffports.num_subflows",
         "subflows of a connection (module parameter)";
-    #[out_of_tree] mptcp_scheduler: String = "default".to_owned(), 0..=0,
+    #[out_of_tree] mptcp_scheduler: scheduler::Name = scheduler::Name::Default, 0..=0,
         "net.mptcp.mptcp_scheduler", "packet scheduler of new connections";
+}
+
+impl Sysctl {
+    /// The scheduler of new connections on a host of line `stack`.
+    pub const fn scheduler(&self, stack: Stack) -> scheduler::Name {
+        match stack {
+            Stack::Upstream => self.scheduler,
+            Stack::OutOfTree => self.mptcp_scheduler,
+        }
+    }
 }
 
 #[cfg(test)]

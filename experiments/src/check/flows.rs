@@ -5,14 +5,15 @@ use std::net::IpAddr;
 
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
-use mptcpsim_models::congestion;
+use mptcpsim_models::{congestion, scheduler};
 
 use super::Report;
+use super::algorithms;
 use super::fault::Problem;
 use super::key::KeyPath;
 use super::network::{Network, check_name};
-use crate::plan::{FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, PathPlan, Route};
-use crate::scenario::{App, CongestionControl, Flow, Scenario};
+use crate::plan::{Algorithm, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, PathPlan, Route};
+use crate::scenario::{App, Flow, Scenario};
 
 /// The port that servers of measurement tools such as iperf listen on.
 const FIRST_PORT: u16 = 5_001;
@@ -29,8 +30,6 @@ pub(super) struct Draft {
     pub(super) declared: usize,
     pub(super) key: KeyPath,
     pub(super) plan: FlowPlan,
-    /// What the scenario says about congestion control; otherwise the hosts decide.
-    congestion_control: Option<CongestionControl>,
     times: u32,
     every: Span,
 }
@@ -76,16 +75,23 @@ pub(super) fn check(
     drafts
 }
 
-/// Repeated flows one by one, each with the congestion control of its hosts unless it names its own.
-pub(super) fn finish(drafts: Vec<Draft>, hosts: &[HostPlan]) -> Vec<FlowPlan> {
+/// Repeated flows one by one, each with the algorithms of its hosts unless it names its own.
+pub(super) fn finish(
+    drafts: Vec<Draft>,
+    scenario: &Scenario,
+    hosts: &[HostPlan],
+    report: &mut Report,
+) -> Vec<FlowPlan> {
     let mut flows = Vec::new();
     for draft in drafts {
         let mut plan = draft.plan;
+        let Some(flow) = scenario.flows.get(draft.declared) else { continue };
         for end in [&mut plan.from, &mut plan.to] {
-            let of_host = hosts.get(end.host.0).map(|host| host.sysctl.tcp_congestion_control);
-            let own = draft.congestion_control.map(CongestionControl::model);
-            end.congestion_control = own.or(of_host).unwrap_or(end.congestion_control);
+            let Some(host) = hosts.get(end.host.0) else { continue };
+            end.congestion_control = algorithms::congestion_control(flow, host);
+            end.scheduler = algorithms::scheduler(flow, host);
         }
+        algorithms::check(flow, &draft.key, [&plan.from, &plan.to], report);
         if draft.times == 1 {
             flows.push(plan);
             continue;
@@ -97,16 +103,6 @@ pub(super) fn finish(drafts: Vec<Draft>, hosts: &[HostPlan]) -> Vec<FlowPlan> {
         }
     }
     flows
-}
-
-impl CongestionControl {
-    /// The model of this name.
-    pub(crate) fn model(self) -> congestion::Name {
-        match self {
-            Self::Reno => congestion::Name::Reno,
-            Self::Cubic => congestion::Name::Cubic,
-        }
-    }
 }
 
 struct Checker<'a> {
@@ -135,7 +131,8 @@ impl Checker<'_> {
         let end = |host, address| FlowEnd {
             host,
             address,
-            congestion_control: congestion::Name::Cubic,
+            congestion_control: Algorithm { name: congestion::Name::default(), params: Vec::new() },
+            scheduler: Algorithm { name: scheduler::Name::default(), params: Vec::new() },
             receive_buffer: flow.receive_buffer,
             send_buffer: flow.send_buffer,
         };
@@ -147,14 +144,12 @@ impl Checker<'_> {
             to: end(to, destination),
             port: flow.port.unwrap_or_else(|| default_port(declared)),
             app: flow.app.clone(),
-            scheduler: flow.mptcp.scheduler,
             path_manager: flow.mptcp.path_manager,
         };
         Some(Draft {
             declared,
             key: key.clone(),
             plan,
-            congestion_control: flow.congestion_control,
             times: flow.repeat.map_or(1, |repeat| repeat.times),
             every: flow.repeat.map_or(Span::ZERO, |repeat| repeat.every),
         })

@@ -7,6 +7,7 @@ use mptcpsim_models::rules::Stack as StackModel;
 use mptcpsim_models::sysctl::{Sysctl, SysctlError};
 
 use super::Report;
+use super::algorithms;
 use super::fault::Problem;
 use super::flows::Draft;
 use super::key::KeyPath;
@@ -101,6 +102,7 @@ fn host(declared: &DeclaredHost, role: &Role<'_>, report: &mut Report) -> HostPl
         stack,
         interfaces: declared.interfaces.clone(),
         sysctl: sysctl(declared, stack, report),
+        modules: algorithms::modules(declared, report),
         route: declared.host.route,
         endpoints,
         subflow_limit: DEFAULT_SUBFLOWS,

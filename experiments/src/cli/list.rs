@@ -4,8 +4,10 @@ use std::fmt::Write;
 
 use clap::ValueEnum;
 use mptcpsim::{scenario, shipped};
+use mptcpsim_models::params::Param;
 use mptcpsim_models::rules::Stack;
 use mptcpsim_models::sysctl::Sysctl;
+use mptcpsim_models::{congestion, scheduler};
 use serde_json::Value;
 
 /// What can be listed.
@@ -52,6 +54,18 @@ impl Kind {
         }
     }
 
+    /// The parameters of an algorithm, which scenarios give beside its name.
+    fn model_parameters(self, name: &str) -> &'static [Param] {
+        let params = match self {
+            Self::Schedulers => scheduler::Name::from_name(name).map(scheduler::Name::params),
+            Self::CongestionControls => {
+                congestion::Name::from_name(name).map(congestion::Name::params)
+            }
+            _ => None,
+        };
+        params.unwrap_or(&[])
+    }
+
     fn name(self) -> String {
         self.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
     }
@@ -92,6 +106,10 @@ fn in_full(kind: Kind, schema: &Value) -> String {
         for (name, property) in parameters(choice) {
             let column = format!("{name} ({})", requirement(choice, name, property));
             line(&mut text, format_args!("    {column:<36} {}", description(property)));
+        }
+        for param in kind.model_parameters(name_of(choice)) {
+            let column = format!("{} (default {})", param.name, param.default);
+            line(&mut text, format_args!("    {column:<36} {}", param.doc));
         }
         text.push('\n');
     }

@@ -74,6 +74,8 @@ impl Plan {
             stack: declared.map(|declared| declared.stack).unwrap_or_default(),
             addresses: addresses.collect(),
             sysctl: declared.map_or_else(BTreeMap::new, |declared| declared.sysctl.clone()),
+            module_parameters: declared
+                .map_or_else(BTreeMap::new, |declared| declared.module_parameters.clone()),
             route: host.route,
             mptcp: Some(HostMptcp {
                 endpoints: Some(host.endpoints.iter().map(endpoint).collect()),

@@ -1,5 +1,7 @@
 //! Flows: connections and the applications that use them.
 
+use std::collections::BTreeMap;
+
 use mptcpsim_core::time::Span;
 use mptcpsim_core::units::Bytes;
 use schemars::JsonSchema;
@@ -37,6 +39,10 @@ pub struct Flow {
     /// The congestion control of both ends; without it what the hosts' sysctls say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub congestion_control: Option<CongestionControl>,
+    /// Parameters of the congestion control, in place of those of the hosts' kernel modules.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = BTreeMap::from([("total_alpha", 20)]))]
+    pub congestion_parameters: BTreeMap<String, i64>,
     /// Interface or address the first subflow leaves from; without it that of the first path between the hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"wlan0")]
@@ -138,11 +144,16 @@ pub enum AppDirection {
 }
 
 /// How MPTCP uses its subflows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct FlowMptcp {
-    /// Which subflow carries the next data.
-    pub scheduler: Scheduler,
+    /// Which subflow carries the next data; without it what the hosts' sysctls say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler: Option<Scheduler>,
+    /// Parameters of the scheduler, in place of those of the hosts' kernel modules.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = BTreeMap::from([("num_segments", 2)]))]
+    pub scheduler_parameters: BTreeMap<String, i64>,
     /// Who opens subflows and announces addresses.
     pub path_manager: PathManager,
 }
@@ -157,9 +168,23 @@ impl FlowMptcp {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheduler {
-    /// The stack's own default. Upstream: the subflow that would send what it holds the soonest, by pacing rate.
+    /// The stack's own default: `least-linger` upstream, `lowest-rtt` out of tree.
     #[default]
     Default,
+    /// Upstream's default: the subflow that would send what it holds the soonest, by pacing rate.
+    LeastLinger,
+    /// The out-of-tree default: the subflow with the lowest round-trip time that has room, with opportunistic
+    /// retransmission and penalisation.
+    LowestRtt,
+    /// Subflows take turns, whatever their delays.
+    #[serde(rename = "roundrobin")]
+    RoundRobin,
+    /// Every subflow carries everything.
+    Redundant,
+    /// Blocking estimation: `lowest-rtt`, but a slow subflow is left out when it would block the send window.
+    Blest,
+    /// Earliest completion first: `lowest-rtt`, but the fast subflow is waited for if that ends sooner.
+    Ecf,
 }
 
 /// Who opens subflows and announces addresses.
@@ -184,6 +209,24 @@ pub enum CongestionControl {
     Reno,
     /// CUBIC (RFC 9438) with HyStart as in Linux, on each subflow for itself.
     Cubic,
+    /// Linked increases (RFC 6356), with the integers of the out-of-tree kernel.
+    Lia,
+    /// Opportunistic linked increases, with the integers of the out-of-tree kernel.
+    Olia,
+    /// Balanced linked adaptation, with the integers of the out-of-tree kernel.
+    Balia,
+    /// Weighted Vegas, with the integers of the out-of-tree kernel.
+    Wvegas,
+    /// Linked increases as RFC 6356 has them, in real numbers.
+    LiaRfc6356,
+    /// Opportunistic linked increases as published, in real numbers.
+    OliaPaper,
+    /// Balanced linked adaptation as published, in real numbers.
+    BaliaDraft,
+    /// Equally weighted TCP: each of n subflows is a TCP of weight 1/n.
+    Ewtcp,
+    /// NewReno on each subflow for itself: what coupling is compared to.
+    Uncoupled,
 }
 
 fn one() -> u32 {

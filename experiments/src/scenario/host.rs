@@ -19,6 +19,10 @@ pub struct Host {
     /// Settings by the names they have on that stack; `mptcpsim list sysctls` shows them all.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctl: BTreeMap<String, SysctlValue>,
+    /// Parameters of kernel modules, as in `/sys/module/mptcp_wvegas/parameters/total_alpha`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = BTreeMap::from([("mptcp_wvegas.total_alpha", 20)]))]
+    pub module_parameters: BTreeMap<String, i64>,
     /// What `ip mptcp` configures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mptcp: Option<HostMptcp>,

@@ -92,6 +92,15 @@ impl Name {
         Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
     }
 
+    /// The kernel module whose parameters it has.
+    pub const fn module(self) -> Option<&'static str> {
+        match self {
+            Self::Cubic => Some("tcp_cubic"),
+            Self::Wvegas => Some("mptcp_wvegas"),
+            _ => None,
+        }
+    }
+
     /// Its parameters.
     pub const fn params(self) -> &'static [Param] {
         match self {
@@ -164,6 +173,23 @@ impl Congestion {
             }
         }
         Ok(congestion)
+    }
+
+    /// The algorithm, unless it is a user's own. `uncoupled` is `reno` here.
+    pub const fn name(&self) -> Option<Name> {
+        Some(match self {
+            Self::Reno(_) => Name::Reno,
+            Self::Cubic(_) => Name::Cubic,
+            Self::Lia(_) => Name::Lia,
+            Self::Olia(_) => Name::Olia,
+            Self::Balia(_) => Name::Balia,
+            Self::Wvegas(_) => Name::Wvegas,
+            Self::LiaRfc6356(_) => Name::LiaRfc6356,
+            Self::OliaPaper(_) => Name::OliaPaper,
+            Self::BaliaDraft(_) => Name::BaliaDraft,
+            Self::Ewtcp(_) => Name::Ewtcp,
+            Self::Custom(_) => return None,
+        })
     }
 
     /// A user's own algorithm.

@@ -193,7 +193,7 @@ impl Step<'_> {
         if acked == 0 {
             return;
         }
-        window.snd_una = window.snd_una + acked.wrapping_mul(SEGMENT);
+        window.snd_una += acked.wrapping_mul(SEGMENT);
         window.retransmits = 0;
         window.is_cwnd_limited = cwnd_limited;
         self.sender.timeouts = 0;

@@ -167,8 +167,8 @@ impl Connection {
         self.options.mptcp
     }
 
-    /// The congestion control, on a host with this default.
+    /// The congestion control; `default` if it is a user's own and has no name.
     pub fn congestion_control(&self, default: congestion::Name) -> congestion::Name {
-        self.options.congestion_control.unwrap_or(default)
+        self.congestion.name().unwrap_or(default)
     }
 }

@@ -49,12 +49,12 @@ pub use self::blackhole::ActiveMptcp;
 pub use self::info::{MptcpInfo, SubflowInfo};
 pub use self::open::{Opening, Refusal};
 
-use crate::congestion::{self, Congestion, Window};
+use crate::congestion::{Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};
 use crate::path_manager::endpoints;
-use crate::scheduler::{self, AnyScheduler, SubflowView};
+use crate::scheduler::{AnyScheduler, SubflowView};
 use crate::segment::{FourTuple, ResetReason};
 use crate::tcp::{Nagle, Space, State, Subflow, TcpConfig};
 
@@ -109,10 +109,10 @@ impl EphemeralPorts {
 pub struct SocketOptions {
     /// Ask for MPTCP (`IPPROTO_MPTCP`).
     pub mptcp: bool,
-    /// Congestion control, if not the host's (`TCP_CONGESTION`).
-    pub congestion_control: Option<congestion::Name>,
-    /// Scheduler.
-    pub scheduler: scheduler::Name,
+    /// Congestion control, if not the host's (`TCP_CONGESTION`): each connection gets it as it is here.
+    pub congestion_control: Option<Congestion>,
+    /// Scheduler, if not the host's: each connection gets it as it is here.
+    pub scheduler: Option<AnyScheduler>,
     /// Fixed receive buffer in bytes of memory (`SO_RCVBUF` doubled, as the kernel does).
     pub rcvbuf: Option<u32>,
     /// Fixed send buffer in bytes of memory (`SO_SNDBUF` doubled).
@@ -126,7 +126,7 @@ impl Default for SocketOptions {
         Self {
             mptcp: true,
             congestion_control: None,
-            scheduler: scheduler::Name::Default,
+            scheduler: None,
             rcvbuf: None,
             sndbuf: None,
             nagle: Nagle::default(),

@@ -15,8 +15,7 @@ use crate::mptcp_keys::{Key, Version, idsn, join_hmac};
 use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
 use crate::path_manager::endpoints::Endpoints;
-use crate::rules::Stack;
-use crate::scheduler::{self, AnyScheduler};
+use crate::scheduler::AnyScheduler;
 use crate::segment::{FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
 use crate::tcp::{Error, Offer, Subflow};
@@ -46,10 +45,13 @@ pub struct Refusal {
 
 impl Connection {
     fn new(env: &mut Env<'_>, opening: Opening, options: SocketOptions, client: bool) -> Self {
-        let algorithm =
-            options.congestion_control.unwrap_or(env.config.sysctl.tcp_congestion_control);
+        // They are the connection's own from here on; nothing is kept twice.
+        let mut options = options;
+        let sysctl = &env.config.sysctl;
+        let congestion = options.congestion_control.take();
+        let scheduler = options.scheduler.take();
         let rules = env.config.rules;
-        let version = rules.version;
+        let (stack, version) = (rules.stack, rules.version);
         let mode = if options.mptcp { Mode::Mptcp } else { Mode::Plain };
         let first_dsn = idsn(opening.key, version).wrapping_add(1);
         Self {
@@ -66,8 +68,10 @@ impl Connection {
             fallback_allowed: true,
             subs: Vec::with_capacity(1),
             windows: Vec::with_capacity(1),
-            congestion: Congestion::new(algorithm),
-            scheduler: AnyScheduler::new(scheduler_name(env, &options), rules.stack),
+            congestion: congestion
+                .unwrap_or_else(|| Congestion::new(sysctl.tcp_congestion_control)),
+            scheduler: scheduler
+                .unwrap_or_else(|| AnyScheduler::new(sysctl.scheduler(stack), stack)),
             path_manager: Endpoints::default(),
             tx: Sender::new(env.config, &options, first_dsn),
             rx: Receiver::new(initial_space(env.config, &options)),
@@ -504,19 +508,6 @@ impl Connection {
     /// The first subflow could not be opened.
     pub(super) fn connect_failed(&mut self, env: &mut Env<'_>, error: Error) {
         self.fail_all(env, error);
-    }
-}
-
-/// The scheduler of a connection whose application names none: the host's.
-fn scheduler_name(env: &Env<'_>, options: &SocketOptions) -> scheduler::Name {
-    let sysctl = &env.config.sysctl;
-    let of_host = match env.config.rules.stack {
-        Stack::Upstream => &sysctl.scheduler,
-        Stack::OutOfTree => &sysctl.mptcp_scheduler,
-    };
-    match options.scheduler {
-        scheduler::Name::Default => scheduler::Name::from_name(of_host).unwrap_or_default(),
-        name => name,
     }
 }
 

@@ -127,10 +127,10 @@ fn set_congestion(socket: &mut Socket, given: &Expression) -> Result<Answer, Uns
     let Some(algorithm) = congestion::Name::from_name(text) else {
         return Err(Unsupported(format!("the congestion control `{text}`")));
     };
-    if socket.connection().is_some() && socket.options.congestion_control != Some(algorithm) {
+    if socket.connection().is_some() && chosen(socket) != Some(algorithm) {
         return Err(Unsupported("another congestion control for an open connection".to_owned()));
     }
-    socket.options.congestion_control = Some(algorithm);
+    socket.options.congestion_control = Some(congestion::Congestion::new(algorithm));
     Ok(Answer::Returns(0))
 }
 
@@ -209,13 +209,18 @@ fn maxseg(caller: &Caller<'_>, socket: &Socket) -> i64 {
     subflow.map_or(536, |subflow| i64::from(subflow.current_mss()))
 }
 
+/// The congestion control that the program has asked for.
+fn chosen(socket: &Socket) -> Option<congestion::Name> {
+    socket.options.congestion_control.as_ref().and_then(congestion::Congestion::name)
+}
+
 fn get_congestion(
     caller: &Caller<'_>,
     socket: &Socket,
     expected: &Expression,
 ) -> Result<Attempt, Unsupported> {
     let default = caller.kernel.config.sysctl.tcp_congestion_control;
-    let found = socket.options.congestion_control.unwrap_or(default).name();
+    let found = chosen(socket).unwrap_or(default).name();
     let wrong = match expected {
         Expression::Ellipsis => None,
         Expression::Text(text) if text == found => None,

@@ -69,6 +69,16 @@ impl Name {
         }
     }
 
+    /// The kernel module whose parameters it has.
+    pub const fn module(self) -> Option<&'static str> {
+        match self {
+            Self::RoundRobin => Some("mptcp_rr"),
+            Self::Blest => Some("mptcp_blest"),
+            Self::Ecf => Some("mptcp_ecf"),
+            _ => None,
+        }
+    }
+
     /// Its parameters.
     pub const fn params(self) -> &'static [Param] {
         match self {

@@ -159,8 +159,8 @@ impl Lab {
     }
 
     pub fn congestion(mut self, name: congestion::Name) -> Self {
-        self.options.congestion_control = Some(name);
-        self.server_options.congestion_control = Some(name);
+        self.options.congestion_control = Some(congestion::Congestion::new(name));
+        self.server_options.congestion_control = Some(congestion::Congestion::new(name));
         self
     }
 
