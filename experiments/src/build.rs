@@ -39,6 +39,9 @@ const MTU: u16 = 1_500;
 /// The initial window (RFC 6928).
 const INITIAL_CWND: u32 = 10;
 
+/// What changes the options of the sockets that a flow opens.
+pub type Policies<'a> = dyn FnMut(&FlowPlan, &mut SocketOptions) + 'a;
+
 /// Why a plan cannot be built.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -62,12 +65,25 @@ pub enum BuildError {
 /// # Errors
 /// If the engine refuses something that the check let pass.
 pub fn build(plan: &Plan, log_events: bool) -> Result<Simulation<World>, BuildError> {
+    build_with(plan, log_events, &mut |_, _| ())
+}
+
+/// Like [`build`], with policies of one's own: `policies` sees the options of each socket, the opening end
+/// of a flow first, and may put another congestion control or scheduler into them.
+///
+/// # Errors
+/// If the engine refuses something that the check let pass.
+pub fn build_with(
+    plan: &Plan,
+    log_events: bool,
+    policies: &mut Policies<'_>,
+) -> Result<Simulation<World>, BuildError> {
     let seed = Seed(plan.seed);
     let (net, routes) = network(plan, seed).build(seed)?;
     let configs = plan.hosts.iter().map(host).collect();
     let mut world = World::new(configs, ends(plan), seed, log_events);
     add_routes(&mut world, plan, &routes);
-    add_flows(&mut world, plan)?;
+    add_flows(&mut world, plan, policies)?;
     let timeline = timeline(plan, &net, &mut world);
     let mut simulation = Simulation::new(net, timeline, world)?;
     simulation.with_hosts(|world, out| world.start(out));
@@ -231,20 +247,27 @@ fn endpoint(plan: &EndpointPlan) -> endpoints::Endpoint {
 }
 
 /// Flows, and a listener for each port: repetitions of a flow share theirs.
-fn add_flows(world: &mut World, plan: &Plan) -> Result<(), ParamError> {
+fn add_flows(
+    world: &mut World,
+    plan: &Plan,
+    policies: &mut Policies<'_>,
+) -> Result<(), ParamError> {
     let mut listening = BTreeSet::new();
     for flow in &plan.flows {
         let (client, server) = apps(&flow.app);
+        let mut options = socket(plan, flow, &flow.from)?;
+        policies(flow, &mut options);
         let number = world.add_flow(FlowStart {
             at: flow.start,
             client: flow.from.host.0,
             from: flow.from.address,
             to: SocketAddr::new(flow.to.address, flow.port),
-            options: socket(plan, flow, &flow.from)?,
+            options,
             app: client,
         });
         if listening.insert((flow.to.host, flow.port)) {
-            let options = socket(plan, flow, &flow.to)?;
+            let mut options = socket(plan, flow, &flow.to)?;
+            policies(flow, &mut options);
             let listener =
                 Listener { port: flow.port, addr: None, options, app: server, flow: number };
             world.listen(flow.to.host.0, listener);

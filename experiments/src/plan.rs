@@ -233,6 +233,13 @@ pub struct FlowPlan {
     pub path_manager: PathManager,
 }
 
+impl FlowPlan {
+    /// Both ends, the opening one first.
+    pub const fn ends(&self) -> [&FlowEnd; 2] {
+        [&self.from, &self.to]
+    }
+}
+
 /// One end of a connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowEnd {

@@ -5,7 +5,7 @@ use mptcpsim_core::time::Time;
 use mptcpsim_models::host::{Tap, World};
 use thiserror::Error;
 
-use crate::build::{BuildError, build};
+use crate::build::{BuildError, Policies, build_with};
 use crate::capture::{self, CaptureError, Captures};
 use crate::observe::Observer;
 use crate::plan::Plan;
@@ -55,11 +55,24 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(Time)) -> Result<Outcome, RunError
 /// If the plan cannot be built or a capture cannot be written.
 pub fn run_captured(
     plan: &Plan,
+    captures: Option<&mut Captures>,
+    watch: &mut dyn FnMut(Time),
+) -> Result<Outcome, RunError> {
+    run_with(plan, &mut |_, _| (), captures, watch)
+}
+
+/// As [`run_captured`], with policies of one's own ([`build_with`]).
+///
+/// # Errors
+/// If the plan cannot be built or a capture cannot be written.
+pub fn run_with(
+    plan: &Plan,
+    policies: &mut Policies<'_>,
     mut captures: Option<&mut Captures>,
     watch: &mut dyn FnMut(Time),
 ) -> Result<Outcome, RunError> {
     // Events enter the digest, whether they are written down or not.
-    let mut simulation = build(plan, true)?;
+    let mut simulation = build_with(plan, true, policies)?;
     let mut recorder = Recorder::new(&plan.record.tables);
     let mut observer = Observer::new(plan, simulation.net());
     let tap = Tap::new(captures.is_some()).at_most(capture::WAITING);

@@ -45,6 +45,7 @@ impl Scheduler {
             Self::Redundant => scheduler::Name::Redundant,
             Self::Blest => scheduler::Name::Blest,
             Self::Ecf => scheduler::Name::Ecf,
+            Self::Otias => scheduler::Name::Otias,
         }
     }
 }

@@ -159,6 +159,8 @@ mod tests {
             flow: flow.into(),
             kind: "bulk".into(),
             protocol: "mptcp".into(),
+            scheduler: "default".into(),
+            congestion_control: "cubic".into(),
             from: "phone".into(),
             to: "server".into(),
             bytes: 20_000_000,

@@ -60,6 +60,8 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
         flow: flow.name.clone(),
         kind: kind(&flow.app).to_owned(),
         protocol: protocol(flow.protocol).to_owned(),
+        scheduler: of_ends(flow.ends().map(|end| end.scheduler.name.name())),
+        congestion_control: of_ends(flow.ends().map(|end| end.congestion_control.name.name())),
         from: name(flow.from.host.0),
         to: name(flow.to.host.0),
         bytes,
@@ -258,6 +260,10 @@ fn kind(app: &App) -> &'static str {
         App::Timed { .. } => "timed",
         App::Request { .. } => "request",
     }
+}
+
+fn of_ends([from, to]: [&str; 2]) -> String {
+    if from == to { from.to_owned() } else { format!("{from}, {to}") }
 }
 
 fn protocol(protocol: Protocol) -> &'static str {

@@ -27,6 +27,10 @@ pub struct SummaryRow {
     pub kind: String,
     /// The kind of socket that opened it: `mptcp` or `tcp`.
     pub protocol: String,
+    /// The scheduler; of both ends, the opening one first, if they differ.
+    pub scheduler: String,
+    /// The congestion control; of both ends, the opening one first, if they differ.
+    pub congestion_control: String,
     /// The host that opened it.
     pub from: String,
     /// The host that accepted it.

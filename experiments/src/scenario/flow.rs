@@ -185,6 +185,8 @@ pub enum Scheduler {
     Blest,
     /// Earliest completion first: `lowest-rtt`, but the fast subflow is waited for if that ends sooner.
     Ecf,
+    /// Every packet goes where it will arrive first, even if it has to wait there for the window.
+    Otias,
 }
 
 /// Who opens subflows and announces addresses.

@@ -21,7 +21,9 @@
 //! What the kernel adds to the paper: in the first slow start the fast window is
 //! taken to double per round trip; the time on the slow subflow lies between the
 //! least and greatest smoothed round-trip time it has had, depending on how full
-//! its window is; penalisation hits all carriers of the oldest data.
+//! its window is; penalisation hits all carriers of the oldest data. Unlike the kernel
+//! it does not wait for a subflow that repairs a timeout, nor with data that
+//! failed elsewhere: the kernel can wait there for a path that is dead.
 
 use mptcpsim_core::time::{Span, Time};
 
@@ -29,7 +31,7 @@ use super::available::fill;
 use super::lowest_rtt::choose;
 use super::relief::{Penalty, Rescue, is_serious};
 use super::{Ask, Blocked, ConnView, Pick, Piece, Relief, Scheduler, SubflowView};
-use crate::congestion::{INFINITE_SSTHRESH, PerSubflow};
+use crate::congestion::{CaState, INFINITE_SSTHRESH, PerSubflow};
 use crate::params::params;
 
 params! {
@@ -108,7 +110,8 @@ fn packets_in(subflow: &SubflowView, round_trips: u32) -> u32 {
 impl Blest {
     /// Notes the delays and finds the fastest subflow, whatever its window.
     fn fastest<'a>(&mut self, view: &ConnView<'a>) -> Option<&'a SubflowView> {
-        let active = view.subflows.iter().rev().filter(|subflow| subflow.active);
+        let may = |s: &&SubflowView| s.active && s.ca_state != CaState::Loss;
+        let active = view.subflows.iter().rev().filter(may);
         for subflow in active.clone() {
             let delays = self.delays.of(subflow.id);
             delays.min = delays.min.min(subflow.srtt_us8);
@@ -157,11 +160,9 @@ impl Scheduler for Blest {
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let fast = self.fastest(view);
         let Some(chosen) = choose(view, &ask) else { return Pick::Wait };
-        let answers = ask.piece().is_some_and(|piece| piece.data_fin)
-            && view.data_fin_from == Some(chosen.id);
-        match fast {
-            Some(fast) if fast.id != chosen.id && !answers => {
-                let len = ask.piece().map_or(0, |piece| piece.len.min(chosen.mss));
+        match (fast, ask) {
+            (Some(fast), Ask::New(piece)) if fast.id != chosen.id && !piece.data_fin => {
+                let len = piece.len.min(chosen.mss);
                 if self.blocks(view, fast, chosen, len) { Pick::Wait } else { fill(chosen) }
             }
             _ => fill(chosen),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Ask, Blocked, ConnView, DynScheduler, Param, ParamError, Pick, Piece, Relief, Scheduler, blest,
-    ecf, lowest_rtt, redundant, round_robin, upstream,
+    ecf, lowest_rtt, otias, redundant, round_robin, upstream,
 };
 use crate::params::read;
 use crate::rules::Stack;
@@ -29,6 +29,8 @@ pub enum Name {
     Blest,
     /// Earliest completion first.
     Ecf,
+    /// Out-of-order transmission for in-order arrival.
+    Otias,
 }
 
 impl Name {
@@ -41,6 +43,7 @@ impl Name {
         Self::Redundant,
         Self::Blest,
         Self::Ecf,
+        Self::Otias,
     ];
 
     /// The name it has in scenarios, and in kernels that have it.
@@ -53,6 +56,7 @@ impl Name {
             Self::Redundant => "redundant",
             Self::Blest => "blest",
             Self::Ecf => "ecf",
+            Self::Otias => "otias",
         }
     }
 
@@ -66,6 +70,7 @@ impl Name {
             Self::Redundant => "every subflow carries everything",
             Self::Blest => "lowest-rtt, but a slow subflow must not block the send window",
             Self::Ecf => "lowest-rtt, but the fast subflow is waited for if that ends sooner",
+            Self::Otias => "every packet goes where it will arrive first, even if it waits there",
         }
     }
 
@@ -110,6 +115,8 @@ pub enum AnyScheduler {
     Blest(blest::Blest),
     /// See [`ecf`].
     Ecf(ecf::Ecf),
+    /// See [`otias`].
+    Otias(otias::Otias),
     /// A user's own.
     Custom(Box<dyn DynScheduler>),
 }
@@ -128,6 +135,7 @@ impl AnyScheduler {
             (Name::Redundant, _) => Self::Redundant(redundant::Redundant::default()),
             (Name::Blest, _) => Self::Blest(blest::Blest::default()),
             (Name::Ecf, _) => Self::Ecf(ecf::Ecf::default()),
+            (Name::Otias, _) => Self::Otias(otias::Otias::default()),
         }
     }
 
@@ -168,6 +176,7 @@ macro_rules! dispatch {
             AnyScheduler::Redundant($scheduler) => $call,
             AnyScheduler::Blest($scheduler) => $call,
             AnyScheduler::Ecf($scheduler) => $call,
+            AnyScheduler::Otias($scheduler) => $call,
             AnyScheduler::Custom($scheduler) => $call,
         }
     };

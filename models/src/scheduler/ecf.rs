@@ -19,12 +19,15 @@
 //!
 //! Differences from the paper, as in the kernel: `k` is the memory of the data
 //! written less what the subflows hold, and the products are numbers of 32 bits that
-//! overflow for large windows.
+//! overflow for large windows. Unlike the kernel it does not wait for a subflow that
+//! repairs a timeout, nor with data that failed elsewhere: the kernel can wait there
+//! for a path that is dead.
 
 use super::available::fill;
 use super::lowest_rtt::choose;
 use super::relief::{Penalty, Rescue};
 use super::{Ask, Blocked, ConnView, Pick, Piece, Relief, Scheduler, SubflowView};
+use crate::congestion::CaState;
 use crate::params::params;
 
 params! {
@@ -74,11 +77,11 @@ impl Ecf {
 impl Scheduler for Ecf {
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let Some(chosen) = choose(view, &ask) else { return Pick::Wait };
-        let answers = ask.piece().is_some_and(|piece| piece.data_fin)
-            && view.data_fin_from == Some(chosen.id);
-        let active = view.subflows.iter().rev().filter(|subflow| subflow.active);
-        match active.min_by_key(|subflow| subflow.srtt_us8) {
-            Some(fast) if fast.id != chosen.id && !answers && self.waits(view, fast, chosen) => {
+        let decides = matches!(ask, Ask::New(piece) if !piece.data_fin);
+        let may = |s: &&SubflowView| s.active && s.ca_state != CaState::Loss;
+        let fast = view.subflows.iter().rev().filter(may).min_by_key(|s| s.srtt_us8);
+        match fast {
+            Some(fast) if decides && fast.id != chosen.id && self.waits(view, fast, chosen) => {
                 Pick::Wait
             }
             _ => fill(chosen),

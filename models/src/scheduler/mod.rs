@@ -12,6 +12,7 @@ pub mod blest;
 mod choice;
 pub mod ecf;
 pub mod lowest_rtt;
+pub mod otias;
 pub mod redundant;
 mod relief;
 pub mod round_robin;

@@ -68,12 +68,12 @@ impl RoundRobin {
             }
             self.whose_turn(newest_first().filter(|s| self.can_take(s, ask)))
         });
-        let Some(subflow) = subflow else { return Pick::Wait };
+        // Without the test for room everybody waits for the one whose turn it is.
+        let Some(subflow) = subflow.filter(|subflow| !full(subflow)) else { return Pick::Wait };
         let quota = self.quota.of(subflow.id);
         let limit = (self.params.num_segments - *quota).saturating_mul(subflow.mss);
         *quota = quota.saturating_add(len.div_ceil(subflow.mss.max(1)).max(1));
-        // Without the test for room the turn is lost on a subflow that has none.
-        if full(subflow) { Pick::Wait } else { Pick::On { subflow: subflow.id, limit } }
+        Pick::On { subflow: subflow.id, limit }
     }
 
     /// The oldest subflow that has not carried the data, or the oldest at all
@@ -141,8 +141,10 @@ mod tests {
     #[test]
     fn or_everybody_waits_for_it() {
         let full = SubflowView { in_flight: 10, ..subflow(0, 90) };
-        let order = [None, Some(1), None, Some(1)];
-        assert_eq!(turns(&mut with(1, false), &[full, subflow(1, 10)], 4), order);
+        let mut scheduler = with(1, false);
+        assert_eq!(turns(&mut scheduler, &[full, subflow(1, 10)], 2), [None, None]);
+        let order = [Some(0), Some(1)];
+        assert_eq!(turns(&mut scheduler, &[subflow(0, 90), subflow(1, 10)], 2), order);
     }
 
     #[test]
