@@ -10,8 +10,8 @@ use mptcpsim_models::congestion::{Congestion, CongestionControl, Flow};
 
 const SCENARIO: &str = r#"
     paths = [
-        { name = "a", rate = "10 Mbit/s", delay = "20 ms", loss = "0.5 %" },
-        { name = "b", rate = "10 Mbit/s", delay = "20 ms", loss = "0.5 %" },
+        { rate = "10 Mbit/s", delay = "20 ms", loss = { model = "bernoulli", probability = "0.5 %" } },
+        { rate = "10 Mbit/s", delay = "20 ms", loss = { model = "bernoulli", probability = "0.5 %" } },
     ]
     flows = [{ app = { kind = "bulk", bytes = "5 MB" }, congestion_control = "uncoupled" }]
 "#;
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn coupling_makes_it_less_aggressive() {
-    let [coupled, alone] = compare().unwrap().map(|outcome| outcome.tables.summary.remove(0));
+    let [coupled, alone] = compare().unwrap().map(|mut outcome| outcome.tables.summary.remove(0));
     assert!(coupled.intact && alone.intact);
     assert!(coupled.goodput_bps < 0.9 * alone.goodput_bps);
 }
