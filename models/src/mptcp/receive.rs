@@ -242,6 +242,11 @@ impl Connection {
         !self.rx.queue.is_empty()
     }
 
+    /// True once the end of the peer's stream has arrived, read or not.
+    pub fn has_end(&self) -> bool {
+        self.rx.eof
+    }
+
     /// Bytes that [`Connection::read`] would give.
     pub fn unread_bytes(&self) -> u64 {
         self.rx.queue.iter().map(|(payload, _)| u64::from(payload.len())).sum()

@@ -81,7 +81,12 @@ impl Caller<'_> {
             "listen" => self.sockets.listen(descriptor(call)?, self.places.bind, self.kernel),
             "accept" | "accept4" => self.accept(call)?,
             "connect" => self.connect(call)?,
-            "read" | "recv" | "recvfrom" | "readv" | "recvmsg" => self.read(call)?,
+            "read" | "recv" | "recvfrom" | "readv" => self.read(call)?,
+            "recvmsg" => {
+                let answer = self.read(call)?;
+                let wrong = self.control_differs(call, answer)?;
+                return Ok(Attempt { answer, wrong });
+            }
             "write" | "send" | "sendto" | "writev" | "sendmsg" => self.write(call, progress)?,
             "close" => self.sockets.close(descriptor(call)?, self.kernel),
             "shutdown" => self.shutdown(call)?,
@@ -141,6 +146,31 @@ impl Caller<'_> {
         Ok(self.sockets.read(descriptor(call)?, bytes, peek, dontwait, self.kernel))
     }
 
+    /// The control messages of `recvmsg`: only what is left to read is told (`TCP_CM_INQ`).
+    fn control_differs(&self, call: &Call, answer: Answer) -> Result<Option<String>, Unsupported> {
+        let control = argument(call, 1)?.field("msg_control");
+        let (Some(control), Answer::Returns(_)) = (control, answer) else { return Ok(None) };
+        let Expression::List(messages) = control else {
+            return unsupported("these control messages");
+        };
+        let Some(socket) = self.sockets.get(descriptor(call)?) else { return Ok(None) };
+        let left = socket.to_read(self.kernel);
+        for message in messages {
+            let kind = message.field("cmsg_type");
+            let data = message.field("cmsg_data");
+            match (kind, data) {
+                (Some(Expression::Word(kind)), Some(data)) if kind == "TCP_CM_INQ" => {
+                    let expected = integer(data)?;
+                    if expected != left {
+                        return Ok(Some(format!("TCP_CM_INQ is {left}, not {expected}")));
+                    }
+                }
+                _ => return unsupported("this control message"),
+            }
+        }
+        Ok(None)
+    }
+
     fn write(&mut self, call: &Call, progress: &mut Progress) -> Result<Answer, Unsupported> {
         let (bytes, flags) = self.transfer(call)?;
         if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR) != 0 {
@@ -172,7 +202,8 @@ impl Caller<'_> {
                 let message = argument(call, 1)?;
                 let vector = message.field("msg_iov");
                 let control = message.field("msg_control").is_some();
-                let Some(vector) = vector.filter(|_| !control) else {
+                let readable = call.name == "recvmsg" || !control;
+                let Some(vector) = vector.filter(|_| readable) else {
                     return unsupported(format!("this message of `{}`", call.name));
                 };
                 (vector_len(vector)?, call.arguments.get(2))

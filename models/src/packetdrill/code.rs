@@ -1,6 +1,7 @@
 //! Assertions over the state of a socket: the value and the evaluation of `%{ ... }%`.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One statement.
@@ -10,6 +11,13 @@ pub(super) enum Statement {
         condition: Expr,
         message: Option<Expr>,
     },
+    /// Gives a name a value that later statements of the script may use.
+    Assign {
+        name: String,
+        value: Expr,
+    },
+    /// For people who watch.
+    Print,
     /// Anything else that Python would do.
     Other(String),
 }
@@ -260,10 +268,24 @@ pub(super) enum Outcome {
 }
 
 /// Runs statements.
-pub(super) fn run(statements: &[Statement], names: Names<'_>) -> Outcome {
+pub(super) fn run(
+    statements: &[Statement],
+    variables: &mut BTreeMap<String, i64>,
+    facts: Names<'_>,
+) -> Outcome {
     for statement in statements {
+        let names: Names<'_> = &|name| variables.get(name).copied().or_else(|| facts(name));
         let (condition, message) = match statement {
             Statement::Assert { condition, message } => (condition, message),
+            Statement::Print => continue,
+            Statement::Assign { name, value } => {
+                match value.value(names) {
+                    Ok(Value::Integer(value)) => variables.insert(name.clone(), value),
+                    Ok(value) => return Outcome::Unsupported(format!("`{name}` as {value}")),
+                    Err(what) => return Outcome::Unsupported(what),
+                };
+                continue;
+            }
             Statement::Other(line) => return Outcome::Unsupported(format!("code `{line}`")),
         };
         match condition.value(names) {
@@ -304,7 +326,7 @@ mod tests {
             "tcpi_rtt" => Some(20_100),
             _ => None,
         };
-        run(statements, &names)
+        run(statements, &mut BTreeMap::new(), &names)
     }
 
     #[test]
@@ -317,6 +339,7 @@ mod tests {
             "assert tcpi_rtt // 1000 == 20\n assert tcpi_rtt / 1000 > 20.0 # comment",
             "assert -7 % 3 == 2 and 2 + 3 * 4 - 1 == 13",
             "assert 0x10 == 16",
+            "print(tcpi_rtt); w = tcpi_snd_cwnd; w += 2; w -= 1; assert w == 11, w",
         ] {
             assert_eq!(outcome(code), Outcome::Holds, "{code}");
         }

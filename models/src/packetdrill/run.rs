@@ -6,6 +6,8 @@
 //! event should have happened, not from when it did, unless the script leaves
 //! that open.
 
+use std::collections::BTreeMap;
+
 use mptcpsim_core::time::{Span, Time};
 
 use super::calls::{self, Caller, Progress, Unsupported};
@@ -80,6 +82,8 @@ struct Runner {
     sockets: Sockets,
     names: Names,
     counted: Mib,
+    /// What the script's code has given names to.
+    variables: BTreeMap<String, i64>,
     /// What the next relative time counts from.
     reference: Time,
     /// When the current event should happen.
@@ -110,6 +114,7 @@ impl Runner {
             sockets: Sockets::default(),
             names,
             counted: Mib::default(),
+            variables: BTreeMap::new(),
             reference: START,
             scheduled: START,
             blocked: None,
@@ -462,7 +467,7 @@ impl Runner {
         let (connection, index) = owner.unzip();
         let mib = &self.kernel.mib;
         let names = |name: &str| info::value(connection, index.unwrap_or(0), mib, name);
-        match code::run(statements, &names) {
+        match code::run(statements, &mut self.variables, &names) {
             code::Outcome::Holds => Ok(()),
             code::Outcome::Fails(what) => fails(what),
             code::Outcome::Unsupported(what) => Err(Stop::Unsupported(what)),

@@ -125,6 +125,13 @@ impl Socket {
         (self.left_over + arrived) as i64
     }
 
+    /// The same, and one more for the end of the stream (`tcp_inq_hint`).
+    pub(super) fn to_read(&self, kernel: &Kernel) -> i64 {
+        let unread = self.unread(kernel);
+        let ended = self.held(kernel).is_some_and(Connection::has_end);
+        if unread == 0 && ended { 1 } else { unread }
+    }
+
     /// Bytes written that the peer has not acknowledged (`SIOCOUTQ`).
     pub(super) fn unacknowledged(&self, kernel: &Kernel) -> i64 {
         self.held(kernel).map_or(0, |held| {

@@ -27,12 +27,43 @@ fn blank_lines(input: &mut Input<'_>) -> ModalResult<()> {
 fn statement(input: &mut Input<'_>) -> ModalResult<Statement> {
     not("}%").parse_next(input)?;
     if opt(peek(keyword("assert"))).parse_next(input)?.is_none() {
-        return other.parse_next(input);
+        return alt((print, assignment, other)).parse_next(input);
     }
     let condition = preceded(keyword("assert"), cut_err(expression(0)));
     let message = opt(preceded(mark(","), cut_err(expression(0))));
     (condition, message)
         .map(|(condition, message)| Statement::Assert { condition, message })
+        .parse_next(input)
+}
+
+/// `print(...)`.
+fn print(input: &mut Input<'_>) -> ModalResult<Statement> {
+    let values = separated(0.., expression(0), mark(","));
+    delimited((keyword("print"), mark("(")), values, mark(")"))
+        .map(|_: Vec<Expr>| Statement::Print)
+        .parse_next(input)
+}
+
+/// `name = value`, `name += value`, `name -= value`.
+fn assignment(input: &mut Input<'_>) -> ModalResult<Statement> {
+    let name = token(take_while(1.., is_word))
+        .verify(|name: &str| !name.starts_with(|c: char| c.is_ascii_digit()));
+    let operator = alt((
+        mark("+=").value(Some(Operator::Add)),
+        mark("-=").value(Some(Operator::Subtract)),
+        (mark("="), not('=')).value(None),
+    ));
+    (name, operator, expression(0))
+        .map(|(name, operator, value): (&str, _, _)| {
+            let name = name.to_owned();
+            let value = match operator {
+                None => value,
+                Some(operator) => {
+                    Expr::Binary(Box::new(Expr::Name(name.clone())), operator, Box::new(value))
+                }
+            };
+            Statement::Assign { name, value }
+        })
         .parse_next(input)
 }
 
