@@ -383,6 +383,7 @@ impl Subflow {
             self.recovery.reordering = self.recovery.reordering.min(initial);
         }
         self.recovery.high_seq = w.snd_nxt;
+        self.recovery.tlp_high_seq = None;
         self.change_ca_state(cx, CaState::Loss);
         self.ecn.queue_cwr(self.negotiated.ecn);
         self.recovery.frto = frto && (new_recovery || self.timers.retransmits > 0);
