@@ -1,10 +1,14 @@
 //! The project's chores: `cargo xtask test` checks everything that a change must not break.
 
+mod pages;
+
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 cargo xtask COMMAND
 
+  pages   make docs/algorithms from the documentation of the modules
   test    format, clippy, all tests, documentation: what continuous integration runs
   help    this text";
 
@@ -43,6 +47,13 @@ fn main() -> ExitCode {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test"] => test(),
+        ["pages"] => match pages::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("the pages cannot be made: {error}");
+                ExitCode::FAILURE
+            }
+        },
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS
