@@ -214,6 +214,17 @@ fn sockets_and_counters_are_listed_as_on_linux() {
     assert_eq!(sockets.lines().filter(|line| line.starts_with("mptcp ESTAB")).count(), 4);
 
     let counters = fs::read_to_string(home.path().join("listed/nstat.txt")).unwrap();
+    let value = |host: &str, counter: &str| -> u64 {
+        let of_host = counters.split('#').find(|part| part.starts_with(host)).unwrap();
+        let line = of_host.lines().find(|line| line.starts_with(&format!("{counter} "))).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    assert_eq!(value("phone", "TcpCurrEstab"), 2, "both subflows are open");
+    let [sent, again, out] = ["TcpExtTCPOrigDataSent", "TcpRetransSegs", "TcpOutSegs"]
+        .map(|counter| value("server", counter));
+    assert!(sent > 1_000 && sent < out && again > 0, "{sent} {again} {out}");
+    let delivered = value("server", "TcpExtTCPDelivered");
+    assert!(delivered <= sent + 2 && delivered > sent - 400, "{delivered} of {sent}");
     let line = format!("\n{:<32}{:<16}{:>6}\n", "MPTcpExtMPJoinSynAckRx", 1, "0.0");
     assert!(counters.contains(&line), "{counters}");
 }

@@ -7,6 +7,7 @@ use super::scoreboard::Marks;
 use super::timers::TimerKind;
 use super::{Cx, State, Subflow};
 use crate::congestion::{AckSample, CaState};
+use crate::observe::mib::Counter;
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
 
@@ -321,6 +322,7 @@ impl Subflow {
     /// Completes the rate sample (`tcp_newly_delivered`, `tcp_rate_gen`).
     fn count_delivery(&mut self, cx: &mut Cx<'_>, ack: &mut Ack) {
         ack.sample.acked_sacked = self.rate.delivered.wrapping_sub(ack.delivered);
+        cx.mib.add(Counter::Delivered, u64::from(ack.sample.acked_sacked));
         ack.sample.losses = self.rate.lost.wrapping_sub(ack.lost);
         let now = cx.now;
         let min_rtt = Span::from_us(u64::from(cx.w().min_rtt_us));

@@ -533,8 +533,14 @@ impl Subflow {
         if self.state == state {
             return;
         }
-        if self.state == State::Established && state == State::Closed {
-            cx.mib.inc(Counter::EstabResets);
+        let open = |state| matches!(state, State::Established | State::CloseWait);
+        match (open(self.state), open(state)) {
+            (false, true) => cx.mib.inc(Counter::CurrEstab),
+            (true, false) => {
+                cx.mib.dec(Counter::CurrEstab);
+                cx.mib.add(Counter::EstabResets, u64::from(state == State::Closed));
+            }
+            _ => {}
         }
         if self.state.synchronised() && !state.synchronised() {
             cx.ca_release();

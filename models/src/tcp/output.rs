@@ -424,6 +424,7 @@ impl Subflow {
         w.packets_out += 1;
         w.last_sent_us = now.as_us();
         self.last_sent = now;
+        cx.mib.inc(Counter::OrigDataSent);
         self.burst.last_at = now;
         self.burst.sent += 1;
         if packets_out == 0 || self.timers.kind() == TimerKind::LossProbe {
