@@ -7,12 +7,15 @@
 mod machine;
 mod workloads;
 
+use std::thread;
+
 use mptcpsim_core::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::build::{BuildError, build, link_name};
 use crate::check::{Faults, Notation, Override, Source, check};
+use crate::plan::Plan;
 use workloads::Work;
 pub use workloads::Workload;
 
@@ -31,7 +34,8 @@ pub struct Measured {
     pub utilisation: Option<f64>,
     /// The largest memory of the process, where the system tells.
     pub peak_bytes: Option<u64>,
-    /// What it grew by, per connection: scenario, hosts, links, packets and all.
+    /// What it grew by while the simulation was built and ran, per connection: hosts, links,
+    /// packets and all.
     pub bytes_per_flow: Option<u64>,
 }
 
@@ -84,10 +88,10 @@ fn scenario(
     bottlenecks: &[&str],
     duration: Option<&str>,
 ) -> Result<Measured, BenchError> {
-    let before = machine::memory();
     let value = |text| Override::option("--duration", "duration", text);
     let overrides = duration.map(value).into_iter().collect::<Vec<_>>();
-    let plan = check(&Source::new(name, text, Notation::Toml), &overrides)?;
+    let plan = check_apart(&Source::new(name, text, Notation::Toml), &overrides)?;
+    let before = machine::memory();
     let mut simulation = build(&plan, false)?;
     let cpu = machine::CpuTimer::start();
     simulation.run_until(Time::ZERO + plan.duration);
@@ -100,12 +104,19 @@ fn scenario(
     let busy: f64 = bottlenecks.iter().map(busy).sum();
     let possible = bottlenecks.len() as f64 * plan.duration.as_secs_f64();
     let result = measured(name, simulation.packet_hops(), seconds);
-    let grown = result.peak_bytes.zip(before).map(|(peak, before)| peak.saturating_sub(before));
+    let grown = machine::memory().zip(before).map(|(now, before)| now.saturating_sub(before));
     Ok(Measured {
         utilisation: Some(busy / possible),
         bytes_per_flow: grown.map(|bytes| bytes / plan.flows.len().max(1) as u64),
         ..result
     })
+}
+
+/// Checks in a thread of its own: there the allocator keeps what the check has freed, and the
+/// simulation takes memory that can be measured.
+fn check_apart(source: &Source, overrides: &[Override]) -> Result<Plan, Faults> {
+    thread::scope(|scope| scope.spawn(|| check(source, overrides)).join())
+        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
 }
 
 fn measured(name: &str, packet_hops: u64, cpu_s: f64) -> Measured {

@@ -1,5 +1,7 @@
 //! What congestion control sees: the windows of a connection, in the kernel's units.
 
+use mptcpsim_core::time::Time;
+
 use super::CaState;
 use crate::seq::Seq;
 
@@ -206,6 +208,11 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// `now` with `hz` ticks per second.
+    pub const fn new(now: Time, hz: u32) -> Self {
+        Self { us: now.as_us(), hz }
+    }
+
     /// Timer ticks since the start of the simulation.
     pub const fn jiffies(self) -> u64 {
         self.us / (1_000_000 / self.hz as u64)

@@ -32,38 +32,46 @@ pub struct Binding {
 /// Four-tuples and their receivers.
 #[derive(Clone, Debug, Default)]
 pub struct TupleTable {
-    tuples: Vec<(FourTuple, Option<Binding>)>,
+    /// The tuples with even numbers; the others are their reverse.
+    tuples: Vec<FourTuple>,
     numbers: BTreeMap<FourTuple, TupleId>,
+    /// Who receives, by number: apart, for every packet asks.
+    bindings: Vec<Option<Binding>>,
 }
 
 impl TupleTable {
     /// The number of `tuple`.
     pub fn intern(&mut self, tuple: FourTuple) -> TupleId {
-        if let Some(&number) = self.numbers.get(&tuple) {
+        if let Some(number) = self.number(tuple) {
             return number;
         }
-        let number = TupleId(self.tuples.len() as u32);
-        for (tuple, number) in [(tuple, number), (tuple.reversed(), number.reversed())] {
-            self.tuples.push((tuple, None));
-            self.numbers.insert(tuple, number);
-        }
+        let number = TupleId(self.bindings.len() as u32);
+        self.tuples.push(tuple);
+        self.numbers.insert(tuple, number);
+        self.bindings.extend([None; 2]);
         number
+    }
+
+    fn number(&self, tuple: FourTuple) -> Option<TupleId> {
+        let reversed = || self.numbers.get(&tuple.reversed()).map(|number| number.reversed());
+        self.numbers.get(&tuple).copied().or_else(reversed)
     }
 
     /// The tuple with number `id`.
     pub fn tuple(&self, id: TupleId) -> Option<FourTuple> {
-        self.tuples.get(id.0 as usize).map(|(tuple, _)| *tuple)
+        let tuple = self.tuples.get(id.flow() as usize).copied();
+        if id.0.is_multiple_of(2) { tuple } else { tuple.map(FourTuple::reversed) }
     }
 
     /// Who receives packets with tuple `id`.
     pub fn binding(&self, id: TupleId) -> Option<Binding> {
-        self.tuples.get(id.0 as usize).and_then(|(_, binding)| *binding)
+        self.bindings.get(id.0 as usize).copied().flatten()
     }
 
     /// Packets with tuple `id` go to `binding` from now on.
     pub fn bind(&mut self, id: TupleId, binding: Binding) {
-        if let Some(entry) = self.tuples.get_mut(id.0 as usize) {
-            entry.1 = Some(binding);
+        if let Some(entry) = self.bindings.get_mut(id.0 as usize) {
+            *entry = Some(binding);
         }
     }
 }

@@ -8,8 +8,10 @@ use mptcpsim_core::sim::Outbox;
 use mptcpsim_core::time::Time;
 
 use super::{Actor, Binding, Host, Packet, Tap, Tapped, Way, World};
+use crate::congestion::Clock;
 use crate::mptcp::Env;
 use crate::segment::{FourTuple, Segment};
+use crate::tcp::Outgoing;
 
 /// A connection and what it needs of its host and of the world, gathered once for all that it
 /// does at one time.
@@ -39,6 +41,7 @@ impl Host {
         self.log.about(number);
         let env = Env {
             now,
+            clock: Clock::new(now, self.config.tcp.rules.hz),
             config: &self.config.tcp,
             endpoints: &self.config.endpoints,
             addresses: &self.addresses,
@@ -103,7 +106,12 @@ impl Turn<'_, '_> {
     }
 
     fn send_all(&mut self) {
-        while let Some((index, segment)) = self.actor.connection.poll_segment(&mut self.env) {
+        if !self.actor.connection.has_output() {
+            return;
+        }
+        let mut next = Outgoing::default();
+        while let Some(index) = self.actor.connection.poll_into(&mut self.env, &mut next) {
+            let segment = std::mem::take(&mut next).segment;
             if self.actor.ways.len() < self.actor.connection.subflow_count() {
                 self.bind();
             }

@@ -49,7 +49,7 @@ pub use self::blackhole::ActiveMptcp;
 pub use self::info::{MptcpInfo, SubflowInfo};
 pub use self::open::{Opening, Refusal};
 
-use crate::congestion::{Congestion, Window};
+use crate::congestion::{Clock, Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};
@@ -62,6 +62,8 @@ use crate::tcp::{Nagle, Space, State, Subflow, TcpConfig};
 pub struct Env<'a> {
     /// Now.
     pub now: Time,
+    /// Now, in the units of congestion control.
+    pub clock: Clock,
     /// The host's settings.
     pub config: &'a TcpConfig,
     /// The host's endpoints and limits.
@@ -303,11 +305,7 @@ macro_rules! cx {
             mib: &mut *$env.mib,
             log: &mut *$env.log,
             congestion: &mut $connection.congestion,
-            flow: crate::congestion::Flow::new(
-                &mut $connection.windows,
-                $index,
-                crate::congestion::Clock { us: $env.now.as_us(), hz: $env.config.rules.hz },
-            ),
+            flow: crate::congestion::Flow::new(&mut $connection.windows, $index, $env.clock),
             space: $connection.rx.space,
         }
     };

@@ -37,6 +37,13 @@ pub(super) struct Pending {
 impl Connection {
     /// D: the next segment to send and the index of its subflow.
     pub fn poll_segment(&mut self, env: &mut Env<'_>) -> Option<(usize, Segment)> {
+        let mut out = Outgoing::default();
+        let index = self.poll_into(env, &mut out)?;
+        Some((index, out.segment))
+    }
+
+    /// D: the same, with the segment written to `out`, a fresh one.
+    pub(crate) fn poll_into(&mut self, env: &mut Env<'_>, out: &mut Outgoing) -> Option<usize> {
         while self.has_output() {
             if self.ready == 0 {
                 self.work = false;
@@ -47,15 +54,16 @@ impl Connection {
             // The last bit stands for all subflows from the 64th on.
             let last = if bit == 63 { self.subs.len() } else { bit + 1 };
             for index in bit..last.min(self.subs.len()) {
-                while let Some(segment) = self.poll_subflow(env, index) {
-                    if self.too_long(env, index, &segment) {
+                while self.poll_subflow(env, index, out) {
+                    if self.too_long(env, index, &out.segment) {
+                        *out = Outgoing::default();
                         continue;
                     }
                     if bit < 63 && !self.subs[index].tcp.has_output() {
                         self.maybe_expand_sndbuf(env, index);
                         self.ready &= !(1 << bit);
                     }
-                    return Some((index, segment));
+                    return Some(index);
                 }
                 self.maybe_expand_sndbuf(env, index);
             }
@@ -66,6 +74,9 @@ impl Connection {
 
     /// The subflow that speaks next: the oldest, unless SYNs go first.
     fn next_ready(&self, env: &Env<'_>) -> usize {
+        if self.ready.is_power_of_two() {
+            return self.ready.trailing_zeros() as usize;
+        }
         let opening = |index: &usize| {
             self.ready & (1 << index) != 0 && self.subs[*index].tcp.state() == State::SynSent
         };
@@ -74,34 +85,53 @@ impl Connection {
         first.unwrap_or(self.ready.trailing_zeros() as usize)
     }
 
-    fn poll_subflow(&mut self, env: &mut Env<'_>, index: usize) -> Option<Segment> {
+    /// Writes the next segment of a subflow to `out`; false if there is none now.
+    fn poll_subflow(&mut self, env: &mut Env<'_>, index: usize, out: &mut Outgoing) -> bool {
         let is_mptcp = self.is_mptcp();
         let sub = &mut self.subs[index];
-        let mut out = sub.tcp.poll(&mut cx!(self, env, index))?;
-        if !is_mptcp {
-            if self.out_of_tree.is_some() {
-                self.infinite_mapping(index, &mut out);
-            } else {
-                self.infinite_option(index, &mut out);
-            }
-            let sub = &mut self.subs[index];
-            sub.tcp.complete(&mut cx!(self, env, index), &mut out.segment);
-            return Some(out.segment);
+        let cx = &mut cx!(self, env, index);
+        if !sub.tcp.poll(cx, out) {
+            return false;
         }
-        let join_ack = self.add_options(env, index, &mut out);
+        if !is_mptcp && self.out_of_tree.is_none() && sub.infinite_from.is_none() {
+            sub.tcp.complete(cx, &mut out.segment);
+            return true;
+        }
+        let join_ack = if is_mptcp {
+            self.add_options(env, index, out)
+        } else if self.out_of_tree.is_some() {
+            self.infinite_mapping(index, out);
+            false
+        } else {
+            self.infinite_option(index, out);
+            false
+        };
         let sub = &mut self.subs[index];
-        let mut segment = out.segment;
-        sub.tcp.complete(&mut cx!(self, env, index), &mut segment);
+        let segment = &mut out.segment;
+        sub.tcp.complete(&mut cx!(self, env, index), segment);
+        if is_mptcp {
+            self.finish_segment(env, index, segment, join_ack);
+        }
+        true
+    }
+
+    /// What is left to do when a segment is complete.
+    fn finish_segment(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        segment: &mut Segment,
+        join_ack: bool,
+    ) {
         if join_ack {
             self.schedule_third_ack(env, index);
         }
         if self.is_mptcp() && segment.flags.has(Flags::ACK) {
-            self.share_window(env, index, &mut segment);
+            self.share_window(env, index, segment);
         }
         if env.config.rules.dss_written_last && segment.dss.is_some() && segment.rare().is_some() {
-            crate::wire::write_dss_last(&mut segment, self.version);
+            crate::wire::write_dss_last(segment, self.version);
         }
-        Some(segment)
     }
 
     /// Adds the options of a segment; true if it is the third ACK of a join.

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::time::Time;
 
+use crate::congestion::Clock;
 use crate::mptcp::{
     ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions,
 };
@@ -184,6 +185,7 @@ impl Kernel {
         let held = self.held.get_mut(number)?;
         let mut env = Env {
             now: self.now,
+            clock: Clock::new(self.now, self.config.rules.hz),
             config: &self.config,
             endpoints: &self.endpoints,
             addresses: &self.addresses,
@@ -314,6 +316,7 @@ impl Kernel {
     fn env(&mut self) -> Env<'_> {
         Env {
             now: self.now,
+            clock: Clock::new(self.now, self.config.rules.hz),
             config: &self.config,
             endpoints: &self.endpoints,
             addresses: &self.addresses,

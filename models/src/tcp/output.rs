@@ -20,7 +20,7 @@ const DEFAULT_MSS: u32 = 536;
 
 /// A segment that is about to leave. The owner adds MPTCP options to it and calls
 /// [`Subflow::complete`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Outgoing {
     /// Header and payload; window, SACK blocks and header length are still missing.
     pub segment: Segment,
@@ -78,36 +78,59 @@ pub(super) struct Burst {
 }
 
 impl Subflow {
-    /// The next segment to send, if there is one now.
-    pub fn poll(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+    /// Writes the next segment to send to `out`, a fresh one; false if there is none now.
+    pub fn poll(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) -> bool {
         if self.wants.reset {
             self.wants = super::Wants::default();
             let segment = self.reset_segment(cx);
-            return Some(self.bare(segment));
+            *out = self.bare(segment);
+            return true;
         }
         if std::mem::take(&mut self.wants.syn) {
             let segment = self.syn_segment(cx);
-            return Some(self.bare(segment));
+            *out = self.bare(segment);
+            return true;
         }
         let pure_ack = std::mem::take(&mut self.wants.pure_ack);
-        if self.state.synchronised()
-            && !pure_ack
-            && let Some(data) = self.poll_data(cx)
-        {
-            return Some(data);
+        if self.state.synchronised() && !pure_ack && self.poll_data(cx, out) {
+            return true;
         }
         let ack = std::mem::take(&mut self.wants.ack) || pure_ack;
         if !ack && !std::mem::take(&mut self.wants.last_ack) {
-            return None;
+            return false;
         }
         if matches!(self.state, State::Closed | State::SynSent | State::SynReceived) {
-            return None;
+            return false;
         }
-        let segment = self.header(cx, self.send_seq(cx), Flags::NONE);
-        Some(self.bare(segment))
+        out.skb_seq = self.send_seq(cx);
+        self.write_header(cx, out.skb_seq, Flags::NONE, &mut out.segment);
+        true
     }
 
-    fn poll_data(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+    fn poll_data(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) -> bool {
+        if (self.wants.head || self.wants.retransmit || self.wants.probe)
+            && let Some(again) = self.poll_again(cx)
+        {
+            *out = again;
+            return true;
+        }
+        if self.wants.push {
+            if self.next_new(cx, out) {
+                return true;
+            }
+            self.wants.push = false;
+            self.end_push(cx);
+        }
+        if std::mem::take(&mut self.wants.window_probe) {
+            *out = self.window_probe(cx);
+            return true;
+        }
+        false
+    }
+
+    /// What is sent for the second time, or to find out whether it must be.
+    #[inline(never)]
+    fn poll_again(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         if std::mem::take(&mut self.wants.head) && !self.tx.is_empty() {
             return Some(self.retransmit(cx, 0, true));
         }
@@ -117,22 +140,7 @@ impl Subflow {
             }
             self.wants.retransmit = false;
         }
-        if std::mem::take(&mut self.wants.probe)
-            && let Some(out) = self.loss_probe(cx)
-        {
-            return Some(out);
-        }
-        if self.wants.push {
-            if let Some(out) = self.next_new(cx) {
-                return Some(out);
-            }
-            self.wants.push = false;
-            self.end_push(cx);
-        }
-        if std::mem::take(&mut self.wants.window_probe) {
-            return Some(self.window_probe(cx));
-        }
-        None
+        if std::mem::take(&mut self.wants.probe) { self.loss_probe(cx) } else { None }
     }
 
     fn bare(&self, segment: Segment) -> Outgoing {
@@ -148,13 +156,16 @@ impl Subflow {
     }
 
     pub(super) fn header(&self, cx: &Cx<'_>, seq: Seq, flags: Flags) -> Segment {
-        Segment {
-            seq,
-            ack: self.rx.rcv_nxt,
-            flags: self.header_flags() | flags,
-            timestamps: self.timestamps(cx.now),
-            ..Segment::default()
-        }
+        let mut segment = Segment::default();
+        self.write_header(cx, seq, flags, &mut segment);
+        segment
+    }
+
+    fn write_header(&self, cx: &Cx<'_>, seq: Seq, flags: Flags, segment: &mut Segment) {
+        segment.seq = seq;
+        segment.ack = self.rx.rcv_nxt;
+        segment.flags = self.header_flags() | flags;
+        segment.timestamps = self.timestamps(cx.now);
     }
 
     /// Fills in what depends on the options: SACK blocks, window, header length. Call it when
@@ -280,36 +291,37 @@ impl Subflow {
     }
 
     /// One segment of new data, if window and congestion window let it leave.
-    fn next_new(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+    fn next_new(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) -> bool {
         let nxt = cx.w().snd_nxt;
         let Some((&chunk, left)) = self.tx.unsent(nxt) else {
-            return self.lone_fin(cx);
+            return self.lone_fin(cx, out);
         };
         if !self.may_send_data() {
-            return None;
+            return false;
         }
         let mss = self.current_mss().max(1);
         let w = cx.w();
         if w.in_flight() >= w.cwnd {
             self.burst.cwnd_limited = true;
-            return None;
+            return false;
         }
         let len = left.min(mss);
         if (nxt + len).after(self.window_end(cx)) {
-            return None;
+            return false;
         }
         let last = left == len && self.tx.sends_last_chunk();
         if len < mss && last && self.nagle_holds(cx) {
-            return None;
+            return false;
         }
         if self.burst.quota == 0 {
             if !self.start_burst(cx, left, mss) {
-                return None;
+                return false;
             }
             self.burst.start = nxt;
         }
         self.burst.quota = self.burst.quota.saturating_sub(1);
-        Some(self.send_new(cx, chunk, len, last, left == len))
+        self.send_new(cx, chunk, len, last, left == len, out);
+        true
     }
 
     /// Decides how much may leave in one burst; false to wait for more room
@@ -362,6 +374,7 @@ impl Subflow {
         !self.fin_queued
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the parts of one segment")]
     fn send_new(
         &mut self,
         cx: &mut Cx<'_>,
@@ -369,7 +382,8 @@ impl Subflow {
         len: u32,
         last: bool,
         chunk_ends: bool,
-    ) -> Outgoing {
+        out: &mut Outgoing,
+    ) {
         let seq = cx.w().snd_nxt;
         let fin = last && self.fin_queued && !self.fin_sent;
         let mut flags = Flags::NONE;
@@ -382,7 +396,8 @@ impl Subflow {
         if std::mem::take(&mut self.ecn.cwr) {
             flags = flags | Flags::CWR;
         }
-        let mut segment = self.header(cx, seq, flags);
+        let segment = &mut out.segment;
+        self.write_header(cx, seq, flags, segment);
         if self.negotiated.ecn {
             segment.ecn = Ecn::Capable0;
         }
@@ -395,18 +410,20 @@ impl Subflow {
         self.totals.data_segs_out += 1;
         self.totals.bytes_sent += u64::from(len);
         self.data_sent(cx);
-        Outgoing { segment, chunk: Some(chunk), skb_seq: self.burst.start, retransmission: false }
+        out.chunk = Some(chunk);
+        out.skb_seq = self.burst.start;
     }
 
     /// A FIN without data.
-    fn lone_fin(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
+    fn lone_fin(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) -> bool {
         if !self.fin_queued || self.fin_sent || !self.may_send_data() {
-            return None;
+            return false;
         }
         let seq = cx.w().snd_nxt;
         let segment = self.header(cx, seq, Flags::FIN);
         self.note_sent(cx, seq, 0, true);
-        Some(self.bare(segment))
+        *out = self.bare(segment);
+        true
     }
 
     /// A segment leaves for the first time (`tcp_event_new_data_sent`).
@@ -615,7 +632,8 @@ impl Subflow {
             let len = left.min(mss);
             if (nxt + len).at_or_before(self.window_end(cx)) {
                 let last = left == len && self.tx.sends_last_chunk();
-                let out = self.send_new(cx, chunk, len, last, left == len);
+                let mut out = Outgoing::default();
+                self.send_new(cx, chunk, len, last, left == len, &mut out);
                 self.burst.sent = 0;
                 self.loss_probe_sent(cx, false);
                 return Some(out);
@@ -637,7 +655,8 @@ impl Subflow {
             && room > 0
         {
             let len = left.min(self.current_mss()).min(room).max(1);
-            let mut out = self.send_new(cx, chunk, len, false, false);
+            let mut out = Outgoing::default();
+            self.send_new(cx, chunk, len, false, false, &mut out);
             out.segment.flags = out.segment.flags | Flags::PSH;
             self.burst.sent = 0;
             return out;
