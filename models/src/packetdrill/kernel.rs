@@ -75,6 +75,7 @@ struct Held {
 /// The host.
 #[derive(Debug)]
 pub(super) struct Kernel {
+    version: Version,
     pub(super) config: TcpConfig,
     pub(super) endpoints: endpoints::Config,
     pub(super) addresses: Vec<IpAddr>,
@@ -96,6 +97,7 @@ impl Kernel {
     /// A host with `addresses`, at time `now`.
     pub(super) fn new(rules: &'static Rules, addresses: Vec<IpAddr>, now: Time) -> Self {
         Self {
+            version: rules.version,
             config: TcpConfig {
                 sysctl: rules.sysctl_defaults(),
                 rules,
@@ -332,7 +334,7 @@ impl Kernel {
     fn opening(&mut self, tuple: FourTuple) -> Opening {
         loop {
             let key = Key(self.random.next_u64());
-            if key.0 != 0 && !self.tokens.contains_key(&token(key, Version::V1)) {
+            if key.0 != 0 && !self.tokens.contains_key(&token(key, self.version)) {
                 return Opening { key, tuple };
             }
         }
@@ -346,7 +348,7 @@ impl Kernel {
         ip: IpHeader,
     ) -> usize {
         let number = self.held.len();
-        self.tokens.insert(token(key, Version::V1), number);
+        self.tokens.insert(token(key, self.version), number);
         self.held.push(Held { connection, listener, ip, bound: 0 });
         self.with(number, |_, _| ());
         number

@@ -99,10 +99,7 @@ impl Runner {
     fn new(settings: Settings, options: &Options) -> Self {
         let places = settings.places();
         let stack = options.rules.stack;
-        let version = match stack {
-            Stack::Upstream => Version::V1,
-            Stack::OutOfTree => Version::V0,
-        };
+        let version = options.rules.version;
         let mut kernel = Kernel::new(options.rules, vec![places.local], START);
         kernel.config.mtu = settings.mtu();
         let names = Names::new(version, places.local, places.remote.ip(), places.bind.port());
