@@ -96,7 +96,7 @@ fn row_01_a_syn_without_mp_capable() {
 }
 
 #[test]
-fn row_03_a_reflected_mp_capable_is_not_noticed_and_the_connection_stalls() {
+fn row_03_a_reflected_mp_capable_is_given_up_at_the_first_plain_answer() {
     let echo = Spec::Echo { strip_syn: true, invent_key: false };
     let outcome = upload(vec![through(first(), (Filter::default(), echo)), second()], false);
     assert_eq!(outcome.client().connection().mode(), Mode::FellBack(Counter::FallbackAckInit));
