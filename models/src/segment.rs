@@ -453,6 +453,20 @@ impl Segment {
             + u32::from(self.flags.has(Flags::FIN))
     }
 
+    /// The reset that answers it where nobody expects it (RFC 9293 section 3.10.7.1); `None` for a
+    /// reset.
+    pub fn reset_for_nobody(&self) -> Option<Self> {
+        if self.flags.has(Flags::RST) {
+            return None;
+        }
+        Some(if self.flags.has(Flags::ACK) {
+            Self { flags: Flags::RST, seq: self.ack, ..Self::default() }
+        } else {
+            let ack = Seq(self.seq.0.wrapping_add(self.seq_len()));
+            Self { flags: Flags::RST | Flags::ACK, ack, ..Self::default() }
+        })
+    }
+
     /// The rare options, if there are any.
     pub fn rare(&self) -> Option<&Rare> {
         self.rare.as_deref()

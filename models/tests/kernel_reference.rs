@@ -9,23 +9,21 @@
 
 #[path = "kernel/boxes.rs"]
 mod boxes;
+#[path = "kernel/compare.rs"]
+mod compare;
 mod lab;
 #[path = "kernel/measure.rs"]
 mod measure;
 #[path = "kernel/rig.rs"]
 mod rig;
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use compare::Findings;
 use measure::Metrics;
 use serde_json::Value;
 
 const SCENARIOS: &str = include_str!("data/kernel-6.18/scenarios.json");
 const SUMMARY: &str = include_str!("data/kernel-6.18/summary.csv");
 const MISSES: &str = include_str!("data/kernel-6.18/misses.csv");
-
-/// Mean and standard deviation of each metric.
-type Measured = BTreeMap<String, (f64, f64)>;
 
 /// Counters of handshakes, joins, addresses, priorities, resets and fallbacks: they must be equal.
 /// Those of data (out-of-order queues, shared windows, duplicates) follow the packets' timing.
@@ -64,16 +62,6 @@ const TIMED_OPTIONS: &[&str] = &[
     "(none)_SYN",
 ];
 
-fn measured() -> BTreeMap<String, Measured> {
-    let mut all = BTreeMap::<String, Measured>::new();
-    for row in csv::Reader::from_reader(SUMMARY.as_bytes()).records() {
-        let row = row.unwrap();
-        let number = |at: usize| row[at].parse::<f64>().unwrap_or(0.0);
-        all.entry(row[0].into()).or_default().insert(row[1].into(), (number(2), number(3)));
-    }
-    all
-}
-
 fn mean(runs: &[Metrics]) -> Metrics {
     let mut sum = Metrics::new();
     for run in runs {
@@ -109,60 +97,21 @@ fn tolerance(metric: &str, (mean, deviation): (f64, f64), rtt_ms: f64) -> Option
     }
 }
 
-/// Round-trip time of the slowest path.
-fn rtt_ms(scenario: &Value) -> f64 {
-    let paths = scenario["paths"].as_array().unwrap();
-    paths.iter().map(|path| 2.0 * path["delay_ms"].as_f64().unwrap()).fold(0.0, f64::max)
-}
-
-/// The metrics of a scenario that differ by more than their tolerance.
-fn differences(scenario: &Value, kernel: &Measured, ours: &Metrics) -> Vec<(String, String)> {
-    let none = (0.0, 0.0);
-    let metrics: BTreeSet<&String> = kernel.keys().chain(ours.keys()).collect();
-    let differs = |metric: &&String| {
-        let expected = kernel.get(*metric).copied();
-        let tolerance = tolerance(metric, expected.unwrap_or(none), rtt_ms(scenario))?;
-        let got = ours.get(*metric).copied();
-        let present = !metric.starts_with("t_") || got.is_some() == expected.is_some();
-        let (mean, deviation) = expected.unwrap_or(none);
-        let agrees = present && (got.unwrap_or(0.0) - mean).abs() <= tolerance;
-        let got = got.map_or("-".into(), |got| format!("{got:.3}"));
-        (!agrees).then(|| ((*metric).clone(), format!("{got} vs {mean:.3}+-{deviation:.3}")))
-    };
-    metrics.iter().filter_map(differs).collect()
-}
-
 #[test]
 fn the_simulation_agrees_with_linux_6_18_where_no_miss_is_listed() {
     let scenarios: Vec<Value> = serde_json::from_str(SCENARIOS).unwrap();
-    let measured = measured();
-    let mut misses = csv::Reader::from_reader(MISSES.as_bytes());
-    let listed: BTreeSet<(String, String)> = misses
-        .records()
-        .map(|row| row.unwrap())
-        .map(|row| (row[0].into(), row[1].into()))
-        .collect();
-    let mut found = BTreeSet::new();
-    let mut agree = 0;
+    let measured = compare::measured(SUMMARY, str::to_owned);
+    let mut findings = Findings::default();
     for scenario in &scenarios {
         let name = scenario["name"].as_str().unwrap();
         if let Some(why) = rig::unsupported(scenario) {
-            println!("{name}: not simulated: {why}");
-            found.insert((name.to_owned(), String::from("all")));
+            findings.leave_out(name, why);
             continue;
         }
         let ours = simulate(scenario);
         let kernel = &measured[name];
-        let differences = differences(scenario, kernel, &ours);
-        agree += usize::from(differences.is_empty());
         println!("{name}: {:.3} s, Linux {:.3} s", ours["fct_s"], kernel["fct_s"].0);
-        for (metric, values) in differences {
-            println!("    {name},{metric},{values}");
-            found.insert((name.to_owned(), metric));
-        }
+        findings.compare((name, scenario), kernel, &ours, tolerance);
     }
-    println!("{agree} of {} agree", scenarios.len());
-    let unlisted: Vec<_> = found.difference(&listed).collect();
-    let stale: Vec<_> = listed.difference(&found).collect();
-    assert!(unlisted.is_empty() && stale.is_empty(), "misses: {unlisted:#?}\nagree: {stale:#?}");
+    findings.assert_are(MISSES);
 }

@@ -9,6 +9,8 @@
 
 #[path = "kernel/boxes.rs"]
 mod boxes;
+#[path = "kernel/compare.rs"]
+mod compare;
 mod lab;
 #[path = "kernel/measure.rs"]
 mod measure;
@@ -16,10 +18,11 @@ mod measure;
 #[path = "kernel/rig.rs"]
 mod rig;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use compare::Findings;
 use lab::{CLIENT, Lab, addr};
-use measure::Metrics;
+
 use mptcpsim_models::path_manager::multipath::Multipath;
 use mptcpsim_models::rules::Stack;
 use serde_json::Value;
@@ -28,25 +31,16 @@ const SCENARIOS: &str = include_str!("data/kernel-0.94/scenarios.json");
 const SUMMARY: &str = include_str!("data/kernel-0.94/summary.csv");
 const MISSES: &str = include_str!("data/kernel-0.94/misses.csv");
 
-/// Mean and standard deviation of each metric.
-type Measured = BTreeMap<String, (f64, f64)>;
-
 /// Groups that were measured with the kernel's default, checksums on, unless they say otherwise.
 const CHECKSUM_GROUPS: &[&str] = &["d_"];
 
-fn measured() -> BTreeMap<String, Measured> {
-    let mut all = BTreeMap::<String, Measured>::new();
-    for row in csv::Reader::from_reader(SUMMARY.as_bytes()).records() {
-        let row = row.unwrap();
-        let number = |at: usize| row[at].parse::<f64>().unwrap_or(0.0);
-        let metric = ["client", "server"].into_iter().find_map(|side| {
-            let counter = row[1].strip_prefix(side)?.strip_prefix("_MPTCP_")?;
-            Some(format!("mib_{side}_MPTcp.{counter}"))
-        });
-        let metric = metric.unwrap_or_else(|| row[1].into());
-        all.entry(row[0].into()).or_default().insert(metric, (number(2), number(3)));
-    }
-    all
+/// The name that a measured metric has among the simulated ones.
+fn metric(measured: &str) -> String {
+    let counter = ["client", "server"].into_iter().find_map(|side| {
+        let counter = measured.strip_prefix(side)?.strip_prefix("_MPTCP_")?;
+        Some(format!("mib_{side}_MPTcp.{counter}"))
+    });
+    counter.unwrap_or_else(|| measured.into())
 }
 
 /// What keeps a scenario from being simulated here; `None` if nothing does.
@@ -101,62 +95,23 @@ fn tolerance(metric: &str, (mean, deviation): (f64, f64), rtt_ms: f64) -> Option
     }
 }
 
-/// Round-trip time of the slowest path.
-fn rtt_ms(scenario: &Value) -> f64 {
-    let paths = scenario["paths"].as_array().unwrap();
-    paths.iter().map(|path| 2.0 * path["delay_ms"].as_f64().unwrap()).fold(0.0, f64::max)
-}
-
-/// The metrics of a scenario that differ by more than their tolerance.
-fn differences(scenario: &Value, kernel: &Measured, ours: &Metrics) -> Vec<(String, String)> {
-    let none = (0.0, 0.0);
-    let metrics: BTreeSet<&String> = kernel.keys().chain(ours.keys()).collect();
-    let differs = |metric: &&String| {
-        let expected = kernel.get(*metric).copied();
-        let tolerance = tolerance(metric, expected.unwrap_or(none), rtt_ms(scenario))?;
-        let got = ours.get(*metric).copied();
-        let present = !metric.starts_with("t_") || got.is_some() == expected.is_some();
-        let (mean, deviation) = expected.unwrap_or(none);
-        let agrees = present && (got.unwrap_or(0.0) - mean).abs() <= tolerance;
-        let got = got.map_or("-".into(), |got| format!("{got:.3}"));
-        (!agrees).then(|| ((*metric).clone(), format!("{got} vs {mean:.3}+-{deviation:.3}")))
-    };
-    metrics.iter().filter_map(differs).collect()
-}
-
 #[test]
 fn the_simulation_agrees_with_the_kernel_0_94_where_no_miss_is_listed() {
     let scenarios: BTreeMap<String, Value> = serde_json::from_str(SCENARIOS).unwrap();
-    let measured = measured();
-    let mut misses = csv::Reader::from_reader(MISSES.as_bytes());
-    let listed: BTreeSet<(String, String)> = misses
-        .records()
-        .map(|row| row.unwrap())
-        .map(|row| (row[0].into(), row[1].into()))
-        .collect();
-    let mut found = BTreeSet::new();
-    let mut agree = 0;
+    let measured = compare::measured(SUMMARY, metric);
+    let mut findings = Findings::default();
     for (name, scenario) in &scenarios {
         if let Some(why) = unsupported(name, scenario) {
-            println!("{name}: not simulated: {why}");
-            found.insert((name.clone(), String::from("all")));
+            findings.leave_out(name, why);
             continue;
         }
         let ours = measure::run(&lab(name, scenario), scenario["timeout"].as_f64());
         let kernel = &measured[name];
-        let differences = differences(scenario, kernel, &ours);
-        agree += usize::from(differences.is_empty());
         println!(
             "{name}: {:.2} Mbit/s, kernel {:.2}",
             ours["goodput_mbps"], kernel["goodput_mbps"].0
         );
-        for (metric, values) in differences {
-            println!("    {name},{metric},{values}");
-            found.insert((name.clone(), metric));
-        }
+        findings.compare((name, scenario), kernel, &ours, tolerance);
     }
-    println!("{agree} of {} agree", scenarios.len());
-    let unlisted: Vec<_> = found.difference(&listed).collect();
-    let stale: Vec<_> = listed.difference(&found).collect();
-    assert!(unlisted.is_empty() && stale.is_empty(), "misses: {unlisted:#?}\nagree: {stale:#?}");
+    findings.assert_are(MISSES);
 }

@@ -28,7 +28,7 @@
 //! - The change-of-state flag is written to the subflow and read from the
 //!   connection, so it never acts.
 
-use super::real::{Fractions, rate, total_rate};
+use super::real::{Fractions, left_for_avoidance, rate, total_rate};
 use super::{CaEvent, CaState, CongestionControl, Flow, Internals, Number, PerSubflow, Window};
 
 /// Rates above 2^25 B/s are shifted right by five until they are not.
@@ -178,15 +178,7 @@ impl CongestionControl for BaliaDraft {
     }
 
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
-        let window = flow.window();
-        if !window.multipath || !window.couples() {
-            window.reno_cong_avoid(acked);
-            return;
-        }
-        if !window.cwnd_limited() {
-            return;
-        }
-        let left = if window.in_slow_start() { window.slow_start(acked) } else { acked };
+        let left = left_for_avoidance(flow, acked);
         if left == 0 {
             return;
         }
@@ -198,9 +190,7 @@ impl CongestionControl for BaliaDraft {
     }
 
     fn set_state(&mut self, flow: &mut Flow<'_>, new: CaState) {
-        if new == CaState::Loss {
-            self.fractions.forget(flow.me());
-        }
+        self.fractions.set_state(flow.me(), new);
     }
 
     fn internals(&self, me: usize, window: &Window) -> Internals {

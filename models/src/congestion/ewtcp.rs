@@ -9,7 +9,7 @@
 //! congestion control for shared bottleneck", PFLDNeT 2009; NSDI 2011 (see
 //! [`super::lia`]) compares it to LIA. In real numbers. No parameters.
 
-use super::real::Fractions;
+use super::real::{Fractions, left_for_avoidance};
 use super::{CaState, CongestionControl, Flow, Internals, Number, Window};
 
 /// EWTCP.
@@ -24,20 +24,11 @@ impl CongestionControl for Ewtcp {
     }
 
     fn ssthresh(&mut self, flow: &mut Flow<'_>) -> u32 {
-        let half = self.fractions.own(flow) / 2.0;
-        self.fractions.ssthresh(flow, half)
+        self.fractions.halve(flow)
     }
 
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
-        let window = flow.window();
-        if !window.multipath || !window.couples() {
-            window.reno_cong_avoid(acked);
-            return;
-        }
-        if !window.cwnd_limited() {
-            return;
-        }
-        let left = if window.in_slow_start() { window.slow_start(acked) } else { acked };
+        let left = left_for_avoidance(flow, acked);
         if left == 0 {
             return;
         }
@@ -47,9 +38,7 @@ impl CongestionControl for Ewtcp {
     }
 
     fn set_state(&mut self, flow: &mut Flow<'_>, new: CaState) {
-        if new == CaState::Loss {
-            self.fractions.forget(flow.me());
-        }
+        self.fractions.set_state(flow.me(), new);
     }
 
     fn internals(&self, me: usize, window: &Window) -> Internals {

@@ -26,7 +26,7 @@
 //!   it to 1 until then.
 //! - The threshold after a loss is at least 2 packets; the RFC allows 1.
 
-use super::real::{Fractions, rate, total_rate};
+use super::real::{Fractions, left_for_avoidance, rate, total_rate};
 use super::{CaEvent, CaState, CongestionControl, Flow, Internals, Number, Window};
 
 /// Binary digits behind the point of numerator, denominator and quotient
@@ -162,20 +162,11 @@ impl CongestionControl for LiaRfc6356 {
     }
 
     fn ssthresh(&mut self, flow: &mut Flow<'_>) -> u32 {
-        let half = self.fractions.own(flow) / 2.0;
-        self.fractions.ssthresh(flow, half)
+        self.fractions.halve(flow)
     }
 
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
-        let window = flow.window();
-        if !window.multipath || !window.couples() {
-            window.reno_cong_avoid(acked);
-            return;
-        }
-        if !window.cwnd_limited() {
-            return;
-        }
-        let left = if window.in_slow_start() { window.slow_start(acked) } else { acked };
+        let left = left_for_avoidance(flow, acked);
         if left == 0 {
             return;
         }
@@ -186,9 +177,7 @@ impl CongestionControl for LiaRfc6356 {
     }
 
     fn set_state(&mut self, flow: &mut Flow<'_>, new: CaState) {
-        if new == CaState::Loss {
-            self.fractions.forget(flow.me());
-        }
+        self.fractions.set_state(flow.me(), new);
     }
 
     fn internals(&self, me: usize, window: &Window) -> Internals {

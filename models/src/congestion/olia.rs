@@ -30,7 +30,7 @@
 //! - `e` is not computed in slow start, and the products overflow 64 bits for
 //!   windows of some 100,000 packets.
 
-use super::real::{Fractions, rate, total_rate};
+use super::real::{Fractions, left_for_avoidance, rate, total_rate};
 use super::{CaState, CongestionControl, Flow, Internals, Number, PerSubflow, Window};
 use crate::seq::Seq;
 
@@ -280,21 +280,12 @@ impl CongestionControl for OliaPaper {
     }
 
     fn ssthresh(&mut self, flow: &mut Flow<'_>) -> u32 {
-        let half = self.fractions.own(flow) / 2.0;
-        self.fractions.ssthresh(flow, half)
+        self.fractions.halve(flow)
     }
 
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         self.delivered.of(flow.me()).since += u64::from(acked);
-        let window = flow.window();
-        if !window.multipath || !window.couples() {
-            window.reno_cong_avoid(acked);
-            return;
-        }
-        if !window.cwnd_limited() {
-            return;
-        }
-        let left = if window.in_slow_start() { window.slow_start(acked) } else { acked };
+        let left = left_for_avoidance(flow, acked);
         if left == 0 {
             return;
         }
@@ -306,9 +297,7 @@ impl CongestionControl for OliaPaper {
     }
 
     fn set_state(&mut self, flow: &mut Flow<'_>, new: CaState) {
-        if new == CaState::Loss {
-            self.fractions.forget(flow.me());
-        }
+        self.fractions.set_state(flow.me(), new);
         let delivered = self.delivered.of(flow.me());
         if is_loss(new) && delivered.since > 0 {
             *delivered = Delivered { since: 0, between: delivered.since };

@@ -3,7 +3,7 @@
 //! Papers let a window grow by fractions of a packet; the sender knows whole
 //! packets only. The fraction is kept beside the window.
 
-use super::{Flow, PerSubflow, Window};
+use super::{CaState, Flow, PerSubflow, Window};
 
 /// The fractions of the windows, in packets.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,19 @@ impl Fractions {
         self.keep(flow.me(), (self.own(flow) - packets).max(floor))
     }
 
+    /// The threshold after the own window has lost its half.
+    pub(super) fn halve(&mut self, flow: &Flow<'_>) -> u32 {
+        let half = self.own(flow) / 2.0;
+        self.ssthresh(flow, half)
+    }
+
+    /// A timeout starts the window of subflow `index` anew.
+    pub(super) fn set_state(&mut self, index: usize, new: CaState) {
+        if new == CaState::Loss {
+            self.forget(index);
+        }
+    }
+
     /// The fraction of the own window is void: it starts anew.
     pub(super) fn forget(&mut self, index: usize) {
         *self.0.of(index) = 0.0;
@@ -42,6 +55,21 @@ impl Fractions {
         let whole = window.floor();
         *self.0.of(index) = window - whole;
         whole as u32
+    }
+}
+
+/// The acknowledged packets that are left for an algorithm's own congestion avoidance: without
+/// coupling Reno takes all of them, and slow start comes first.
+pub(super) fn left_for_avoidance(flow: &mut Flow<'_>, acked: u32) -> u32 {
+    let window = flow.window();
+    if !window.multipath || !window.couples() {
+        window.reno_cong_avoid(acked);
+        return 0;
+    }
+    match (window.cwnd_limited(), window.in_slow_start()) {
+        (false, _) => 0,
+        (true, true) => window.slow_start(acked),
+        (true, false) => acked,
     }
 }
 

@@ -12,8 +12,7 @@ use crate::app::{App, AppSpec};
 use crate::mptcp::{Connection, Opening, SocketOptions};
 use crate::mptcp_keys::token;
 use crate::observe::mib::Counter;
-use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
-use crate::seq::Seq;
+use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason};
 
 /// A listening socket.
 #[derive(Clone, Debug)]
@@ -190,16 +189,7 @@ impl World {
         out: &mut Outbox<'_, Packet>,
     ) {
         let stray = &packet.segment;
-        if stray.flags.has(Flags::RST) {
-            return;
-        }
-        let mut reset = Segment { flags: Flags::RST, ..Segment::default() };
-        if stray.flags.has(Flags::ACK) {
-            reset.seq = stray.ack;
-        } else {
-            reset.flags = Flags::RST | Flags::ACK;
-            reset.ack = Seq(stray.seq.0.wrapping_add(stray.seq_len()));
-        }
+        let Some(mut reset) = stray.reset_for_nobody() else { return };
         let owner = &mut self.hosts[host as usize];
         let gives_reasons = owner.config.tcp.rules.reset_reasons;
         let mib = &mut owner.mib;

@@ -168,6 +168,22 @@ pub enum MetaState {
     Closed,
 }
 
+impl MetaState {
+    /// As `ss` calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opening => "SYN-SENT",
+            Self::Established => "ESTAB",
+            Self::FinWait1 => "FIN-WAIT-1",
+            Self::FinWait2 => "FIN-WAIT-2",
+            Self::CloseWait => "CLOSE-WAIT",
+            Self::Closing => "CLOSING",
+            Self::LastAck => "LAST-ACK",
+            Self::Closed => "UNCONN",
+        }
+    }
+}
+
 /// One subflow and what the connection knows of it.
 #[derive(Clone, Debug)]
 struct Sub {

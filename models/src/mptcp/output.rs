@@ -191,6 +191,19 @@ impl Connection {
         });
     }
 
+    /// What the third ACK of a join says: the opener's HMAC.
+    pub(super) fn third_ack_option(&self, index: usize) -> Option<MpJoin> {
+        let join = self.subs[index].join.as_deref()?;
+        let hmac = join_hmac(
+            self.local_key,
+            self.remote_key?,
+            join.local_nonce,
+            join.remote_nonce,
+            self.version,
+        );
+        Some(MpJoin::Ack { hmac: hmac.bytes160() })
+    }
+
     fn capable_flags(&self, env: &Env<'_>) -> u8 {
         let checksum = if self.checksum { MpCapable::CHECKSUM } else { 0 };
         let denies = self.version == Version::V1 && !env.config.sysctl.allow_join_initial_addr_port;
@@ -212,15 +225,8 @@ impl Connection {
             return false;
         }
         let Some(remote_key) = self.remote_key else { return false };
-        if let Some(join) = sub.join.as_deref() {
-            let hmac = join_hmac(
-                self.local_key,
-                remote_key,
-                join.local_nonce,
-                join.remote_nonce,
-                self.version,
-            );
-            out.segment.rare_mut().mp_join = Some(MpJoin::Ack { hmac: hmac.bytes160() });
+        if let Some(third_ack) = self.third_ack_option(index) {
+            out.segment.rare_mut().mp_join = Some(third_ack);
             return true;
         }
         let mapping = out.chunk.filter(|chunk| chunk.mapped);

@@ -11,7 +11,7 @@ use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::segment::{Dss, ResetReason, Width};
 use crate::tcp::{Error, Space};
-use crate::wire::dss_checksum;
+use crate::wire::{Sum, dss_checksum_of};
 
 /// The mapping that a subflow is receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -437,24 +437,11 @@ impl Connection {
         if map.verified {
             return Status::Mapped(map);
         }
-        let Some((expected, dsn, len)) = map.checksum else { return Status::Mapped(map) };
-        let sub = &self.subs[index];
-        let irs = sub.tcp.irs();
-        let mut pieces: Vec<Payload> = Vec::new();
-        let mut have = 0;
-        for arrived in sub.tcp.arrived() {
-            let offset = (arrived.seq - irs).wrapping_sub(map.ssn);
-            let piece = arrived.payload.slice(0, map.len.saturating_sub(offset));
-            have += piece.len();
-            pieces.push(piece);
-            if have >= map.len {
-                break;
-            }
-        }
+        let have: u32 = self.pieces_of(index, map).map(|piece| piece.len()).sum();
         if have < map.len {
             return Status::Wait;
         }
-        if dss_checksum(dsn, map.ssn, len, pieces.iter()) != expected {
+        if !self.checksum_holds(index, map) {
             env.mib.inc(Counter::DataCsumErr);
             return Status::BadChecksum(map);
         }
@@ -463,6 +450,23 @@ impl Connection {
         sub.map = Some(verified);
         sub.valid_checksum_seen = true;
         Status::Mapped(verified)
+    }
+
+    /// What has arrived of a mapping on a subflow, in order.
+    fn pieces_of(&self, index: usize, map: Map) -> impl Iterator<Item = Payload> {
+        let tcp = &self.subs[index].tcp;
+        tcp.arrived()
+            .map(move |arrived| ((arrived.seq - tcp.irs()).wrapping_sub(map.ssn), arrived))
+            .take_while(move |(offset, _)| *offset < map.len)
+            .map(move |(offset, arrived)| arrived.payload.slice(0, map.len - offset))
+    }
+
+    /// Whether a mapping that has arrived has the checksum it came with, if it came with one.
+    pub(super) fn checksum_holds(&self, index: usize, map: Map) -> bool {
+        let Some((expected, dsn, len)) = map.checksum else { return true };
+        let mut sum = Sum::default();
+        self.pieces_of(index, map).for_each(|piece| sum.add_payload(&piece));
+        dss_checksum_of(dsn, map.ssn, len, sum) == expected
     }
 
     /// Takes mapped data from the head of a subflow's queue; false to stop for now.

@@ -1,6 +1,8 @@
 //! Sending: from the application's stream to the subflows' queues
 //! (Linux `mptcp_sendmsg`, `__mptcp_push_pending`, `mptcp_sendmsg_frag`, `ack_update_msk`).
 
+use mptcpsim_core::time::Time;
+
 use super::{Connection, Env, MetaState, SocketOptions, cx};
 use crate::observe::mib::Counter;
 use crate::scheduler::{Ask, ConnView, Pick, Piece, Scheduler, SubflowView};
@@ -66,6 +68,24 @@ impl Sender {
             sndbuf: options.sndbuf.unwrap_or(config.sysctl.tcp_wmem.default),
             fixed_sndbuf: options.sndbuf,
             plain_acked: 1,
+        }
+    }
+
+    /// What a scheduler sees of it.
+    pub(super) fn view<'v>(
+        &self,
+        now: Time,
+        subflows: &'v [SubflowView],
+        data_fin_from: Option<usize>,
+    ) -> ConnView<'v> {
+        ConnView {
+            now,
+            subflows,
+            una: self.una,
+            nxt: self.nxt,
+            window: self.window_end.saturating_sub(self.nxt),
+            pending: self.written - self.head,
+            data_fin_from,
         }
     }
 
@@ -258,15 +278,8 @@ impl Connection {
 
     /// What the scheduler decides, from the views as they are.
     pub(super) fn pick(&mut self, env: &Env<'_>, ask: Ask) -> Pick {
-        let view = ConnView {
-            now: env.now,
-            subflows: &self.views,
-            una: self.tx.una,
-            nxt: self.tx.nxt,
-            window: self.tx.window_end.saturating_sub(self.tx.nxt),
-            pending: self.tx.written - self.tx.head,
-            data_fin_from: self.out_of_tree.as_ref().and_then(|state| state.data_fin_from()),
-        };
+        let fin_from = self.out_of_tree.as_ref().and_then(|state| state.data_fin_from());
+        let view = self.tx.view(env.now, &self.views, fin_from);
         self.scheduler.pick(&view, ask)
     }
 

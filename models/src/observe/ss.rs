@@ -140,15 +140,8 @@ const fn state_name(state: State) -> &'static str {
 
 fn meta_name(connection: &Connection) -> &'static str {
     match connection.state() {
-        MetaState::Opening if connection.is_client() => "SYN-SENT",
-        MetaState::Opening => "SYN-RECV",
-        MetaState::Established => "ESTAB",
-        MetaState::FinWait1 => "FIN-WAIT-1",
-        MetaState::FinWait2 => "FIN-WAIT-2",
-        MetaState::CloseWait => "CLOSE-WAIT",
-        MetaState::Closing => "CLOSING",
-        MetaState::LastAck => "LAST-ACK",
-        MetaState::Closed => "UNCONN",
+        MetaState::Opening if !connection.is_client() => "SYN-RECV",
+        state => state.name(),
     }
 }
 

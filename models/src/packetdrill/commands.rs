@@ -104,7 +104,7 @@ impl Shell<'_> {
         for connection in self.kernel.connections().filter(|held| held.mode() == Mode::Mptcp) {
             let state = connection.state();
             if flags.contains('M') && state != MetaState::Closed {
-                lines.push(format!("mptcp {}", meta_state(state)));
+                lines.push(format!("mptcp {}", state.name()));
             }
             let subflows = (0..connection.subflow_count()).filter_map(|i| connection.subflow(i));
             let live = subflows
@@ -370,20 +370,6 @@ const IRRELEVANT: [&str; 15] = [
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_tw_reuse",
 ];
-
-/// The names that `ss` has for the states of a connection.
-const fn meta_state(state: MetaState) -> &'static str {
-    match state {
-        MetaState::Opening => "SYN-SENT",
-        MetaState::Established => "ESTAB",
-        MetaState::FinWait1 => "FIN-WAIT-1",
-        MetaState::FinWait2 => "FIN-WAIT-2",
-        MetaState::CloseWait => "CLOSE-WAIT",
-        MetaState::Closing => "CLOSING",
-        MetaState::LastAck => "LAST-ACK",
-        MetaState::Closed => "UNCONN",
-    }
-}
 
 fn value_of<'w>(words: &[&'w str], name: &str) -> Option<&'w str> {
     let at = words.iter().position(|word| *word == name)?;

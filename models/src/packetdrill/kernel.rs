@@ -21,7 +21,6 @@ use crate::observe::mib::{Counter, Mib};
 use crate::path_manager::{PathEvent, endpoints};
 use crate::rules::Rules;
 use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
-use crate::seq::Seq;
 use crate::tcp::{State, TcpConfig};
 
 /// Packets of a connection in a row without time passing that no host sends.
@@ -291,16 +290,7 @@ impl Kernel {
 
     /// A segment for nobody.
     fn answer_stray(&mut self, tuple: FourTuple, stray: &Segment, reason: Option<ResetReason>) {
-        if stray.flags.has(Flags::RST) {
-            return;
-        }
-        let mut reset = Segment { flags: Flags::RST, ..Segment::default() };
-        if stray.flags.has(Flags::ACK) {
-            reset.seq = stray.ack;
-        } else {
-            reset.flags = Flags::RST | Flags::ACK;
-            reset.ack = Seq(stray.seq.0.wrapping_add(stray.seq_len()));
-        }
+        let Some(mut reset) = stray.reset_for_nobody() else { return };
         self.mib.inc(Counter::OutSegs);
         self.mib.inc(Counter::OutRsts);
         if let Some(reason) = reason {

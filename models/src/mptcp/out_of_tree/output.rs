@@ -5,12 +5,9 @@
 
 use crate::mptcp::output::ones_complement_less_one;
 use crate::mptcp::{Connection, Env};
-use crate::mptcp_keys::join_hmac;
 use crate::observe::mib::Counter;
 use crate::options::padded;
-use crate::segment::{
-    Dss, Flags, MAX_OPTIONS, MpCapable, MpJoin, MpPrio, RemoveAddr, Segment, Width,
-};
+use crate::segment::{Dss, Flags, MAX_OPTIONS, MpCapable, MpPrio, RemoveAddr, Segment, Width};
 use crate::tcp::{Chunk, Outgoing, State as TcpState};
 use crate::wire::dss_checksum;
 
@@ -71,16 +68,8 @@ impl Connection {
 
     /// The third ACK of a join, on every segment until the fourth has arrived.
     fn third_ack_of_join(&mut self, env: &Env<'_>, index: usize, segment: &mut Segment) {
-        let sub = &self.subs[index];
-        let (Some(remote_key), Some(join)) = (self.remote_key, sub.join.as_deref()) else { return };
-        let hmac = join_hmac(
-            self.local_key,
-            remote_key,
-            join.local_nonce,
-            join.remote_nonce,
-            self.version,
-        );
-        segment.rare_mut().mp_join = Some(MpJoin::Ack { hmac: hmac.bytes160() });
+        let Some(third_ack) = self.third_ack_option(index) else { return };
+        segment.rare_mut().mp_join = Some(third_ack);
         let Some(state) = self.out_of_tree.as_deref_mut() else { return };
         let path = &mut state.subflows[index];
         if !path.repeat.is_set() {

@@ -4,10 +4,8 @@
 use crate::mptcp::receive::{Held, Map};
 use crate::mptcp::{Connection, Env};
 use crate::observe::mib::Counter;
-use crate::payload::Payload;
 use crate::segment::{Dss, ResetReason};
 use crate::tcp::State as TcpState;
-use crate::wire::dss_checksum;
 
 /// Bytes without mapping that a subflow may hold (`mptcp_detect_mapping`).
 const UNMAPPED_LIMIT: u32 = 65_536;
@@ -194,19 +192,6 @@ impl Connection {
         let start = self.expand_received(dss);
         let len = u32::from(dss.len) - u32::from(dss.data_fin);
         (start, dss.ssn, len) == (map.start, map.ssn, map.len)
-    }
-
-    fn checksum_holds(&self, index: usize, map: Map) -> bool {
-        let Some((expected, dsn, len)) = map.checksum else { return true };
-        let tcp = &self.subs[index].tcp;
-        let pieces: Vec<Payload> = tcp
-            .arrived()
-            .map(|arrived| {
-                let offset = (arrived.seq - tcp.irs()).wrapping_sub(map.ssn);
-                arrived.payload.slice(0, map.len.saturating_sub(offset))
-            })
-            .collect();
-        dss_checksum(dsn, map.ssn, len, pieces.iter()) == expected
     }
 
     /// Takes all data of a mapping (`mptcp_queue_skb`).

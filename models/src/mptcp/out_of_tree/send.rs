@@ -5,7 +5,7 @@
 //! asked what to do about it.
 
 use crate::mptcp::{Connection, Env, MetaState, cx};
-use crate::scheduler::{Ask, Blocked, ConnView, Pick, Piece, Scheduler, SubflowSet};
+use crate::scheduler::{Ask, Blocked, Pick, Piece, Scheduler, SubflowSet};
 
 /// Segments of a mapping at most, as measured.
 const MAPPING_SEGMENTS: u32 = 5;
@@ -105,15 +105,7 @@ impl Connection {
     fn relieve(&mut self, env: &mut Env<'_>, blocked: Blocked, subflow: usize) -> bool {
         let Some(state) = self.out_of_tree.as_deref() else { return false };
         let Some(&oldest) = state.sent.front() else { return false };
-        let view = ConnView {
-            now: env.now,
-            subflows: &self.views,
-            una: self.tx.una,
-            nxt: self.tx.nxt,
-            window: self.tx.window_end.saturating_sub(self.tx.nxt),
-            pending: self.tx.written - self.tx.head,
-            data_fin_from: None,
-        };
+        let view = self.tx.view(env.now, &self.views, None);
         let relief = self.scheduler.relieve(&view, blocked, &oldest, subflow);
         for slow in relief.penalise.iter() {
             self.windows[slow].penalise();
