@@ -314,31 +314,44 @@ fn apps(app: &App) -> (AppSpec, AppSpec) {
 }
 
 fn timeline(plan: &Plan, net: &Net<Packet>, world: &mut World) -> Timeline {
-    let mut timeline = Timeline::new();
-    for timed in &plan.timeline {
-        let mut link = |name: &str, change: &LinkChange| {
-            if let Some(link) = net.link_named(name) {
-                timeline.add(timed.at, NetChange::Link(link, change.clone()));
-            }
-        };
-        match &timed.change {
-            Change::Link { link: id, upwards, set } => {
-                let name = plan.links.get(id.0).map(|link| link_name(&link.name, *upwards));
-                link(&name.unwrap_or_default(), set);
-            }
-            Change::Interface { interface, up } => {
-                let change = LinkChange { up: Some(*up), ..LinkChange::default() };
-                interface_names(plan, *interface).iter().for_each(|name| link(name, &change));
-            }
-            Change::SetEndpoint(HostId(host), plan) => {
-                let change = HostChange::AddEndpoint { host: *host, endpoint: endpoint(plan) };
-                timeline.add(timed.at, NetChange::Host(world.add_change(change)));
-            }
-            Change::RemoveEndpoint(HostId(host), id) => {
-                let change = HostChange::RemoveEndpoint { host: *host, id: *id };
-                timeline.add(timed.at, NetChange::Host(world.add_change(change)));
-            }
+    let entries = plan.timeline.iter();
+    entries
+        .flat_map(|timed| {
+            let changes = changes(plan, &timed.change, net, world);
+            changes.into_iter().map(|change| (timed.at, change))
+        })
+        .collect()
+}
+
+/// What a change of the plan comes to in the network and at the hosts.
+pub(crate) fn changes(
+    plan: &Plan,
+    change: &Change,
+    net: &Net<Packet>,
+    world: &mut World,
+) -> Vec<NetChange> {
+    let link = |name: &str, change: &LinkChange| {
+        let link = net.link_named(name);
+        link.map(|link| NetChange::Link(link, change.clone()))
+    };
+    let mut host = |change| vec![NetChange::Host(world.add_change(change))];
+    match change {
+        Change::Link { link: id, upwards, set } => {
+            let name = plan.links.get(id.0).map(|link| link_name(&link.name, *upwards));
+            link(&name.unwrap_or_default(), set).into_iter().collect()
+        }
+        Change::Interface { interface, up } => {
+            let change = LinkChange { up: Some(*up), ..LinkChange::default() };
+            interface_names(plan, *interface)
+                .iter()
+                .filter_map(|name| link(name, &change))
+                .collect()
+        }
+        Change::SetEndpoint(HostId(number), plan) => {
+            host(HostChange::AddEndpoint { host: *number, endpoint: endpoint(plan) })
+        }
+        Change::RemoveEndpoint(HostId(number), id) => {
+            host(HostChange::RemoveEndpoint { host: *number, id: *id })
         }
     }
-    timeline
 }

@@ -114,6 +114,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
         flows,
         timeline,
         scenario,
+        folder: source.folder.clone(),
     })
 }
 

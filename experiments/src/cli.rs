@@ -12,10 +12,10 @@ mod replay_cc;
 mod run;
 mod summary;
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mptcpsim::check::{Override, Source, check};
@@ -117,8 +117,16 @@ const FAILED: u8 = 1;
 /// What was asked cannot be done.
 const BAD_INPUT: u8 = 2;
 
-pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+/// Does what is typed, the name of the program first, and returns the exit code.
+pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(typed) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to the standard output, which may be closed.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(BAD_INPUT);
+        }
+    };
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Plot { folder } => plot(&folder),
@@ -131,11 +139,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Bench(args) => bench::bench(&args),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(Failure { message, code }) => {
             // Nobody is left to tell if the standard error is closed too.
             let _ = writeln!(io::stderr(), "{message}");
-            ExitCode::from(code)
+            code
         }
     }
 }

@@ -28,11 +28,15 @@
 //! # Ok::<(), mptcpsim::check::Faults>(())
 //! ```
 
+// The command line is written like any other user of the library.
+extern crate self as mptcpsim;
+
 pub mod bench;
 pub mod build;
 pub mod capable;
 pub mod capture;
 pub mod check;
+pub mod cli;
 mod observe;
 pub mod plan;
 pub mod plot;
@@ -40,4 +44,5 @@ pub mod replay_cc;
 pub mod results;
 pub mod run;
 pub mod scenario;
+pub mod session;
 pub mod shipped;

@@ -1,7 +1,5 @@
 //! The command line of mptcpsim.
 
-mod cli;
-
 fn main() -> std::process::ExitCode {
-    cli::main()
+    mptcpsim::cli::main(std::env::args_os()).into()
 }

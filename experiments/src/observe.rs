@@ -7,6 +7,8 @@ mod flows;
 mod links;
 mod sums;
 
+use std::sync::Arc;
+
 use mptcpsim_core::net::Net;
 use mptcpsim_core::sim::Simulation;
 use mptcpsim_core::time::Time;
@@ -19,18 +21,25 @@ use flows::Flows;
 use links::Links;
 
 /// Turns what happens into rows.
-pub(crate) struct Observer<'a> {
-    plan: &'a Plan,
-    links: Links<'a>,
-    flows: Flows<'a>,
+#[derive(Clone, Debug)]
+pub(crate) struct Observer {
+    plan: Arc<Plan>,
+    links: Links,
+    flows: Flows,
     /// How many entries of the timeline have been told.
     told: usize,
 }
 
-impl<'a> Observer<'a> {
+impl Observer {
     /// An observer of a simulation at time zero.
-    pub(crate) fn new(plan: &'a Plan, net: &Net<Packet>) -> Self {
-        Self { plan, links: Links::new(plan, net), flows: Flows::new(plan), told: 0 }
+    pub(crate) fn new(plan: &Arc<Plan>, net: &Net<Packet>) -> Self {
+        let links = Links::new(plan, net);
+        Self { plan: Arc::clone(plan), links, flows: Flows::new(plan), told: 0 }
+    }
+
+    /// From now on the same plan with more in its timeline.
+    pub(crate) fn set_plan(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
     }
 
     /// What there is to see now, and what has happened since the last look.
@@ -45,8 +54,8 @@ impl<'a> Observer<'a> {
     /// The rows about the run as a whole.
     pub(crate) fn sum_up(&self, simulation: &Simulation<World>, recorder: &mut Recorder) {
         let (now, world) = (simulation.now(), simulation.hosts());
-        sums::flows(self.plan, &self.flows, now, world, recorder);
-        sums::counters(self.plan, world, recorder);
+        sums::flows(&self.plan, &self.flows, now, world, recorder);
+        sums::counters(&self.plan, world, recorder);
         self.links.sum_up(now, simulation.net(), recorder);
     }
 
@@ -56,7 +65,7 @@ impl<'a> Observer<'a> {
         let due = self.plan.timeline.iter().skip(self.told).take_while(|timed| timed.at <= now);
         for timed in due {
             self.told += 1;
-            rows.push((timed.at, false, change_row(self.plan, timed.at, &timed.change)));
+            rows.push((timed.at, false, change_row(&self.plan, timed.at, &timed.change)));
         }
         for (number, host) in self.plan.hosts.iter().enumerate() {
             for logged in world.drain_events(number) {

@@ -8,6 +8,7 @@ mod resolved;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use mptcpsim_core::link::{LinkChange, LinkConfig};
 use mptcpsim_core::time::{Span, Time};
@@ -67,6 +68,8 @@ pub struct Plan {
     pub sweep: Option<Sweep>,
     /// The scenario as written, for [`Plan::resolved`].
     pub(crate) scenario: Scenario,
+    /// Where files named in it are.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// A link: two directions that know nothing of each other.
@@ -322,6 +325,16 @@ pub struct RecordPlan {
 }
 
 impl Plan {
+    /// The scenario as written.
+    pub const fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// The folder in which files named in the scenario are looked for.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// The path between two addresses, and whether it leads forwards from `from` to `to`.
     pub fn path_between(&self, from: IpAddr, to: IpAddr) -> Option<(PathId, bool)> {
         self.routes.iter().find_map(|route| {

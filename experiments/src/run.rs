@@ -1,15 +1,16 @@
 //! A run: build the plan, let it happen, sample it, and sum it up.
 
-use mptcpsim_core::sim::Simulation;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
 use mptcpsim_core::time::Time;
-use mptcpsim_models::host::{Tap, World};
 use thiserror::Error;
 
-use crate::build::{BuildError, Policies, build_with};
-use crate::capture::{self, CaptureError, Captures};
-use crate::observe::Observer;
+use crate::build::{BuildError, Policies};
+use crate::capture::{CaptureError, Captures};
 use crate::plan::Plan;
-use crate::results::{Digest, Listings, Recorder, Tables};
+use crate::results::{Digest, Listings, Tables};
+use crate::session::Session;
 
 /// What a run found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,65 +62,22 @@ pub fn run_captured(
     run_with(plan, &mut |_, _| (), captures, watch)
 }
 
-/// As [`run_captured`], with policies of one's own ([`build_with`]).
+/// As [`run_captured`], with policies of one's own ([`build_with`](crate::build::build_with)).
 ///
 /// # Errors
 /// If the plan cannot be built or a capture cannot be written.
 pub fn run_with(
     plan: &Plan,
     policies: &mut Policies<'_>,
-    mut captures: Option<&mut Captures>,
+    captures: Option<&mut Captures>,
     watch: &mut dyn FnMut(Time),
 ) -> Result<Outcome, RunError> {
-    // Events enter the digest, whether they are written down or not.
-    let mut simulation = build_with(plan, true, policies)?;
-    let mut recorder = Recorder::new(&plan.record.tables);
-    let mut observer = Observer::new(plan, simulation.net());
-    let tap = Tap::new(captures.is_some()).at_most(capture::WAITING);
-    simulation.hosts_mut().set_tap(if plan.record.options { tap.with_options() } else { tap });
-    let end = Time::ZERO + plan.duration;
-    let mut listings = Listings::default();
-    let mut list_at = plan.record.ss_at.iter().copied().peekable();
-    let mut going_on = true;
-    while going_on && simulation.now() < end {
-        let next = (simulation.now() + plan.record.interval).min(end);
-        while let Some(at) = list_at.next_if(|at| going_on && *at <= next) {
-            going_on = advance(&mut simulation, at, captures.as_deref_mut())?;
-            listings.sockets(simulation.now(), simulation.hosts());
-        }
-        if going_on {
-            going_on = advance(&mut simulation, next, captures.as_deref_mut())?;
-        }
-        observer.sample(&mut simulation, &mut recorder);
-        watch(simulation.now());
-    }
-    observer.sum_up(&simulation, &mut recorder);
-    let (tables, digest) = recorder.finish();
-    if plan.record.ss {
-        listings.sockets(simulation.now(), simulation.hosts());
-    }
-    if plan.record.nstat {
-        listings.counters(simulation.hosts());
-    }
-    let packet_hops = simulation.packet_hops();
-    Ok(Outcome { tables, digest, end: simulation.now(), listings, packet_hops })
-}
-
-/// Lets the simulation go on until `next`, or until all flows have finished; then returns false.
-fn advance(
-    simulation: &mut Simulation<World>,
-    next: Time,
-    mut captures: Option<&mut Captures>,
-) -> Result<bool, RunError> {
-    let flows = simulation.hosts().flow_count();
-    loop {
-        let arrived = simulation
-            .run_while(next, |world| world.finished_flows() < flows && !world.tap_is_full());
-        if let Some(captures) = captures.as_deref_mut() {
-            captures.write(simulation.hosts_mut().tap())?;
-        }
-        if arrived || simulation.hosts().finished_flows() >= flows {
-            return Ok(arrived);
-        }
-    }
+    let mut session = Session::new(Arc::new(plan.clone()), policies)?;
+    let watch = &mut |time| {
+        watch(time);
+        ControlFlow::Continue(())
+    };
+    // Nobody says stop.
+    let _ = session.run_until(Time::NEVER, captures, watch)?;
+    Ok(session.finish())
 }

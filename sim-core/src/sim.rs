@@ -117,6 +117,17 @@ pub enum SimulationError {
     },
 }
 
+/// How far a simulation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// The wanted time.
+    End,
+    /// The moment when it was told not to go on.
+    Stop,
+    /// The number of events that it may do at once.
+    Events,
+}
+
 /// A network with hosts at its ends, at some time.
 ///
 /// A clone is a fork: it goes on independently, and the same way if nothing is changed.
@@ -194,17 +205,43 @@ impl<H: Hosts> Simulation<H> {
         self.finish(end);
     }
 
+    /// Adds a change to the timeline. A moment that has passed counts as now.
+    ///
+    /// # Errors
+    /// If the change does not fit the network.
+    pub fn schedule(&mut self, at: Time, change: Change) -> Result<(), SimulationError> {
+        let at = at.max(self.engine.now);
+        check(&std::iter::once((at, change.clone())).collect(), &self.engine.net)?;
+        self.timeline.add(at, change);
+        self.engine.calendar.set(TIMELINE, self.timeline.due());
+        Ok(())
+    }
+
     /// The same, but stops early when `go_on` says no. It is asked after events in which
     /// [`Outbox::request_stop`] was called. True if the end was reached.
-    pub fn run_while(&mut self, end: Time, mut go_on: impl FnMut(&H) -> bool) -> bool {
-        while self.step(end) {
+    pub fn run_while(&mut self, end: Time, go_on: impl FnMut(&H) -> bool) -> bool {
+        self.run_some(end, u64::MAX, go_on) == Reached::End
+    }
+
+    /// The same, but does no more than `events` of what is due.
+    pub fn run_some(
+        &mut self,
+        end: Time,
+        events: u64,
+        mut go_on: impl FnMut(&H) -> bool,
+    ) -> Reached {
+        for _ in 0..events {
+            if !self.step(end) {
+                self.finish(end);
+                return Reached::End;
+            }
             if std::mem::take(&mut self.engine.stop_requested) && !go_on(&self.hosts) {
                 self.engine.net.settle(self.engine.now);
-                return false;
+                return Reached::Stop;
             }
         }
-        self.finish(end);
-        true
+        self.engine.net.settle(self.engine.now);
+        Reached::Events
     }
 
     fn finish(&mut self, end: Time) {

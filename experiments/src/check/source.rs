@@ -57,6 +57,12 @@ impl Source {
         Self { text, notation, folder: None }
     }
 
+    /// The same; files named in the scenario are looked for in `folder`.
+    #[must_use]
+    pub fn in_folder(self, folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), ..self }
+    }
+
     /// Reads a scenario file: JSON if its name ends so, TOML otherwise.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Connections and their subflows, while they run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mptcpsim_core::time::Time;
 use mptcpsim_models::congestion::Window;
@@ -11,6 +12,7 @@ use crate::plan::Plan;
 use crate::results::{Recorder, TimeseriesRow};
 
 /// An end of a connection that has been seen.
+#[derive(Clone, Debug)]
 struct Known {
     /// Which of the plan's flows it serves.
     flow: usize,
@@ -20,8 +22,9 @@ struct Known {
 }
 
 /// All ends of connections, by the number of their actor.
-pub(super) struct Flows<'a> {
-    plan: &'a Plan,
+#[derive(Clone, Debug)]
+pub(super) struct Flows {
+    plan: Arc<Plan>,
     known: Vec<Known>,
     /// The flow of a client's first four-tuple: what tells which flow the server's end belongs to.
     tuples: BTreeMap<FourTuple, usize>,
@@ -30,9 +33,10 @@ pub(super) struct Flows<'a> {
     last: Time,
 }
 
-impl<'a> Flows<'a> {
-    pub(super) fn new(plan: &'a Plan) -> Self {
+impl Flows {
+    pub(super) fn new(plan: &Arc<Plan>) -> Self {
         let ends = vec![[None, None]; plan.flows.len()];
+        let plan = Arc::clone(plan);
         Self { plan, known: Vec::new(), tuples: BTreeMap::new(), ends, last: Time::ZERO }
     }
 
@@ -58,7 +62,7 @@ impl<'a> Flows<'a> {
     }
 
     /// The name of the flow that an actor serves.
-    pub(super) fn name(&self, actor: usize) -> &'a str {
+    pub(super) fn name(&self, actor: usize) -> &str {
         let flow = self.known.get(actor).and_then(|known| self.plan.flows.get(known.flow));
         flow.map_or("", |flow| &flow.name)
     }
@@ -70,12 +74,12 @@ impl<'a> Flows<'a> {
     }
 
     /// The name of the host that an actor runs on.
-    pub(super) fn host(&self, actor: &Actor) -> &'a str {
+    pub(super) fn host(&self, actor: &Actor) -> &str {
         self.plan.hosts.get(actor.host()).map_or("", |host| &host.name)
     }
 
     /// The name of the path that a subflow takes.
-    pub(super) fn path(&self, tuple: FourTuple) -> &'a str {
+    pub(super) fn path(&self, tuple: FourTuple) -> &str {
         let path = self.plan.path_between(tuple.src.ip(), tuple.dst.ip());
         path.and_then(|(path, _)| self.plan.paths.get(path.0)).map_or("", |path| &path.name)
     }

@@ -10,22 +10,24 @@ use crate::plan::Plan;
 use crate::results::{LinkRow, QueueRow, Recorder};
 
 /// Both directions of all links of a plan.
-pub(super) struct Links<'a> {
-    directions: Vec<Direction<'a>>,
+#[derive(Clone, Debug)]
+pub(super) struct Links {
+    directions: Vec<Direction>,
 }
 
-struct Direction<'a> {
-    link: &'a str,
+#[derive(Clone, Debug)]
+struct Direction {
+    link: String,
     name: &'static str,
     id: LinkId,
 }
 
-impl<'a> Links<'a> {
-    pub(super) fn new(plan: &'a Plan, net: &Net<Packet>) -> Self {
+impl Links {
+    pub(super) fn new(plan: &Plan, net: &Net<Packet>) -> Self {
         let directions = plan.links.iter().flat_map(|link| {
             [("up", true), ("down", false)].into_iter().filter_map(|(name, upwards)| {
                 let id = net.link_named(&link_name(&link.name, upwards))?;
-                Some(Direction { link: &link.name, name, id })
+                Some(Direction { link: link.name.clone(), name, id })
             })
         });
         Self { directions: directions.collect() }
@@ -34,7 +36,7 @@ impl<'a> Links<'a> {
     fn each<'b>(
         &'b self,
         net: &'b Net<Packet>,
-    ) -> impl Iterator<Item = (&'b Direction<'a>, &'b Link)> + 'b {
+    ) -> impl Iterator<Item = (&'b Direction, &'b Link)> + 'b {
         self.directions.iter().filter_map(|direction| Some((direction, net.link(direction.id)?)))
     }
 
@@ -44,7 +46,7 @@ impl<'a> Links<'a> {
             let delay = Some(link.queueing_delay(now)).filter(|delay| *delay != Span::MAX);
             recorder.push(QueueRow {
                 time_s: now.as_secs_f64(),
-                link: direction.link.to_owned(),
+                link: direction.link.clone(),
                 direction: direction.name.to_owned(),
                 backlog_packets: backlog.packets,
                 backlog_bytes: backlog.bytes.get(),
@@ -58,7 +60,7 @@ impl<'a> Links<'a> {
             let counters = link.counters();
             let (traffic, incidents) = (counters.traffic, counters.incidents);
             recorder.push(LinkRow {
-                link: direction.link.to_owned(),
+                link: direction.link.clone(),
                 direction: direction.name.to_owned(),
                 offered_packets: traffic.offered.packets,
                 offered_bytes: traffic.offered.bytes,

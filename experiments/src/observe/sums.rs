@@ -11,13 +11,7 @@ use crate::results::{CounterRow, Recorder, RequestRow, SubflowRow, SummaryRow};
 use crate::scenario::{App, AppDirection, Protocol};
 
 /// The rows of all flows and of their subflows.
-pub(super) fn flows(
-    plan: &Plan,
-    flows: &Flows<'_>,
-    now: Time,
-    world: &World,
-    recorder: &mut Recorder,
-) {
+pub(super) fn flows(plan: &Plan, flows: &Flows, now: Time, world: &World, recorder: &mut Recorder) {
     for (number, flow) in plan.flows.iter().enumerate() {
         let ends = flows.ends(number, world);
         recorder.push(summary(plan, flow, ends, now));
@@ -173,7 +167,7 @@ fn requests(app: &App, [opener, _]: [Option<&Actor>; 2]) -> u64 {
     }
 }
 
-fn subflows(flow: &FlowPlan, flows: &Flows<'_>, end: &Actor, now: Time, recorder: &mut Recorder) {
+fn subflows(flow: &FlowPlan, flows: &Flows, end: &Actor, now: Time, recorder: &mut Recorder) {
     let connection = end.connection();
     let acked = |connection: &Connection, index| {
         connection.subflow(index).map_or(0, |subflow| subflow.totals().bytes_acked)
@@ -188,7 +182,7 @@ fn subflows(flow: &FlowPlan, flows: &Flows<'_>, end: &Actor, now: Time, recorder
 
 fn subflow(
     flow: &FlowPlan,
-    flows: &Flows<'_>,
+    flows: &Flows,
     end: &Actor,
     index: usize,
     total: u64,

@@ -47,6 +47,17 @@ impl Digester {
         debug_assert!(written.is_ok(), "{written:?}");
     }
 
+    /// Another one that has hashed the same rows.
+    pub(super) fn fork(&mut self) -> Self {
+        let fork = |(table, writer): (&Table, &mut csv::Writer<Hasher>)| {
+            // Hashing cannot fail.
+            let _ = writer.flush();
+            let hasher = Hasher(writer.get_ref().0.clone());
+            (*table, csv::WriterBuilder::new().has_headers(false).from_writer(hasher))
+        };
+        Self { tables: self.tables.iter_mut().map(fork).collect() }
+    }
+
     pub(super) fn finish(self) -> Digest {
         let mut whole = Sha256::new();
         for (table, writer) in self.tables {

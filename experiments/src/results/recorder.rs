@@ -61,6 +61,15 @@ impl Recorder {
         }
     }
 
+    /// Another recorder that has taken the same rows.
+    pub fn fork(&mut self) -> Self {
+        Self {
+            wanted: self.wanted.clone(),
+            tables: self.tables.clone(),
+            digester: self.digester.fork(),
+        }
+    }
+
     /// The tables, and the digest of every row that was pushed.
     pub fn finish(self) -> (Tables, Digest) {
         (self.tables, self.digester.finish())
@@ -78,6 +87,21 @@ mod tests {
         }
         recorder.push(EventRow { event: "rto".into(), ..EventRow::default() });
         recorder.finish()
+    }
+
+    #[test]
+    fn a_fork_goes_on_from_the_same_rows() {
+        let mut recorder = Recorder::new(&Table::ALL.into_iter().collect());
+        recorder.push(EventRow { event: "rto".into(), ..EventRow::default() });
+        let mut fork = recorder.fork();
+        for recorder in [&mut recorder, &mut fork] {
+            recorder.push(EventRow { event: "undo".into(), ..EventRow::default() });
+        }
+        let mut other = recorder.fork();
+        other.push(EventRow::default());
+        let ends = [recorder, fork, other].map(Recorder::finish);
+        assert_eq!(ends[0], ends[1]);
+        assert_ne!(ends[0].1, ends[2].1);
     }
 
     #[test]
