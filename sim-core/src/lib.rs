@@ -102,6 +102,7 @@ pub mod capacity;
 pub mod impair;
 pub mod link;
 pub mod packet;
+pub mod prefetch;
 pub mod queue;
 
 // A network.

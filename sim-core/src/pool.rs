@@ -35,6 +35,11 @@ impl Ticket {
         Bytes::new(u64::from(self.len_and_kind & !DATA))
     }
 
+    /// The place of its packet.
+    pub(crate) fn slot(&self) -> NonZeroU32 {
+        self.slot
+    }
+
     pub(crate) fn is_data(&self) -> bool {
         self.len_and_kind & DATA != 0
     }
@@ -90,6 +95,17 @@ impl<P: Packet> Pool<P> {
     pub(crate) fn copy(&mut self, ticket: &Ticket) -> Option<Ticket> {
         let packet = self.get(ticket)?.clone();
         Some(Ticket { next: ticket.next, ..self.insert(packet, ticket.position) })
+    }
+
+    /// Brings the packet near, as somebody will ask for it soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, ticket: &Ticket) {
+        crate::prefetch::prefetch(&self.slots[index(ticket.slot)]);
+    }
+
+    /// What is at the place of a ticket that may have been handed back.
+    pub(crate) fn at(&self, slot: NonZeroU32) -> Option<&P> {
+        self.slots[index(slot)].0.as_ref()
     }
 
     pub(crate) fn get(&self, ticket: &Ticket) -> Option<&P> {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::calendar::{ActorId, Calendar};
 use crate::impair::LossError;
 use crate::link::LinkId;
-use crate::net::{FIRST_LINK, Net, RouteId};
+use crate::net::{FIRST_LINK, Net, RouteId, Woken};
 use crate::packet::Packet;
 use crate::time::Time;
 use crate::timeline::{Change, Timeline};
@@ -33,6 +33,10 @@ pub trait Hosts {
 
     /// An endpoint is due. It is not due again until [`Outbox::set_due`] says so.
     fn on_wake(&mut self, now: Time, endpoint: u32, out: &mut Outbox<'_, Self::Packet>);
+
+    /// A packet of a flow has come to the last link of its route: what it will meet may be
+    /// [prefetched](crate::prefetch). Nothing else can be done here.
+    fn expect(&self, _flow: u64, _tables: &<Self::Packet as Packet>::Tables) {}
 
     /// An entry of the timeline that is meant for hosts.
     fn on_change(&mut self, _now: Time, _change: u32, _out: &mut Outbox<'_, Self::Packet>) {}
@@ -261,9 +265,12 @@ impl<H: Hosts> Simulation<H> {
             self.change();
         } else if actor.0 < FIRST_LINK + links {
             let link = actor.0 - FIRST_LINK;
-            let arrival = engine.net.wake_link(&mut engine.calendar, due, link);
-            if let Some((route, packet)) = arrival {
-                self.hosts.on_packet(due, route, packet, &mut Outbox { engine });
+            match engine.net.wake_link(&mut engine.calendar, due, link) {
+                Some(Woken::Arrives(route, packet)) => {
+                    self.hosts.on_packet(due, route, packet, &mut Outbox { engine });
+                }
+                Some(Woken::Approaches(flow)) => self.hosts.expect(flow, engine.net.tables()),
+                None => {}
             }
         } else if actor.0 < engine.first_endpoint {
             let middlebox = actor.0 - FIRST_LINK - links;

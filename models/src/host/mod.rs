@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mptcpsim_core::net::RouteId;
+use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::sim::{Hosts, Outbox};
 use mptcpsim_core::time::Time;
@@ -397,6 +398,15 @@ impl Hosts for World {
             self.note_unbound(now, route, &packet, out);
         } else {
             self.on_unbound(now, route, &packet, out);
+        }
+    }
+
+    fn expect(&self, flow: u64, tables: &Tables) {
+        if let Some(Binding { connection, subflow }) = tables.tuples.binding(TupleId(flow as u32))
+            && let Some(actor) = self.actors.get(connection as usize)
+        {
+            prefetch(actor);
+            actor.connection.prefetch(subflow as usize);
         }
     }
 

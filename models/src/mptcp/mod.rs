@@ -42,6 +42,7 @@ mod waits;
 
 use std::net::IpAddr;
 
+use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::rng::Stream;
 use mptcpsim_core::time::{Span, Time};
 
@@ -329,6 +330,14 @@ macro_rules! cx {
 use cx;
 
 impl Connection {
+    /// Brings near what a segment of a subflow meets.
+    pub(crate) fn prefetch(&self, subflow: usize) {
+        if let (Some(sub), Some(window)) = (self.subs.get(subflow), self.windows.get(subflow)) {
+            prefetch(sub);
+            prefetch(window);
+        }
+    }
+
     // ---- A: getters ----------------------------------------------------------------------
 
     /// MPTCP, plain TCP, or fallen back.

@@ -204,6 +204,11 @@ impl Link {
         self.pipe.front().map_or(next, |flying| flying.arrival.min(next))
     }
 
+    /// The packet that arrives next, if nothing changes.
+    pub(crate) fn next_ticket(&self) -> Option<&Ticket> {
+        self.pipe.front().map(|flying| &flying.ticket).or(self.sending.as_ref())
+    }
+
     /// Takes a packet in, or gives it back if it is dropped. Gives the due date if it may have
     /// become earlier.
     pub(crate) fn push<P: Packet>(

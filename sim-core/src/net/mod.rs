@@ -20,6 +20,7 @@ use crate::link::{Link, LinkChange, LinkId, Refused};
 use crate::middlebox::{Emission, Emit, Middlebox, Passage, Way};
 use crate::packet::Packet;
 use crate::pool::Ticket;
+use crate::prefetch::prefetch;
 use crate::time::Time;
 use crate::trace::{Shared, Trace};
 
@@ -30,6 +31,14 @@ struct Moving<P> {
     /// Boxes since the last link.
     passed: u8,
     packet: P,
+}
+
+/// What a link that was due has for hosts.
+pub(crate) enum Woken<P> {
+    /// A packet is at the end of its route.
+    Arrives(RouteId, P),
+    /// A packet of this flow is on the last link of its route.
+    Approaches(u64),
 }
 
 /// A packet that has passed so many boxes without a link in between runs in a circle, and is
@@ -167,21 +176,31 @@ impl<P: Packet> Net<P> {
         self.arrivals.pop_front()
     }
 
-    /// A link is due: takes a packet out and moves it on. Gives what has arrived at a host.
+    /// A link is due: takes a packet out and moves it on. Says what comes of it for hosts.
     pub(crate) fn wake_link(
         &mut self,
         calendar: &mut Calendar,
         now: Time,
         link: u32,
-    ) -> Option<(RouteId, P)> {
+    ) -> Option<Woken<P>> {
         let index = link as usize;
         let ticket = self.links[index].pop(now, &mut self.shared);
         calendar.set(link_actor(link), self.links[index].due());
         let mut ticket = ticket?;
+        self.prefetch_next(index);
         ticket.position += 1;
         match ticket.next.kind() {
-            Kind::Link(next) => self.offer(calendar, now, next, ticket),
-            Kind::End(route) => return Some((route, self.shared.pool.take(ticket)?)),
+            Kind::Link(next) => {
+                let slot = ticket.slot();
+                if self.offer(calendar, now, next, ticket) {
+                    return self
+                        .shared
+                        .pool
+                        .at(slot)
+                        .map(|packet| Woken::Approaches(packet.flow()));
+                }
+            }
+            Kind::End(route) => return Some(Woken::Arrives(route, self.shared.pool.take(ticket)?)),
             Kind::Box(_) => {
                 let position = ticket.position;
                 let packet = self.shared.pool.take(ticket)?;
@@ -189,6 +208,16 @@ impl<P: Packet> Net<P> {
             }
         }
         None
+    }
+
+    /// Brings near what the next packet of a link meets.
+    #[inline]
+    fn prefetch_next(&self, link: usize) {
+        let Some(ticket) = self.links[link].next_ticket() else { return };
+        self.shared.pool.prefetch(ticket);
+        if let Kind::Link(next) = ticket.next.kind() {
+            prefetch(&self.links[next as usize]);
+        }
     }
 
     /// A box is due.
@@ -213,15 +242,23 @@ impl<P: Packet> Net<P> {
         }
     }
 
-    /// Gives a packet to a link.
-    fn offer(&mut self, calendar: &mut Calendar, now: Time, index: u32, mut ticket: Ticket) {
+    /// Gives a packet to a link; true if that is the last one of its route.
+    fn offer(
+        &mut self,
+        calendar: &mut Calendar,
+        now: Time,
+        index: u32,
+        mut ticket: Ticket,
+    ) -> bool {
         ticket.next = self.tape.at(ticket.position + 1);
+        let last = matches!(ticket.next.kind(), Kind::End(_));
         let link = &mut self.links[index as usize];
         match link.push(now, ticket, &mut self.shared) {
             Ok(Some(due)) => calendar.set(link_actor(index), due),
             Ok(None) => {}
             Err(Refused(ticket)) => self.shared.pool.discard(ticket),
         }
+        last
     }
 
     /// Moves a packet from a place that is no link.
