@@ -36,7 +36,7 @@ pub trait Hosts {
 
     /// A packet of a flow has come to the last link of its route: what it will meet may be
     /// [prefetched](crate::prefetch). Nothing else can be done here.
-    fn expect(&self, _flow: u64, _tables: &<Self::Packet as Packet>::Tables) {}
+    fn expect(&mut self, _flow: u64, _tables: &<Self::Packet as Packet>::Tables) {}
 
     /// An entry of the timeline that is meant for hosts.
     fn on_change(&mut self, _now: Time, _change: u32, _out: &mut Outbox<'_, Self::Packet>) {}

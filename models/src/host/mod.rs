@@ -5,6 +5,7 @@
 //! scans none. Packets carry the number of their four-tuple; a table says which
 //! subflow of which connection it belongs to, so finding it is one look-up.
 
+mod ahead;
 mod listen;
 mod packet;
 mod tables;
@@ -17,7 +18,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mptcpsim_core::net::RouteId;
-use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::sim::{Hosts, Outbox};
 use mptcpsim_core::time::Time;
@@ -177,6 +177,7 @@ pub struct World {
     ends: Vec<u32>,
     changes: Vec<HostChange>,
     tap: Tap,
+    ahead: ahead::Ahead,
     /// Flows whose client has finished.
     finished: usize,
 }
@@ -213,6 +214,7 @@ impl World {
             ends,
             changes: Vec::new(),
             tap: Tap::default(),
+            ahead: ahead::Ahead::default(),
             finished: 0,
         }
     }
@@ -401,12 +403,9 @@ impl Hosts for World {
         }
     }
 
-    fn expect(&self, flow: u64, tables: &Tables) {
-        if let Some(Binding { connection, subflow }) = tables.tuples.binding(TupleId(flow as u32))
-            && let Some(actor) = self.actors.get(connection as usize)
-        {
-            prefetch(actor);
-            actor.connection.prefetch(subflow as usize);
+    fn expect(&mut self, flow: u64, tables: &Tables) {
+        if let Some(binding) = tables.tuples.binding(TupleId(flow as u32)) {
+            self.ahead.announce(binding, &self.actors, &self.hosts);
         }
     }
 

@@ -111,7 +111,7 @@ impl Turn<'_, '_> {
         }
         let mut next = Outgoing::default();
         while let Some(index) = self.actor.connection.poll_into(&mut self.env, &mut next) {
-            let segment = std::mem::take(&mut next).segment;
+            let segment = next.take_segment();
             if self.actor.ways.len() < self.actor.connection.subflow_count() {
                 self.bind();
             }

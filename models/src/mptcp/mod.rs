@@ -338,6 +338,13 @@ impl Connection {
         }
     }
 
+    /// Brings near the ends of a subflow's queues.
+    pub(crate) fn prefetch_queues(&self, subflow: usize) {
+        if let Some(sub) = self.subs.get(subflow) {
+            sub.tcp.prefetch_queues();
+        }
+    }
+
     // ---- A: getters ----------------------------------------------------------------------
 
     /// MPTCP, plain TCP, or fallen back.

@@ -1,5 +1,7 @@
 //! The kernels' counters, by the kernels' names (`nstat`, `/proc/net/mptcp_net/snmp`).
 
+use mptcpsim_core::prefetch::prefetch;
+
 use crate::rules::Stack;
 
 macro_rules! counters {
@@ -183,19 +185,28 @@ counters! {
     #[out_of_tree] RemAddrTx = "MPTcpExtRemAddrTx",
 }
 
+const COUNT: usize = Counter::ALL.len();
+
 /// The counters of one host.
 #[derive(Clone, Debug)]
 pub struct Mib {
-    values: Box<[u64]>,
+    values: Box<[u64; COUNT]>,
 }
 
 impl Default for Mib {
     fn default() -> Self {
-        Self { values: vec![0; Counter::ALL.len()].into() }
+        Self { values: Box::new([0; COUNT]) }
     }
 }
 
 impl Mib {
+    /// Brings near what every segment counts.
+    pub(crate) fn prefetch(&self) {
+        for counter in [Counter::InSegs, Counter::OrigDataSent] {
+            prefetch(&self.values[counter as usize]);
+        }
+    }
+
     /// Adds one.
     #[inline]
     pub fn inc(&mut self, counter: Counter) {

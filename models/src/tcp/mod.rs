@@ -40,6 +40,7 @@ pub(crate) mod scoreboard;
 mod timers;
 mod window;
 
+use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::time::{Span, Time};
 
 pub use self::info::TcpInfo;
@@ -518,6 +519,16 @@ impl Subflow {
     pub fn cancel_scheduled_ack(&mut self) {
         self.acks.scheduled = false;
         self.timers.delayed_ack.stop();
+    }
+
+    /// Brings near the ends of its queues.
+    pub(crate) fn prefetch_queues(&self) {
+        if let Some(record) = self.tx.front() {
+            prefetch(record);
+        }
+        if let Some(arrived) = self.peek_arrived() {
+            prefetch(arrived);
+        }
     }
 
     /// True if [`Subflow::poll`] may have something.

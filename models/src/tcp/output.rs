@@ -32,6 +32,15 @@ pub struct Outgoing {
     pub retransmission: bool,
 }
 
+impl Outgoing {
+    /// Takes the segment out and leaves a fresh one.
+    pub(crate) fn take_segment(&mut self) -> Segment {
+        self.chunk = None;
+        self.retransmission = false;
+        std::mem::take(&mut self.segment)
+    }
+}
+
 /// ECN of one subflow (RFC 3168).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct EcnState {

@@ -242,6 +242,15 @@ impl<P: Packet> Net<P> {
         }
     }
 
+    /// Brings near the link on which the answers to what comes along `route` set out.
+    fn prefetch_way_back(&self, route: RouteId) {
+        if let Some(start) = self.tape.start(route.reverse())
+            && let Kind::Link(link) = self.tape.at(start).kind()
+        {
+            prefetch(&self.links[link as usize]);
+        }
+    }
+
     /// Gives a packet to a link; true if that is the last one of its route.
     fn offer(
         &mut self,
@@ -251,7 +260,13 @@ impl<P: Packet> Net<P> {
         mut ticket: Ticket,
     ) -> bool {
         ticket.next = self.tape.at(ticket.position + 1);
-        let last = matches!(ticket.next.kind(), Kind::End(_));
+        let last = match ticket.next.kind() {
+            Kind::End(route) => {
+                self.prefetch_way_back(route);
+                true
+            }
+            _ => false,
+        };
         let link = &mut self.links[index as usize];
         match link.push(now, ticket, &mut self.shared) {
             Ok(Some(due)) => calendar.set(link_actor(index), due),
