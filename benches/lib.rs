@@ -175,6 +175,7 @@ impl Flows {
                 ..Config::default()
             },
             addresses: addresses.enumerate().map(|(i, addr)| (format!("eth{i}"), addr)).collect(),
+            daemon: None,
         }
     }
 }

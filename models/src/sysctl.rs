@@ -7,6 +7,7 @@
 use thiserror::Error;
 
 use crate::congestion;
+use crate::path_manager::binder::Gateways;
 use crate::rules::Stack;
 use crate::scheduler;
 
@@ -128,6 +129,18 @@ impl Knob for String {
     }
     fn expected(_: i64, _: i64) -> String {
         "a name".into()
+    }
+}
+
+impl Knob for Gateways {
+    fn read(text: &str, _: i64, _: i64) -> Option<Self> {
+        text.parse().ok()
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+    fn expected(_: i64, _: i64) -> String {
+        "IPv4 addresses, at most 6 for each of 10 routes".into()
     }
 }
 
@@ -333,10 +346,9 @@ sysctls! {
         "protocol version; 1 changes ADD_ADDR only";
     #[out_of_tree] mptcp_path_manager: String = "fullmesh".to_owned(), 0..=0,
         "net.mptcp.mptcp_path_manager", "path manager of new connections";
-    #[out_of_tree] fullmesh_num_subflows: u8 = 1, 1..=16, "mptcp_fullmesh.num_subflows",
-        "subflows for each pair of addresses (module parameter)";
-    #[out_of_tree] ndiffports_num_subflows: u8 = 2, 1..=16, "mptcp_ndiffports.num_subflows",
-        "subflows of a connection (module parameter)";
+    #[out_of_tree] mptcp_binder_gateways: Gateways = Gateways::default(), 0..=0,
+        "net.mptcp.mptcp_binder_gateways",
+        "gateways of the path manager binder: routes separated by -, addresses of one by ,";
     #[out_of_tree] mptcp_scheduler: scheduler::Name = scheduler::Name::Default, 0..=0,
         "net.mptcp.mptcp_scheduler", "packet scheduler of new connections";
 }

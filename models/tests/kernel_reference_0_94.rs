@@ -24,6 +24,7 @@ use compare::Findings;
 use lab::{CLIENT, Lab, addr};
 
 use mptcpsim_models::path_manager::multipath::Multipath;
+use mptcpsim_models::path_manager::{self, AnyPathManager};
 use mptcpsim_models::rules::Stack;
 use serde_json::Value;
 
@@ -65,10 +66,13 @@ fn lab(name: &str, scenario: &Value) -> Lab {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             host.sysctl.set(Stack::OutOfTree, &format!("net.mptcp.{key}"), &text).unwrap();
         }
-        for (key, value) in scenario["modparam"].as_object().into_iter().flatten() {
-            let knob = key.replace("/parameters/", ".");
-            host.sysctl.set(Stack::OutOfTree, &knob, &value.to_string()).unwrap();
-        }
+    }
+    for (key, value) in scenario["modparam"].as_object().into_iter().flatten() {
+        let (module, param) = key.split_once("/parameters/").unwrap();
+        let name = path_manager::Name::ALL.iter().find(|name| name.module() == Some(module));
+        let params = [(param, value.to_string())];
+        let manager = AnyPathManager::with_params(*name.unwrap(), Stack::OutOfTree, &params);
+        lab.options.path_manager = Some(manager.unwrap());
     }
     if scenario.get("pre_client").is_some() {
         lab.client_endpoints.multipath.set(addr(CLIENT, 1), Multipath::Backup);

@@ -6,6 +6,7 @@
 //! subflow of which connection it belongs to, so finding it is one look-up.
 
 mod ahead;
+mod changes;
 mod listen;
 mod packet;
 mod tables;
@@ -22,6 +23,7 @@ use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::sim::{Hosts, Outbox};
 use mptcpsim_core::time::Time;
 
+pub use self::changes::HostChange;
 pub use self::listen::Listener;
 pub use self::packet::{Packet, Protocol};
 pub use self::tables::Tables;
@@ -33,8 +35,10 @@ use crate::mptcp::{ActiveMptcp, Connection, EphemeralPorts, Opening, SocketOptio
 use crate::mptcp_keys::{Key, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
-use crate::path_manager::endpoints::Endpoint;
-use crate::path_manager::{PathEvent, endpoints};
+use crate::path_manager::binder::SourceRoute;
+use crate::path_manager::endpoints;
+use crate::path_manager::multipath::Interfaces;
+use crate::path_manager::userspace::netlink::{DynDaemon, Netlink};
 use crate::segment::FourTuple;
 use crate::tcp::{State, TcpConfig};
 
@@ -49,6 +53,8 @@ pub struct HostConfig {
     pub endpoints: endpoints::Config,
     /// Interfaces and addresses, the first one first.
     pub addresses: Vec<(String, IpAddr)>,
+    /// The daemon that manages paths, if one runs.
+    pub daemon: Option<Box<dyn DynDaemon>>,
 }
 
 /// A host and what its connections share.
@@ -66,6 +72,16 @@ pub struct Host {
     tokens: BTreeMap<u32, u32>,
     /// Where packets go by source and destination.
     routes: BTreeMap<(IpAddr, IpAddr), RouteId>,
+    /// Where packets go that pass gateways.
+    source_routes: BTreeMap<(IpAddr, IpAddr, SourceRoute), RouteId>,
+    /// Addresses whose interface is down.
+    down: Vec<IpAddr>,
+    /// What the interfaces may be used for; path managers learn it later.
+    interfaces: Interfaces,
+    /// Addresses whose interfaces changed, and when path managers learn it.
+    changed: Vec<IpAddr>,
+    address_worker: Time,
+    netlink: Netlink,
     /// Packets for which there was no route.
     unroutable: u64,
 }
@@ -126,41 +142,6 @@ pub struct FlowStart {
     pub app: AppSpec,
 }
 
-/// A change of a host's configuration at some time.
-#[derive(Clone, Debug, PartialEq)]
-pub enum HostChange {
-    /// An endpoint is added, or replaced if its id exists.
-    AddEndpoint {
-        /// Host number.
-        host: usize,
-        /// The endpoint.
-        endpoint: endpoints::Endpoint,
-    },
-    /// The endpoint with this id is removed; 0 is the address of each connection's first subflow.
-    RemoveEndpoint {
-        /// Host number.
-        host: usize,
-        /// Its id.
-        id: u8,
-    },
-    /// The priority of an endpoint changes.
-    SetBackup {
-        /// Host number.
-        host: usize,
-        /// Id of the endpoint.
-        id: u8,
-        /// Use its subflows as backups.
-        backup: bool,
-    },
-    /// The limits change.
-    SetLimits {
-        /// Host number.
-        host: usize,
-        /// The new limits.
-        limits: endpoints::Limits,
-    },
-}
-
 /// All hosts and connections of a simulation.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -200,6 +181,12 @@ impl World {
                 listeners: Vec::new(),
                 tokens: BTreeMap::new(),
                 routes: BTreeMap::new(),
+                source_routes: BTreeMap::new(),
+                down: Vec::new(),
+                interfaces: config.endpoints.multipath.clone(),
+                changed: Vec::new(),
+                address_worker: Time::NEVER,
+                netlink: Netlink::new(config.addresses.clone(), config.daemon.clone()),
                 unroutable: 0,
                 config,
             })
@@ -223,6 +210,19 @@ impl World {
     pub fn add_route(&mut self, host: usize, src: IpAddr, dst: IpAddr, route: RouteId) {
         if let Some(host) = self.hosts.get_mut(host) {
             host.routes.entry((src, dst)).or_insert(route);
+        }
+    }
+
+    /// Packets from `src` to `dst` that are to pass these gateways take `route`.
+    pub fn add_source_route(
+        &mut self,
+        host: usize,
+        (src, dst): (IpAddr, IpAddr),
+        gateways: SourceRoute,
+        route: RouteId,
+    ) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.source_routes.entry((src, dst, gateways)).or_insert(route);
         }
     }
 
@@ -252,6 +252,7 @@ impl World {
         let mut order: Vec<usize> = (0..self.flows.len()).collect();
         order.sort_by_key(|&flow| self.flows[flow].at);
         self.start_order = order;
+        self.start_daemons(out);
         self.wake_starter(out);
     }
 
@@ -310,9 +311,11 @@ impl World {
     // ---- starting flows ------------------------------------------------------------------
 
     fn wake_starter(&mut self, out: &mut Outbox<'_, Packet>) {
-        let next = self.start_order.get(self.next_flow).map(|&flow| self.flows[flow].at);
+        let flow = self.start_order.get(self.next_flow).map(|&flow| self.flows[flow].at);
+        let worker = self.hosts.iter().map(|host| host.address_worker).min();
+        let next = flow.into_iter().chain(worker).min().unwrap_or(Time::NEVER);
         if let Some(starter) = self.starter {
-            out.set_due(starter, next.unwrap_or(Time::NEVER));
+            out.set_due(starter, next);
         }
     }
 
@@ -411,64 +414,25 @@ impl Hosts for World {
 
     fn on_wake(&mut self, now: Time, endpoint: u32, out: &mut Outbox<'_, Packet>) {
         let Some(number) = endpoint.checked_sub(1) else {
+            self.run_address_workers(now, out);
             self.start_due_flows(now, out);
             return;
         };
         let Some(mut turn) = self.turn(now, number, out) else { return };
         turn.actor.connection.on_timer(&mut turn.env);
-        turn.run();
+        if turn.run() {
+            self.run_commands(now, number, out);
+        }
     }
 
     fn on_change(&mut self, now: Time, change: u32, out: &mut Outbox<'_, Packet>) {
-        let Some(change) = self.changes.get(change as usize).cloned() else { return };
-        let (host, event) = self.apply(change);
-        for number in 0..self.actors.len() as u32 {
-            let Some(mut turn) = self.turn(now, number, out) else { continue };
-            if turn.actor.host as usize == host && !turn.actor.connection.is_closed() {
-                turn.actor.connection.path_event(&mut turn.env, event);
-                turn.run();
-            }
+        if let Some(change) = self.changes.get(change as usize).cloned() {
+            self.change(now, change, out);
         }
     }
 }
 
 impl World {
-    /// Changes a host's configuration; returns the host and what to tell its connections.
-    fn apply(&mut self, change: HostChange) -> (usize, PathEvent) {
-        match change {
-            HostChange::AddEndpoint { host, endpoint } => {
-                let known = &mut self.hosts[host].config.endpoints.endpoints;
-                let Endpoint { id, backup, .. } = endpoint;
-                let earlier = known.iter().find(|other| other.id == id).copied();
-                known.retain(|other| other.id != id);
-                known.push(endpoint);
-                // Other flags for an address in use: its subflows are told (`mptcp_nl_set_flags`).
-                match earlier {
-                    Some(earlier) if earlier.backup != backup => {
-                        (host, PathEvent::BackupChanged { id, backup })
-                    }
-                    _ => (host, PathEvent::EndpointsChanged),
-                }
-            }
-            HostChange::RemoveEndpoint { host, id: 0 } => (host, PathEvent::InitialAddressRemoved),
-            HostChange::RemoveEndpoint { host, id } => {
-                self.hosts[host].config.endpoints.endpoints.retain(|other| other.id != id);
-                (host, PathEvent::EndpointsChanged)
-            }
-            HostChange::SetBackup { host, id, backup } => {
-                let known = &mut self.hosts[host].config.endpoints.endpoints;
-                if let Some(endpoint) = known.iter_mut().find(|endpoint| endpoint.id == id) {
-                    endpoint.backup = backup;
-                }
-                (host, PathEvent::BackupChanged { id, backup })
-            }
-            HostChange::SetLimits { host, limits } => {
-                self.hosts[host].config.endpoints.limits = limits;
-                (host, PathEvent::EndpointsChanged)
-            }
-        }
-    }
-
     /// A segment that belongs to no connection yet: its options are noted with the connection it
     /// opens or joins, before whatever that causes.
     #[cold]
@@ -536,6 +500,8 @@ impl World {
             return;
         }
         connection.on_segment(&mut turn.env, subflow, &packet.segment);
-        turn.run();
+        if turn.run() {
+            self.run_commands(now, number, out);
+        }
     }
 }

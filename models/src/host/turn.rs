@@ -10,6 +10,7 @@ use mptcpsim_core::time::Time;
 use super::{Actor, Binding, Host, Packet, Tap, Tapped, Way, World};
 use crate::congestion::Clock;
 use crate::mptcp::Env;
+use crate::path_manager::binder::SourceRoute;
 use crate::segment::{FourTuple, Segment};
 use crate::tcp::Outgoing;
 
@@ -28,6 +29,7 @@ pub(super) struct Turn<'a, 'o> {
 /// The way out of a host.
 pub(super) struct Egress<'a> {
     routes: &'a BTreeMap<(IpAddr, IpAddr), RouteId>,
+    source_routes: &'a BTreeMap<(IpAddr, IpAddr, SourceRoute), RouteId>,
     unroutable: &'a mut u64,
 }
 
@@ -45,13 +47,16 @@ impl Host {
             config: &self.config.tcp,
             endpoints: &self.config.endpoints,
             addresses: &self.addresses,
+            down: &self.down,
+            netlink: &mut self.netlink,
             mib: &mut self.mib,
             log: &mut self.log,
             random: &mut self.random,
             ports: &mut self.ports,
             active: &mut self.active,
         };
-        (env, Egress { routes: &self.routes, unroutable: &mut self.unroutable })
+        let Self { routes, source_routes, unroutable, .. } = self;
+        (env, Egress { routes, source_routes, unroutable })
     }
 }
 
@@ -78,16 +83,16 @@ impl World {
 
     /// The turn of a connection whose host has dealt with it already.
     pub(super) fn run_actor(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
-        if let Some(mut turn) = self.turn(now, number, out) {
-            turn.run();
+        if self.turn(now, number, out).is_some_and(|mut turn| turn.run()) {
+            self.run_commands(now, number, out);
         }
     }
 }
 
 impl Turn<'_, '_> {
     /// Sends what there is to send, lets the application act as long as it can, and notes the
-    /// next due date.
-    pub(super) fn run(&mut self) {
+    /// next due date. True if the host's daemon wants something done elsewhere.
+    pub(super) fn run(&mut self) -> bool {
         loop {
             self.send_all();
             let Actor { app, connection, .. } = &mut *self.actor;
@@ -100,7 +105,7 @@ impl Turn<'_, '_> {
             if !acted && !connection.has_output() {
                 let due = connection.due().min(app.due());
                 self.out.set_due(self.number + 1, due);
-                return;
+                return self.env.netlink.has_deferred();
             }
         }
     }
@@ -148,7 +153,13 @@ impl Turn<'_, '_> {
             let id = tuples.intern(tuple);
             let subflow = index as u32;
             tuples.bind(id.reversed(), Binding { connection: self.number, subflow });
-            let route = find_route(self.egress.routes, self.env.addresses, tuple);
+            let route = match self.actor.connection.source_route(index) {
+                Some(gateways) => {
+                    let way = (tuple.src.ip(), tuple.dst.ip(), gateways);
+                    self.egress.source_routes.get(&way).copied()
+                }
+                None => find_route(self.egress.routes, self.env.addresses, tuple),
+            };
             self.actor.ways.push(Way { tuple: id, route });
         }
     }

@@ -9,8 +9,11 @@ use super::{Connection, Env, MetaState};
 use crate::mptcp_keys::add_addr_hmac;
 use crate::observe::mib::Counter;
 use crate::path_manager::endpoints::WithConfig;
-use crate::path_manager::{PathAction, PathEvent, PathManager, PathView, PathsView};
-use crate::segment::{AddAddr, MAX_OPTIONS, RemoveAddr, Segment};
+use crate::path_manager::userspace::netlink::Command;
+use crate::path_manager::{
+    AnyPathManager, PathAction, PathEvent, PathManager, PathView, PathsView,
+};
+use crate::segment::{AddAddr, FourTuple, MAX_OPTIONS, RemoveAddr, Segment};
 use crate::tcp::State;
 
 /// Repetitions of an announcement that is not echoed (`ADD_ADDR_RETRANS_MAX`).
@@ -47,28 +50,76 @@ impl Connection {
         }
         let paths: Vec<PathView> = self.subs.iter().map(path_view).collect();
         let view = PathsView {
+            now: env.now,
             subflows: &paths,
             client: self.client,
             no_join_id0: self.no_join_id0,
             signal_pending: self.signal.announce.is_some() || self.signal.outstanding.is_some(),
             addresses: env.addresses,
             multipath: &env.endpoints.multipath,
+            gateways: &env.config.sysctl.mptcp_binder_gateways,
         };
         let mut actions = Vec::new();
-        if let Some(state) = self.out_of_tree.as_deref_mut() {
-            state.path_manager.on_event(event, &view, &mut actions);
-            for action in actions {
-                self.path_action_out_of_tree(env, action);
+        if let AnyPathManager::Endpoints = self.path_manager {
+            let mut manager = WithConfig { state: &mut self.endpoints, config: env.endpoints };
+            manager.on_event(event, &view, &mut actions);
+        } else {
+            self.path_manager.on_event(event, &view, &mut actions);
+            if let AnyPathManager::Userspace(userspace) = &mut self.path_manager {
+                let token = crate::mptcp_keys::token(self.local_key, self.version);
+                userspace.report(token, event, &view, env.netlink, &mut actions);
             }
-            return;
+            self.endpoints.count(event, &actions);
         }
-        WithConfig { state: &mut self.path_manager, config: env.endpoints }.on_event(
-            event,
-            &view,
-            &mut actions,
-        );
+        self.path_actions(env, actions);
+    }
+
+    /// C: what the host's daemon wants done in this connection.
+    pub fn path_command(&mut self, env: &mut Env<'_>, command: Command) {
+        let paths: Vec<PathView> = self.subs.iter().map(path_view).collect();
+        let view = PathsView {
+            now: env.now,
+            subflows: &paths,
+            client: self.client,
+            no_join_id0: self.no_join_id0,
+            signal_pending: false,
+            addresses: env.addresses,
+            multipath: &env.endpoints.multipath,
+            gateways: &env.config.sysctl.mptcp_binder_gateways,
+        };
+        let mut actions = Vec::new();
+        if let AnyPathManager::Userspace(userspace) = &mut self.path_manager {
+            userspace.act(command, &view, &mut actions);
+            self.path_actions(env, actions);
+        }
+    }
+
+    fn path_actions(&mut self, env: &mut Env<'_>, actions: Vec<PathAction>) {
+        self.timers.path_manager = self.path_manager.due();
         for action in actions {
-            self.path_action(env, action);
+            match self.out_of_tree {
+                Some(_) => self.path_action_out_of_tree(env, action),
+                None => self.path_action(env, action),
+            }
+        }
+    }
+
+    /// Tells those path managers that want to know everything.
+    pub(super) fn path_news(&mut self, env: &mut Env<'_>, event: PathEvent) {
+        if matches!(self.path_manager, AnyPathManager::Userspace(_) | AnyPathManager::Custom(_)) {
+            self.path_event(env, event);
+        }
+    }
+
+    /// Whether the path manager lets the peer join once more; counts it.
+    pub(super) fn accepts_subflow(&mut self, env: &Env<'_>) -> bool {
+        match self.path_manager {
+            AnyPathManager::Endpoints => self.endpoints.accept_subflow(env.endpoints.limits),
+            AnyPathManager::Userspace(_) if !env.netlink.is_heard() => false,
+            _ => {
+                self.endpoints.extra_subflows = self.endpoints.extra_subflows.saturating_add(1);
+                true
+            }
         }
     }
 
@@ -80,11 +131,23 @@ impl Connection {
                 let port = with_port.then_some(addr.port());
                 self.queue_echo(env, id, addr.ip(), port);
             }
-            PathAction::Open { local, local_id, remote, remote_id, backup } => {
-                // A connection that closes opens nothing more (`__mptcp_subflow_connect`).
-                if self.state == MetaState::Established {
-                    self.open_subflow(env, local, remote, (local_id, remote_id), backup);
+            PathAction::Open { local, local_id, remote, remote_id, backup, source_route } => {
+                if env.down.contains(&local) {
+                    self.path_event(env, PathEvent::Unreachable { local, remote_id });
+                } else if self.state == MetaState::Established {
+                    // A connection that closes opens nothing more (`__mptcp_subflow_connect`).
+                    let ids = (local_id, remote_id);
+                    self.open_subflow(env, local, remote, ids, backup, source_route);
                 }
+            }
+            PathAction::Close { local, remote } => {
+                let tuple = FourTuple { src: local, dst: remote };
+                let closed = self.close_where(env, |sub| sub.tuple == tuple);
+                env.mib.add(Counter::RmSubflow, closed);
+            }
+            PathAction::SetPriority { local, remote, backup } => {
+                let tuple = FourTuple { src: local, dst: remote };
+                self.prioritise(env, backup, |sub| sub.tuple == tuple);
             }
             PathAction::Withdraw { id } => {
                 self.signal.remove.push(id);
@@ -99,7 +162,9 @@ impl Connection {
             PathAction::CloseRemote { id } => {
                 self.close_where(env, |sub| sub.remote_id == id);
             }
-            PathAction::Prioritise { id, backup } => self.prioritise(env, id, backup),
+            PathAction::Prioritise { id, backup } => {
+                self.prioritise(env, backup, |sub| sub.local_id == id);
+            }
         }
     }
 
@@ -236,10 +301,15 @@ impl Connection {
         segment.rare_mut().remove_addr = Some(option);
     }
 
-    fn prioritise(&mut self, env: &mut Env<'_>, id: u8, backup: bool) {
+    fn prioritise(
+        &mut self,
+        env: &mut Env<'_>,
+        backup: bool,
+        chosen: impl Fn(&super::Sub) -> bool,
+    ) {
         for index in 0..self.subs.len() {
             let sub = &mut self.subs[index];
-            if sub.local_id == id && sub.tcp.state().synchronised() {
+            if chosen(sub) && sub.tcp.state().synchronised() {
                 sub.backup_by_us = backup;
                 sub.pending.prio = Some(backup);
                 sub.tcp.request_ack();
@@ -315,5 +385,6 @@ fn path_view(sub: &super::Sub) -> PathView {
         remote_id: sub.remote_id,
         joined: sub.joined,
         alive: !matches!(sub.tcp.state(), State::Closed | State::TimeWait),
+        backup: sub.backup(),
     }
 }

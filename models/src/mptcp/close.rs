@@ -366,7 +366,7 @@ impl Connection {
         env.log.mptcp(env.now, index, "subflow-closed", || {
             error.map_or_else(String::new, |error| error.name().into())
         });
-        self.path_event(env, PathEvent::SubflowClosed { subflow: index, local_id, joined });
+        self.path_event(env, PathEvent::SubflowClosed { subflow: index, local_id, joined, error });
         if self.state == MetaState::Closed {
             return;
         }

@@ -96,9 +96,9 @@ impl Connection {
             infos().map(|info| moment(&info)).max().unwrap_or(Time::ZERO)
         };
         MptcpInfo {
-            subflows: self.path_manager.extra_subflows,
-            add_addr_signal: self.path_manager.add_addr_signaled,
-            add_addr_accepted: self.path_manager.add_addr_accepted,
+            subflows: self.endpoints.extra_subflows,
+            add_addr_signal: self.endpoints.add_addr_signaled,
+            add_addr_accepted: self.endpoints.add_addr_accepted,
             subflows_max: config.limits.subflows,
             add_addr_signal_max: endpoints(|endpoint| endpoint.signal),
             add_addr_accepted_max: config.limits.add_addr_accepted,
@@ -108,7 +108,7 @@ impl Connection {
             write_seq: self.tx.first_dsn.wrapping_add(self.tx.written),
             snd_una: self.tx.first_dsn.wrapping_add(self.tx.una),
             rcv_nxt: self.rx.first_dsn.wrapping_add(self.rx.next),
-            local_addr_used: self.path_manager.local_addr_used,
+            local_addr_used: self.endpoints.local_addr_used,
             local_addr_max: endpoints(|endpoint| endpoint.subflow),
             csum_enabled: self.checksum,
             retransmits: self.statistics.retransmits,

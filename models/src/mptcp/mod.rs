@@ -54,7 +54,9 @@ use crate::congestion::{Clock, Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};
-use crate::path_manager::endpoints;
+use crate::path_manager::binder::SourceRoute;
+use crate::path_manager::userspace::netlink::Netlink;
+use crate::path_manager::{AnyPathManager, PathEvent, endpoints};
 use crate::scheduler::{AnyScheduler, SubflowView};
 use crate::segment::{FourTuple, ResetReason};
 use crate::tcp::{Nagle, Space, State, Subflow, TcpConfig};
@@ -71,6 +73,10 @@ pub struct Env<'a> {
     pub endpoints: &'a endpoints::Config,
     /// The host's addresses.
     pub addresses: &'a [IpAddr],
+    /// Those whose interface is down.
+    pub down: &'a [IpAddr],
+    /// The way to the host's daemon that manages paths.
+    pub netlink: &'a mut Netlink,
     /// The host's counters.
     pub mib: &'a mut Mib,
     /// Where events go.
@@ -116,6 +122,8 @@ pub struct SocketOptions {
     pub congestion_control: Option<Congestion>,
     /// Scheduler, if not the host's: each connection gets it as it is here.
     pub scheduler: Option<AnyScheduler>,
+    /// Path manager, if not the host's: each connection gets it as it is here.
+    pub path_manager: Option<AnyPathManager>,
     /// Fixed receive buffer in bytes of memory (`SO_RCVBUF` doubled, as the kernel does).
     pub rcvbuf: Option<u32>,
     /// Fixed send buffer in bytes of memory (`SO_SNDBUF` doubled).
@@ -130,6 +138,7 @@ impl Default for SocketOptions {
             mptcp: true,
             congestion_control: None,
             scheduler: None,
+            path_manager: None,
             rcvbuf: None,
             sndbuf: None,
             nagle: Nagle::default(),
@@ -226,6 +235,8 @@ struct Sub {
     acked: u32,
     /// The first subflow's loss was noticed and acted upon.
     removed: bool,
+    /// The gateways that its packets are to pass.
+    source_route: Option<Box<SourceRoute>>,
     statistics: SubStatistics,
 }
 
@@ -282,7 +293,9 @@ pub struct Connection {
     windows: Vec<Window>,
     congestion: Congestion,
     scheduler: AnyScheduler,
-    path_manager: endpoints::Endpoints,
+    path_manager: AnyPathManager,
+    /// What the endpoints of the host are used for, and how many subflows there are.
+    endpoints: endpoints::Endpoints,
     tx: send::Sender,
     rx: receive::Receiver,
     timers: retransmit::MetaTimers,
@@ -410,6 +423,11 @@ impl Connection {
     /// What the subflow with index `index` did.
     pub fn subflow_statistics(&self, index: usize) -> Option<&SubStatistics> {
         self.subs.get(index).map(|sub| &sub.statistics)
+    }
+
+    /// The gateways that packets of the subflow with index `index` are to pass.
+    pub fn source_route(&self, index: usize) -> Option<SourceRoute> {
+        self.subs.get(index).and_then(|sub| sub.source_route.as_deref().copied())
     }
 
     /// Address ids of the subflow with index `index`: local and remote.
@@ -540,6 +558,9 @@ impl Connection {
         }
         self.state = state;
         env.log.mptcp(env.now, 0, "connection-state", || format!("{state:?}"));
+        if state == MetaState::Closed {
+            self.path_news(env, PathEvent::Closed);
+        }
     }
 }
 

@@ -13,8 +13,10 @@ use super::{
 use crate::congestion::{Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, join_hmac};
 use crate::observe::mib::Counter;
-use crate::path_manager::PathEvent;
+use crate::path_manager::binder::SourceRoute;
 use crate::path_manager::endpoints::Endpoints;
+use crate::path_manager::multipath::Multipath;
+use crate::path_manager::{AnyPathManager, Name, PathEvent};
 use crate::scheduler::AnyScheduler;
 use crate::segment::{FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
@@ -50,6 +52,7 @@ impl Connection {
         let sysctl = &env.config.sysctl;
         let congestion = options.congestion_control.take();
         let scheduler = options.scheduler.take();
+        let path_manager = options.path_manager.take();
         let rules = env.config.rules;
         let (stack, version) = (rules.stack, rules.version);
         let mode = if options.mptcp { Mode::Mptcp } else { Mode::Plain };
@@ -72,7 +75,9 @@ impl Connection {
                 .unwrap_or_else(|| Congestion::new(sysctl.tcp_congestion_control)),
             scheduler: scheduler
                 .unwrap_or_else(|| AnyScheduler::new(sysctl.scheduler(stack), stack)),
-            path_manager: Endpoints::default(),
+            path_manager: path_manager
+                .unwrap_or_else(|| AnyPathManager::new(Name::from_sysctl(sysctl, stack), stack)),
+            endpoints: Endpoints::default(),
             tx: Sender::new(env.config, &options, first_dsn),
             rx: Receiver::new(initial_space(env.config, &options)),
             timers: MetaTimers::default(),
@@ -91,7 +96,7 @@ impl Connection {
     pub fn connect(env: &mut Env<'_>, opening: Opening, mut options: SocketOptions) -> Self {
         options.mptcp &= speaks_mptcp(env, opening.tuple);
         let mut connection = Self::new(env, opening, options, true);
-        connection.add_active(env, opening.tuple, false);
+        connection.add_active(env, opening.tuple, false, None);
         if connection.out_of_tree.is_none()
             && env.active.is_disabled(env.now, env.config.sysctl.blackhole_timeout)
         {
@@ -169,10 +174,11 @@ impl Connection {
 
     /// The id of a local address that the peer joins to, and whether it is a backup.
     fn join_id(&self, env: &Env<'_>, local: IpAddr) -> (u8, bool) {
-        if self.out_of_tree.is_some() {
-            return self.join_id_out_of_tree(env, local);
+        if !matches!(self.path_manager, AnyPathManager::Endpoints) {
+            let backup = env.endpoints.multipath.of(local) == Multipath::Backup;
+            return (self.path_manager.local_id(env.addresses, local), backup);
         }
-        let id = self.path_manager.local_id(env.endpoints, local);
+        let id = self.endpoints.local_id(env.endpoints, local);
         (id, env.endpoints.by_addr(local).is_some_and(|endpoint| endpoint.backup))
     }
 
@@ -184,9 +190,11 @@ impl Connection {
         remote: SocketAddr,
         ids: (u8, u8),
         backup: bool,
+        source_route: Option<SourceRoute>,
     ) -> usize {
         let tuple = FourTuple { src: SocketAddr::new(local, env.ports.take()), dst: remote };
-        let index = self.add_active(env, tuple, true);
+        let index = self.add_active(env, tuple, true, source_route);
+        self.subs[index].source_route = source_route.map(Box::new);
         let sub = &mut self.subs[index];
         (sub.local_id, sub.remote_id) = ids;
         sub.backup_by_us = backup;
@@ -206,8 +214,15 @@ impl Connection {
         }
     }
 
-    fn add_active(&mut self, env: &mut Env<'_>, tuple: FourTuple, joined: bool) -> usize {
-        let offer = self.offer(env, tuple);
+    fn add_active(
+        &mut self,
+        env: &mut Env<'_>,
+        tuple: FourTuple,
+        joined: bool,
+        source_route: Option<SourceRoute>,
+    ) -> usize {
+        let mut offer = self.offer(env, tuple);
+        offer.ip_header += source_route.map_or(0, |route| route.option_len());
         let index = self.add_window(env, offer.iss);
         let tcp = Subflow::connect(&mut cx!(self, env, index), offer);
         let join = joined.then(|| {
@@ -274,6 +289,7 @@ impl Connection {
             infinite_from: None,
             acked: 1,
             removed: false,
+            source_route: None,
             statistics: super::SubStatistics::default(),
         });
     }
@@ -309,8 +325,8 @@ impl Connection {
         };
         self.rx.start_tuning(env.now);
         self.set_meta_state(env, MetaState::Established);
-        if self.out_of_tree.is_some() {
-            self.created_out_of_tree(env);
+        if !matches!(self.path_manager, AnyPathManager::Endpoints) {
+            self.path_event(env, PathEvent::Created);
         }
         true
     }
@@ -426,7 +442,7 @@ impl Connection {
             return self.accept_join_out_of_tree(env, index);
         }
         let open = self.state == MetaState::Established && self.is_mptcp();
-        if !open || !self.path_manager.accept_subflow(env.endpoints.limits) {
+        if !open || !self.accepts_subflow(env) {
             env.mib.inc(Counter::MpJoinRejected);
             self.refuse_third_ack(env, index, segment, ResetReason::PROHIBITED);
             return false;

@@ -139,6 +139,8 @@ impl Connection {
                 env.log.mptcp(env.now, index, "mp-prio", || {
                     format!("peer sets backup {}", u8::from(option.backup))
                 });
+                let backup = option.backup;
+                self.path_news(env, PathEvent::PriorityReceived { subflow: index, backup });
             }
             if let Some(key) = rare.mp_fastclose {
                 self.fastclose_received(env, key);

@@ -11,6 +11,7 @@ use mptcpsim_core::time::{Span, Time};
 use super::send::FRAGMENT;
 use super::{Connection, Env, MetaState, cx};
 use crate::observe::mib::Counter;
+use crate::path_manager::PathEvent;
 use crate::scheduler::{Ask, Pick, Piece};
 use crate::segment::ResetReason;
 use crate::tcp::{TickTimer, TimerKind};
@@ -32,6 +33,8 @@ pub(super) struct MetaTimers {
     pub(super) close: TickTimer,
     /// When announcements are repeated.
     pub(super) announce: TickTimer,
+    /// When the path manager wants to be called.
+    pub(super) path_manager: Time,
 }
 
 impl Default for MetaTimers {
@@ -43,13 +46,14 @@ impl Default for MetaTimers {
             fail: TickTimer::default(),
             close: TickTimer::default(),
             announce: TickTimer::default(),
+            path_manager: Time::NEVER,
         }
     }
 }
 
 impl MetaTimers {
     pub(super) fn due(&self) -> Time {
-        let others = self.announce.due().min(self.fail.due());
+        let others = self.announce.due().min(self.fail.due()).min(self.path_manager);
         self.retransmit.due().min(self.close.due()).min(others)
     }
 
@@ -83,6 +87,10 @@ impl Connection {
         }
         if self.timers.announce.fires(env.now, tick) {
             self.announce_timeout(env);
+        }
+        if self.timers.path_manager <= env.now {
+            self.timers.path_manager = Time::NEVER;
+            self.path_event(env, PathEvent::Timer);
         }
         if self.timers.fail.fires(env.now, tick) {
             self.reset_subflow(env, 0, ResetReason::UNSPECIFIED);

@@ -18,6 +18,7 @@ use crate::mptcp::{
 use crate::mptcp_keys::{Key, Version, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};
+use crate::path_manager::userspace::netlink::Netlink;
 use crate::path_manager::{PathEvent, endpoints};
 use crate::rules::Rules;
 use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
@@ -83,6 +84,7 @@ pub(super) struct Kernel {
     random: Stream,
     ports: EphemeralPorts,
     active: ActiveMptcp,
+    netlink: Netlink,
     held: Vec<Held>,
     /// Which subflow of which connection packets of a tuple are for.
     bindings: BTreeMap<FourTuple, (usize, usize)>,
@@ -112,6 +114,7 @@ impl Kernel {
             random: Stream::new(Seed(1), "packetdrill.host"),
             ports: EphemeralPorts::default(),
             active: ActiveMptcp::default(),
+            netlink: Netlink::default(),
             held: Vec::new(),
             bindings: BTreeMap::new(),
             tokens: BTreeMap::new(),
@@ -190,6 +193,8 @@ impl Kernel {
             config: &self.config,
             endpoints: &self.endpoints,
             addresses: &self.addresses,
+            down: &[],
+            netlink: &mut self.netlink,
             mib: &mut self.mib,
             log: &mut self.log,
             random: &mut self.random,
@@ -312,6 +317,8 @@ impl Kernel {
             config: &self.config,
             endpoints: &self.endpoints,
             addresses: &self.addresses,
+            down: &[],
+            netlink: &mut self.netlink,
             mib: &mut self.mib,
             log: &mut self.log,
             random: &mut self.random,

@@ -123,6 +123,15 @@ impl Endpoints {
         true
     }
 
+    /// Counts what another path manager than [`WithConfig`] does.
+    pub(crate) fn count(&mut self, event: PathEvent, actions: &[PathAction]) {
+        if let PathEvent::SubflowClosed { joined: true, .. } = event {
+            self.extra_subflows = self.extra_subflows.saturating_sub(1);
+        }
+        let opened = actions.iter().filter(|action| matches!(action, PathAction::Open { .. }));
+        self.extra_subflows = self.extra_subflows.saturating_add(opened.count() as u8);
+    }
+
     /// The id that `addr` has in this connection.
     pub fn local_id(&self, config: &Config, addr: IpAddr) -> u8 {
         let id = config.by_addr(addr).map_or(0, |endpoint| endpoint.id);
@@ -152,7 +161,14 @@ impl PathManager for WithConfig<'_> {
                 }
                 actions.push(PathAction::CloseRemote { id });
             }
-            PathEvent::Created | PathEvent::AddressGone { .. } => {}
+            PathEvent::Created
+            | PathEvent::Closed
+            | PathEvent::Timer
+            | PathEvent::Unreachable { .. }
+            | PathEvent::PriorityReceived { .. }
+            | PathEvent::AddressGone { .. }
+            | PathEvent::AddressAdded { .. }
+            | PathEvent::AddressPriority { .. } => {}
             PathEvent::EndpointsChanged => self.endpoints_changed(view, actions),
             PathEvent::InitialAddressRemoved => {
                 actions.push(PathAction::Withdraw { id: 0 });
@@ -252,7 +268,14 @@ impl WithConfig<'_> {
                 continue;
             }
             self.state.extra_subflows += 1;
-            actions.push(PathAction::Open { local, local_id, remote, remote_id, backup });
+            actions.push(PathAction::Open {
+                local,
+                local_id,
+                remote,
+                remote_id,
+                backup,
+                source_route: None,
+            });
         }
     }
 
@@ -276,7 +299,14 @@ impl WithConfig<'_> {
             }
             self.state.extra_subflows += 1;
             started = true;
-            actions.push(PathAction::Open { local, local_id, remote: addr, remote_id: id, backup });
+            actions.push(PathAction::Open {
+                local,
+                local_id,
+                remote: addr,
+                remote_id: id,
+                backup,
+                source_route: None,
+            });
         }
         if started {
             self.state.add_addr_accepted += 1;

@@ -1,20 +1,33 @@
 //! Path managers: which addresses are announced and which subflows are opened.
+//!
+//! A path manager is told what happens ([`PathEvent`]), sees plain values ([`PathsView`]) and says
+//! what it wants done ([`PathAction`]).
+//!
+//! [`Name`] is a path manager's name, [`AnyPathManager`] an instance, [`PathManager`] what one has to
+//! do, and [`AnyPathManager::Custom`] one's own.
 
+pub mod binder;
+mod choice;
 pub mod endpoints;
-mod fullmesh;
+pub mod fullmesh;
 pub mod multipath;
-mod ndiffports;
-mod out_of_tree;
+pub mod ndiffports;
+pub mod userspace;
 
+use std::fmt::Debug;
 use std::net::{IpAddr, SocketAddr};
 
+use mptcpsim_core::time::Time;
+
+use self::binder::{Gateways, SourceRoute};
+pub use self::choice::{AnyPathManager, Name};
 use self::multipath::Interfaces;
-pub(crate) use self::out_of_tree::AnyPathManager;
+use crate::tcp::Error;
 
 /// What a path manager is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathEvent {
-    /// The connection exists: addresses may be announced. Out-of-tree line only.
+    /// The TCP handshake of the first subflow is complete: the connection exists.
     Created,
     /// The connection is fully established: subflows may be opened.
     FullyEstablished,
@@ -31,7 +44,27 @@ pub enum PathEvent {
         local_id: u8,
         /// It was joined (not the first one).
         joined: bool,
+        /// What it ended with, if not in peace.
+        error: Option<Error>,
     },
+    /// The peer wants a subflow as a backup, or no longer (MP_PRIO).
+    PriorityReceived {
+        /// Index of the subflow.
+        subflow: usize,
+        /// As a backup.
+        backup: bool,
+    },
+    /// The connection is over.
+    Closed,
+    /// A subflow was not opened: there is no route from its address (`ENETUNREACH`).
+    Unreachable {
+        /// Its local address.
+        local: IpAddr,
+        /// Id of its remote address.
+        remote_id: u8,
+    },
+    /// The time has come that [`PathManager::due`] named.
+    Timer,
     /// The peer announced an address.
     AddAddr {
         /// Its id.
@@ -51,10 +84,22 @@ pub enum PathEvent {
     },
     /// The host's endpoints changed.
     EndpointsChanged,
-    /// The host has lost an address. Out-of-tree line only.
+    /// The host has lost an address, or must not use it any more.
     AddressGone {
         /// The address.
         addr: IpAddr,
+    },
+    /// The host has an address again that it had lost, or may use it now.
+    AddressAdded {
+        /// The address.
+        addr: IpAddr,
+    },
+    /// The interface of an address is a backup from now on, or no longer.
+    AddressPriority {
+        /// The address.
+        addr: IpAddr,
+        /// As a backup.
+        backup: bool,
     },
     /// The administrator withdrew the address of the first subflow.
     InitialAddressRemoved,
@@ -100,6 +145,24 @@ pub enum PathAction {
         remote_id: u8,
         /// Ask the peer to use it as a backup.
         backup: bool,
+        /// The gateways that its packets are to pass.
+        source_route: Option<SourceRoute>,
+    },
+    /// Close one subflow.
+    Close {
+        /// Its local address and port.
+        local: SocketAddr,
+        /// Its remote address and port.
+        remote: SocketAddr,
+    },
+    /// Change the priority of one subflow.
+    SetPriority {
+        /// Its local address and port.
+        local: SocketAddr,
+        /// Its remote address and port.
+        remote: SocketAddr,
+        /// Use it as a backup.
+        backup: bool,
     },
     /// Withdraw an announced or used address.
     Withdraw {
@@ -140,11 +203,15 @@ pub struct PathView {
     pub joined: bool,
     /// It is neither closed nor closing.
     pub alive: bool,
+    /// One end wants it as a backup.
+    pub backup: bool,
 }
 
 /// The connection as path managers see it.
 #[derive(Clone, Copy, Debug)]
 pub struct PathsView<'a> {
+    /// Now.
+    pub now: Time,
     /// The subflows in order of creation, the first one first.
     pub subflows: &'a [PathView],
     /// This host opened the connection.
@@ -157,14 +224,46 @@ pub struct PathsView<'a> {
     pub addresses: &'a [IpAddr],
     /// Which of them may be used, and how.
     pub multipath: &'a Interfaces,
+    /// The source routes of the host.
+    pub gateways: &'a Gateways,
 }
 
 /// A path manager.
 ///
-/// Called when one of the events happens; it pushes what it wants done, in the
-/// order it is to be done. It must not assume that an action succeeds: an event
-/// will tell.
+/// One instance serves one end of a connection. [`on_event`](Self::on_event) is called when one of
+/// the events happens, at both ends; it pushes what it wants done, in the order it is to be done.
+/// It must not assume that an action succeeds: an event will tell. Events about the connection come
+/// in order: created, fully established, then subflows and addresses, closed at the end; those about
+/// the host's interfaces come at any time. It must not panic.
+///
+/// The connection does the rest itself: it answers joins, confirms announcements and counts. How
+/// many joins it accepts is up to the limits of the host for [`AnyPathManager::Endpoints`], and
+/// unlimited for all others.
 pub trait PathManager {
     /// Reacts to an event.
     fn on_event(&mut self, event: PathEvent, view: &PathsView<'_>, actions: &mut Vec<PathAction>);
+
+    /// When it wants to be called with [`PathEvent::Timer`]; asked after each event.
+    fn due(&self) -> Time {
+        Time::NEVER
+    }
+}
+
+/// A user's path manager in a box. Implemented for every [`PathManager`] that can be cloned, printed
+/// and sent to another thread; nothing is left to do by hand.
+pub trait DynPathManager: PathManager + Debug + Send {
+    /// The same path manager in the same state.
+    fn clone_box(&self) -> Box<dyn DynPathManager>;
+}
+
+impl<T: PathManager + Clone + Debug + Send + 'static> DynPathManager for T {
+    fn clone_box(&self) -> Box<dyn DynPathManager> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn DynPathManager> {
+    fn clone(&self) -> Self {
+        (**self).clone_box()
+    }
 }

@@ -5,12 +5,20 @@
 //! once the connection is fully established; nothing is announced, every address has id 0.
 
 use super::{PathAction, PathEvent, PathManager, PathsView};
+use crate::params::params;
 
-/// The path manager; its parameter is the module's `num_subflows`.
-#[derive(Clone, Debug)]
-pub(crate) struct Ndiffports {
-    /// Subflows of a connection, the first one included.
-    pub(crate) num_subflows: u8,
+params! {
+    /// The parameters of the module.
+    pub struct Params {
+        num_subflows: u32 = 2, 1..=16,
+            "subflows of a connection, the first one included";
+    }
+}
+
+/// The path manager.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ndiffports {
+    pub(super) params: Params,
 }
 
 impl PathManager for Ndiffports {
@@ -20,13 +28,14 @@ impl PathManager for Ndiffports {
             return;
         }
         let alive = view.subflows.iter().filter(|path| path.alive).count();
-        for _ in alive..usize::from(self.num_subflows) {
+        for _ in alive..self.params.num_subflows as usize {
             actions.push(PathAction::Open {
                 local: first.local.ip(),
                 local_id: 0,
                 remote: first.remote,
                 remote_id: 0,
                 backup: false,
+                source_route: None,
             });
         }
     }

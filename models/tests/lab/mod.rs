@@ -19,7 +19,9 @@ use mptcpsim_models::host::{Actor, FlowStart, HostChange, HostConfig, Listener, 
 use mptcpsim_models::middlebox::{Filter, Middlebox, Placed, Spec};
 use mptcpsim_models::mptcp::SocketOptions;
 use mptcpsim_models::observe::mib::Counter;
+use mptcpsim_models::path_manager::binder::SourceRoute;
 use mptcpsim_models::path_manager::endpoints::{Config, Endpoint, Limits};
+use mptcpsim_models::path_manager::userspace::netlink::DynDaemon;
 use mptcpsim_models::rules::Stack;
 use mptcpsim_models::tcp::TcpConfig;
 
@@ -97,6 +99,10 @@ pub struct Lab {
     pub host_changes: Vec<(Time, HostChange)>,
     /// Addresses that the server has; without it one for each path.
     pub server_addresses: Option<usize>,
+    /// Manages the client's paths.
+    pub daemon: Option<Box<dyn DynDaemon>>,
+    /// Further paths between the first addresses, through these gateways.
+    pub relays: Vec<(SourceRoute, usize)>,
 }
 
 pub fn addr(host: usize, path: usize) -> IpAddr {
@@ -144,6 +150,8 @@ impl Lab {
             events: false,
             host_changes: Vec::new(),
             server_addresses: None,
+            daemon: None,
+            relays: Vec::new(),
         }
     }
 
@@ -227,6 +235,7 @@ impl Lab {
                 .filter(|i| number == CLIENT || self.server_addresses.is_none_or(|n| *i < n))
                 .map(|i| (format!("eth{i}"), addr(number, i)))
                 .collect(),
+            daemon: (number == CLIENT).then(|| self.daemon.clone()).flatten(),
         };
         let hosts = vec![
             host("client", CLIENT, &self.client, &self.client_endpoints),
@@ -236,6 +245,11 @@ impl Lab {
         for (i, route) in routes.iter().enumerate() {
             world.add_route(CLIENT, addr(CLIENT, i), addr(SERVER, i), *route);
             world.add_route(SERVER, addr(SERVER, i), addr(CLIENT, i), route.reverse());
+        }
+        for (gateways, path) in &self.relays {
+            let (client, server) = (addr(CLIENT, 0), addr(SERVER, 0));
+            let route = routes[*path];
+            world.add_source_route(CLIENT, (client, server), *gateways, route);
         }
         let host_changes = self.host_changes.iter().cloned();
         let hosts = host_changes.map(|(at, change)| (at, Change::Host(world.add_change(change))));

@@ -28,7 +28,6 @@ use std::collections::VecDeque;
 use mptcpsim_core::time::{Span, Time};
 
 use super::{Env, Mode};
-use crate::path_manager::AnyPathManager;
 use crate::rules::Procedures;
 use crate::scheduler::Piece;
 use crate::segment::AddAddr;
@@ -42,7 +41,6 @@ pub(super) const DSS_RESERVE: u8 = 20;
 /// What this line keeps of a connection beside what both keep.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    pub(super) path_manager: AnyPathManager,
     subflows: Vec<SubflowState>,
     /// The version agreed on; 1 changes ADD_ADDR only.
     version: u8,
@@ -110,7 +108,6 @@ impl State {
         let ours = env.config.rules.procedures == Procedures::OutOfTree && mode == Mode::Mptcp;
         ours.then(|| {
             Box::new(Self {
-                path_manager: AnyPathManager::from_sysctl(&env.config.sysctl),
                 subflows: Vec::with_capacity(2),
                 version: env.config.sysctl.mptcp_version,
                 sent: VecDeque::new(),

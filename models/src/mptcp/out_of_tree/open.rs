@@ -1,13 +1,10 @@
 //! Opening (`mptcp_rcv_synsent_state_process`, `mptcp_check_req_master`, `mptcp_check_req_child`,
 //! `mptcp_init_buffer_space`; RFC 6824 sections 3.1 and 3.2).
 
-use std::net::IpAddr;
-
 use crate::mptcp::{Connection, Env, MetaState, Refusal};
 use crate::mptcp_keys::Key;
 use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
-use crate::path_manager::multipath::Multipath;
 use crate::rules::ReceiveTuning;
 use crate::segment::{Flags, MpCapable, ResetReason, Segment};
 use crate::tcp::{Nagle, State as TcpState};
@@ -76,13 +73,6 @@ impl Connection {
         path.interval = sub.tcp.rto();
     }
 
-    /// The connection exists: its path manager begins.
-    pub(in crate::mptcp) fn created_out_of_tree(&mut self, env: &mut Env<'_>) {
-        if self.is_mptcp() {
-            self.path_event(env, PathEvent::Created);
-        }
-    }
-
     // ---- joins -----------------------------------------------------------------------------
 
     /// A SYN with MP_JOIN is answered unless the connection is no MPTCP any more or about to end
@@ -102,12 +92,6 @@ impl Connection {
         Ok(())
     }
 
-    pub(in crate::mptcp) fn join_id_out_of_tree(&self, env: &Env<'_>, local: IpAddr) -> (u8, bool) {
-        let state = self.out_of_tree.as_ref();
-        let id = state.map_or(0, |state| state.path_manager.local_id(env.addresses, local));
-        (id, env.endpoints.multipath.of(local) == Multipath::Backup)
-    }
-
     /// The third ACK of a join was right: the responder may send.
     pub(in crate::mptcp) fn accept_join_out_of_tree(
         &mut self,
@@ -124,6 +108,7 @@ impl Connection {
         // The fourth ACK: only then may the initiator send.
         self.subs[index].tcp.request_ack();
         self.mark_ready(index);
+        self.path_news(env, PathEvent::SubflowEstablished { subflow: index });
         true
     }
 
@@ -137,6 +122,7 @@ impl Connection {
         }
         env.log.mptcp(env.now, index, "established", || "the fourth segment arrived".into());
         self.mark_ready(index);
+        self.path_news(env, PathEvent::SubflowEstablished { subflow: index });
     }
 
     /// Both ends are known to see each other's DSS on this subflow

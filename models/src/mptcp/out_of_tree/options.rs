@@ -129,6 +129,8 @@ impl Connection {
                 env.log.mptcp(env.now, at, "mp-prio", || {
                     format!("peer sets backup {}", u8::from(option.backup))
                 });
+                let backup = option.backup;
+                self.path_news(env, PathEvent::PriorityReceived { subflow: at, backup });
             }
         }
     }
