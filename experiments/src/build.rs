@@ -9,7 +9,7 @@
 mod boxes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use mptcpsim_core::capacity::Capacity;
 use mptcpsim_core::link::{LinkChange, LinkConfig};
@@ -24,7 +24,10 @@ use mptcpsim_models::congestion::Congestion;
 use mptcpsim_models::host::{FlowStart, HostChange, HostConfig, Listener, Packet, World};
 use mptcpsim_models::mptcp::SocketOptions;
 use mptcpsim_models::params::ParamError;
-use mptcpsim_models::path_manager::{endpoints, multipath};
+use mptcpsim_models::path_manager::userspace::mptcpd;
+use mptcpsim_models::path_manager::userspace::netlink::DynDaemon;
+use mptcpsim_models::path_manager::userspace::plugins::{AddrAdv, Sspi};
+use mptcpsim_models::path_manager::{AnyPathManager, endpoints, multipath};
 use mptcpsim_models::scheduler::AnyScheduler;
 use mptcpsim_models::tcp::TcpConfig;
 use thiserror::Error;
@@ -32,7 +35,9 @@ use thiserror::Error;
 use crate::plan::{
     Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan, Station,
 };
-use crate::scenario::{App, AppDirection, EndpointFlag, Multipath, Protocol};
+use crate::scenario::{
+    App, AppDirection, EndpointFlag, Mptcpd, MptcpdPlugin, Multipath, NotifyFlag, Protocol,
+};
 
 /// The largest IP packet, as on Ethernet.
 const MTU: u16 = 1_500;
@@ -189,6 +194,21 @@ fn add_routes(world: &mut World, plan: &Plan, routes: &[RouteId]) {
         world.add_route(a, route.a, route.b, *id);
         world.add_route(b, route.b, route.a, id.reverse());
     }
+    for (path, id) in plan.paths.iter().zip(routes) {
+        let Some(gateways) = path.relays else { continue };
+        let [a, b] = path.ends.map(|end| addresses(plan, end));
+        let [from, to] = path.ends.map(|end| end.host.0);
+        for (&a, &b) in a.iter().flat_map(|a| b.iter().map(move |b| (a, b))) {
+            world.add_source_route(from, (a, b), gateways, *id);
+            world.add_source_route(to, (b, a), gateways, id.reverse());
+        }
+    }
+}
+
+fn addresses(plan: &Plan, id: InterfaceId) -> &[IpAddr] {
+    let host = plan.hosts.get(id.host.0);
+    let interface = host.and_then(|host| host.interfaces.get(id.interface));
+    interface.map_or(&[], |interface| &interface.addresses)
 }
 
 fn host(plan: &HostPlan) -> HostConfig {
@@ -215,22 +235,63 @@ fn host(plan: &HostPlan) -> HostConfig {
             multipath: interfaces(plan),
         },
         addresses: addresses.collect(),
+        daemon: plan.mptcpd.as_ref().map(daemon),
+    }
+}
+
+fn daemon(config: &Mptcpd) -> Box<dyn DynDaemon> {
+    let flags = config.addr_flags.as_ref().map_or_else(mptcpd::AddrFlags::default, |given| {
+        let has = |flag| given.contains(&flag);
+        mptcpd::AddrFlags {
+            subflow: has(EndpointFlag::Subflow),
+            signal: has(EndpointFlag::Signal),
+            backup: has(EndpointFlag::Backup),
+            fullmesh: has(EndpointFlag::Fullmesh),
+        }
+    });
+    let notify = config.notify_flags.as_ref().map_or_else(mptcpd::NotifyFlags::default, |given| {
+        let has = |flag| given.contains(&flag);
+        mptcpd::NotifyFlags {
+            existing: has(NotifyFlag::Existing),
+            skip_link_local: has(NotifyFlag::SkipLinkLocal),
+            skip_loopback: has(NotifyFlag::SkipLoopback),
+        }
+    });
+    let mut daemon = mptcpd::Mptcpd::new(flags, notify);
+    if let Some(named) = config.path_manager {
+        daemon = daemon.path_manager(plugin_name(named));
+    }
+    for plugin in &config.load_plugins {
+        let (name, worst) = (plugin_name(*plugin), mptcpd::Mptcpd::LOW);
+        daemon = match plugin {
+            MptcpdPlugin::AddrAdv => daemon.load(name, worst, AddrAdv::default()),
+            MptcpdPlugin::Sspi => daemon.load(name, worst, Sspi::default()),
+        };
+    }
+    Box::new(daemon)
+}
+
+const fn plugin_name(plugin: MptcpdPlugin) -> &'static str {
+    match plugin {
+        MptcpdPlugin::AddrAdv => "addr_adv",
+        MptcpdPlugin::Sspi => "sspi",
     }
 }
 
 fn interfaces(plan: &HostPlan) -> multipath::Interfaces {
     let mut interfaces = multipath::Interfaces::default();
     for (address, multipath) in &plan.multipath {
-        interfaces.set(
-            *address,
-            match multipath {
-                Multipath::On => multipath::Multipath::On,
-                Multipath::Off => multipath::Multipath::Off,
-                Multipath::Backup => multipath::Multipath::Backup,
-            },
-        );
+        interfaces.set(*address, use_of(*multipath));
     }
     interfaces
+}
+
+const fn use_of(multipath: Multipath) -> multipath::Multipath {
+    match multipath {
+        Multipath::On => multipath::Multipath::On,
+        Multipath::Off => multipath::Multipath::Off,
+        Multipath::Backup => multipath::Multipath::Backup,
+    }
 }
 
 fn endpoint(plan: &EndpointPlan) -> endpoints::Endpoint {
@@ -280,11 +341,12 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
     // The kernel doubles what SO_RCVBUF and SO_SNDBUF ask for, to account for its overhead.
     let doubled = |bytes: Bytes| u32::try_from(bytes.get().saturating_mul(2)).unwrap_or(u32::MAX);
     let (control, scheduler) = (&end.congestion_control, &end.scheduler);
-    let stack = plan.hosts[end.host.0].stack;
+    let (stack, manager) = (plan.hosts[end.host.0].stack, &end.path_manager);
     Ok(SocketOptions {
         mptcp: flow.protocol == Protocol::Mptcp,
         congestion_control: Some(Congestion::with_params(control.name, &control.params)?),
         scheduler: Some(AnyScheduler::with_params(scheduler.name, stack, &scheduler.params)?),
+        path_manager: Some(AnyPathManager::with_params(manager.name, stack, &manager.params)?),
         rcvbuf: end.receive_buffer.map(doubled),
         sndbuf: end.send_buffer.map(doubled),
         ..SocketOptions::default()
@@ -335,6 +397,7 @@ pub(crate) fn changes(
         link.map(|link| NetChange::Link(link, change.clone()))
     };
     let mut host = |change| vec![NetChange::Host(world.add_change(change))];
+    let at = |id: &InterfaceId| (id.host.0, addresses(plan, *id).to_vec());
     match change {
         Change::Link { link: id, upwards, set } => {
             let name = plan.links.get(id.0).map(|link| link_name(&link.name, *upwards));
@@ -342,10 +405,22 @@ pub(crate) fn changes(
         }
         Change::Interface { interface, up } => {
             let change = LinkChange { up: Some(*up), ..LinkChange::default() };
-            interface_names(plan, *interface)
-                .iter()
-                .filter_map(|name| link(name, &change))
-                .collect()
+            let names = interface_names(plan, *interface);
+            let mut all: Vec<_> = names.iter().filter_map(|name| link(name, &change)).collect();
+            if !all.is_empty() {
+                let (number, addresses) = at(interface);
+                all.extend(host(HostChange::Interface { host: number, addresses, up: *up }));
+            }
+            all
+        }
+        Change::Multipath { interface, multipath } => {
+            let ((number, addresses), multipath) = (at(interface), use_of(*multipath));
+            host(HostChange::SetMultipath { host: number, addresses, multipath })
+        }
+        Change::SetLimits(HostId(number), subflows, add_addr_accepted) => {
+            let (subflows, add_addr_accepted) = (*subflows, *add_addr_accepted);
+            let limits = endpoints::Limits { subflows, add_addr_accepted };
+            host(HostChange::SetLimits { host: *number, limits })
         }
         Change::SetEndpoint(HostId(number), plan) => {
             host(HostChange::AddEndpoint { host: *number, endpoint: endpoint(plan) })

@@ -18,12 +18,14 @@ use mptcpsim_models::host::{Actor, World};
 use mptcpsim_models::middlebox::{Effect, Touch};
 use mptcpsim_models::mptcp::Mode;
 use mptcpsim_models::observe::event::Event;
+use mptcpsim_models::path_manager::Name;
+use mptcpsim_models::rules::Stack;
 use mptcpsim_models::segment::ResetReason;
 use mptcpsim_models::tcp::State;
 
 use crate::build::{BuildError, build};
-use crate::plan::{EndpointPlan, PathId, PathPlan, Plan, Station};
-use crate::scenario::{App, AppDirection, EndpointFlag, PathManager, Protocol};
+use crate::plan::{Algorithm, EndpointPlan, PathId, PathPlan, Plan, Station};
+use crate::scenario::{App, AppDirection, EndpointFlag, Protocol};
 
 /// What is sent each way.
 const TRANSFER: Bytes = Bytes::new(500_000);
@@ -120,6 +122,7 @@ fn trial(plan: &Plan, id: PathId, first: Option<PathId>) -> Option<Plan> {
     trial.record.pcap = false;
     for host in &mut trial.hosts {
         host.endpoints.clear();
+        host.mptcpd = None;
     }
     let begin = first.unwrap_or(id);
     let [a, b] = plan.paths[begin.0].ends;
@@ -133,7 +136,11 @@ fn trial(plan: &Plan, id: PathId, first: Option<PathId>) -> Option<Plan> {
     (flow.from.host, flow.to.host) = (a.host, b.host);
     (flow.from.address, flow.to.address) = (address(a)?, address(b)?);
     flow.app = App::Bulk { bytes: TRANSFER, direction: AppDirection::Both };
-    flow.path_manager = PathManager::Endpoints;
+    for end in [&mut flow.from, &mut flow.to] {
+        if plan.hosts.get(end.host.0)?.stack == Stack::Upstream {
+            end.path_manager = Algorithm { name: Name::Endpoints, params: Vec::new() };
+        }
+    }
     trial.flows = vec![flow];
     if first.is_some() {
         trial.paths[begin.0].via.retain(|station| matches!(station, Station::Link(_)));

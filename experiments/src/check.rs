@@ -106,6 +106,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
         seed: scenario.seed.unwrap_or(1),
         record: record(&scenario, duration, report),
         sweep: scenario.sweep.clone(),
+        warnings: hosts::warnings(&network, &hosts, &flows),
         links,
         middleboxes: network.middleboxes,
         hosts,

@@ -208,8 +208,12 @@ fn plan(name: Option<&str>, values: &ScenarioArgs, more: &[Override]) -> Result<
         overrides.extend(value.map(|value| Override::option(option, key, &value)));
     }
     overrides.extend_from_slice(more);
-    check(&source, &overrides)
-        .map_err(|faults| Failure { message: faults::render(&faults), code: BAD_INPUT })
+    let plan = check(&source, &overrides)
+        .map_err(|faults| Failure { message: faults::render(&faults), code: BAD_INPUT })?;
+    for warning in &plan.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(plan)
 }
 
 /// A file, or a shipped scenario.

@@ -15,7 +15,7 @@ use mptcpsim_core::time::Time;
 use mptcpsim_models::host::{Packet, World};
 use mptcpsim_models::observe::event::{self, Event, Logged};
 
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, InterfaceId, Plan};
 use crate::results::{EventRow, Recorder};
 use flows::Flows;
 use links::Links;
@@ -105,6 +105,12 @@ fn event_row(host: &str, flow: &str, logged: &Logged) -> EventRow {
     }
 }
 
+fn interface_name(plan: &Plan, id: InterfaceId) -> String {
+    let host = plan.hosts.get(id.host.0);
+    let interface = host.and_then(|host| host.interfaces.get(id.interface));
+    interface.map_or_else(String::new, |interface| interface.name.clone())
+}
+
 fn change_row(plan: &Plan, at: Time, change: &Change) -> EventRow {
     let host_name =
         |host: usize| plan.hosts.get(host).map_or(String::new(), |host| host.name.clone());
@@ -120,14 +126,17 @@ fn change_row(plan: &Plan, at: Time, change: &Change) -> EventRow {
             (String::new(), event, format!("link {name}, direction {direction}"))
         }
         Change::Interface { interface, up } => {
-            let host = plan.hosts.get(interface.host.0);
-            let name = host.and_then(|host| host.interfaces.get(interface.interface));
             let event = if *up { "interface-up" } else { "interface-down" };
-            (
-                host_name(interface.host.0),
-                event,
-                name.map_or(String::new(), |name| name.name.clone()),
-            )
+            (host_name(interface.host.0), event, interface_name(plan, *interface))
+        }
+        Change::Multipath { interface, multipath } => {
+            let name = interface_name(plan, *interface);
+            let detail = format!("{name}: {}", format!("{multipath:?}").to_lowercase());
+            (host_name(interface.host.0), "interface-multipath", detail)
+        }
+        Change::SetLimits(host, subflows, add_addr_accepted) => {
+            let detail = format!("subflows {subflows}, add_addr_accepted {add_addr_accepted}");
+            (host_name(host.0), "limits-set", detail)
         }
         Change::SetEndpoint(host, endpoint) => {
             let flags = endpoint.flags.iter().map(|flag| format!("{flag:?}").to_lowercase());

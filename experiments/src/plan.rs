@@ -14,13 +14,15 @@ use mptcpsim_core::link::{LinkChange, LinkConfig};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::congestion;
+use mptcpsim_models::path_manager;
+use mptcpsim_models::path_manager::binder::SourceRoute;
 use mptcpsim_models::rules::Stack;
 use mptcpsim_models::scheduler;
 use mptcpsim_models::sysctl::Sysctl;
 
 use crate::scenario::{
-    App, EndpointFlag, Middlebox, Multipath, OneWay, PathManager, Protocol, RouteAttributes,
-    Scenario, Sweep, Table,
+    App, EndpointFlag, Middlebox, Mptcpd, Multipath, OneWay, Protocol, RouteAttributes, Scenario,
+    Sweep, Table,
 };
 
 /// The number of a link in [`Plan::links`].
@@ -64,6 +66,8 @@ pub struct Plan {
     pub timeline: Vec<TimedChange>,
     /// What is recorded.
     pub record: RecordPlan,
+    /// What is allowed, but hardly meant.
+    pub warnings: Vec<String>,
     /// What a sweep over this scenario varies; a single run ignores it.
     pub sweep: Option<Sweep>,
     /// The scenario as written, for [`Plan::resolved`].
@@ -135,6 +139,8 @@ pub struct HostPlan {
     pub add_addr_accepted: u8,
     /// Addresses of interfaces that are used in another way than by default.
     pub multipath: Vec<(IpAddr, Multipath)>,
+    /// The daemon that manages paths.
+    pub mptcpd: Option<Mptcpd>,
 }
 
 /// An interface of a host.
@@ -177,6 +183,8 @@ pub struct PathPlan {
     pub ends: [InterfaceId; 2],
     /// Links and middleboxes, in order from the first end; at least one link, nothing twice.
     pub via: Vec<Station>,
+    /// The gateways that packets on it must be sent through.
+    pub relays: Option<SourceRoute>,
 }
 
 impl PathPlan {
@@ -232,8 +240,6 @@ pub struct FlowPlan {
     pub port: u16,
     /// What runs over it.
     pub app: App,
-    /// Who opens subflows.
-    pub path_manager: PathManager,
 }
 
 impl FlowPlan {
@@ -254,6 +260,8 @@ pub struct FlowEnd {
     pub congestion_control: Algorithm<congestion::Name>,
     /// Which subflow carries the next data.
     pub scheduler: Algorithm<scheduler::Name>,
+    /// Who opens subflows.
+    pub path_manager: Algorithm<path_manager::Name>,
     /// A fixed receive buffer.
     pub receive_buffer: Option<Bytes>,
     /// A fixed send buffer.
@@ -297,6 +305,15 @@ pub enum Change {
         /// Whether it is up from then on.
         up: bool,
     },
+    /// An interface is used in another way.
+    Multipath {
+        /// The interface.
+        interface: InterfaceId,
+        /// What it may be used for from then on.
+        multipath: Multipath,
+    },
+    /// Other limits: subflows beyond the first, announcements that are used.
+    SetLimits(HostId, u8, u8),
     /// A new endpoint, or other flags for the one with the same identifier.
     SetEndpoint(HostId, EndpointPlan),
     /// The endpoint with this identifier goes.

@@ -27,6 +27,8 @@ mod timeline;
 use std::collections::BTreeMap;
 
 use mptcpsim_core::time::Span;
+use std::net::Ipv4Addr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +36,8 @@ pub use flow::{
     App, AppDirection, CongestionControl, Flow, FlowMptcp, PathManager, Protocol, Repeat, Scheduler,
 };
 pub use host::{
-    Addresses, Endpoint, EndpointFlag, EndpointLimits, Host, HostMptcp, Multipath, RouteAttributes,
-    Stack, SysctlValue,
+    Addresses, Endpoint, EndpointFlag, EndpointLimits, Host, HostMptcp, Mptcpd, MptcpdPlugin,
+    Multipath, NotifyFlag, RouteAttributes, Stack, SysctlValue,
 };
 pub use impairment::{Directions, Jitter, Loss, PacketFilter};
 pub use limit::{Limit, LimitError};
@@ -114,6 +116,11 @@ pub struct Path {
     /// The names of middleboxes in front of the link of the short form, in order from the first end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub middleboxes: Vec<String>,
+    /// Gateways that packets must be sent through to take this path, as the path manager `binder` does. Other
+    /// paths may join the same interfaces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["10.0.9.1"])]
+    pub relays: Vec<Ipv4Addr>,
     /// The short form: the keys of a link that belongs to this path alone.
     #[serde(flatten)]
     pub link: Link,

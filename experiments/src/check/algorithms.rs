@@ -1,4 +1,4 @@
-//! Congestion controls and schedulers: which one, with which parameters.
+//! Congestion controls, schedulers and path managers: which one, with which parameters.
 //!
 //! A flow may name them; else the hosts' settings do. Parameters come from the
 //! host's kernel modules, and over them those the flow gives.
@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use mptcpsim_models::params::Param;
-use mptcpsim_models::{congestion, scheduler};
+use mptcpsim_models::rules::Stack;
+use mptcpsim_models::{congestion, path_manager, scheduler};
 
 use super::Report;
 use super::fault::Problem;
 use super::key::KeyPath;
 use super::network::DeclaredHost;
 use crate::plan::{Algorithm, FlowEnd, HostPlan};
-use crate::scenario::{CongestionControl, Flow, Scheduler};
+use crate::scenario::{CongestionControl, Flow, PathManager, Scheduler};
 
 impl CongestionControl {
     /// The model of this name.
@@ -50,11 +51,27 @@ impl Scheduler {
     }
 }
 
+impl PathManager {
+    /// The model of this name.
+    pub(crate) const fn model(self) -> path_manager::Name {
+        match self {
+            Self::Default => path_manager::Name::Default,
+            Self::Endpoints => path_manager::Name::Endpoints,
+            Self::Fullmesh => path_manager::Name::Fullmesh,
+            Self::Ndiffports => path_manager::Name::Ndiffports,
+            Self::Binder => path_manager::Name::Binder,
+            Self::Userspace => path_manager::Name::Userspace,
+        }
+    }
+}
+
 /// Every kernel module with its parameters.
 fn all_modules() -> impl Iterator<Item = (&'static str, &'static [Param])> {
     let controls = congestion::Name::ALL.iter().map(|name| (name.module(), name.params()));
     let schedulers = scheduler::Name::ALL.iter().map(|name| (name.module(), name.params()));
-    controls.chain(schedulers).filter_map(|(module, params)| Some((module?, params)))
+    let managers = path_manager::Name::ALL.iter().map(|name| (name.module(), name.params()));
+    let all = controls.chain(schedulers).chain(managers);
+    all.filter_map(|(module, params)| Some((module?, params)))
 }
 
 /// The parameters of a host's kernel modules.
@@ -142,6 +159,29 @@ pub(super) fn scheduler(flow: &Flow, host: &HostPlan) -> Algorithm<scheduler::Na
     Algorithm { name, params: params(host, name.module(), &flow.mptcp.scheduler_parameters) }
 }
 
+/// The path manager of a flow's end on `host`.
+pub(super) fn path_manager(flow: &Flow, host: &HostPlan) -> Algorithm<path_manager::Name> {
+    let named = flow.mptcp.path_manager.map(PathManager::model);
+    let named = named.filter(|name| name.runs_on(host.stack));
+    let name = named.unwrap_or(path_manager::Name::from_sysctl(&host.sysctl, host.stack));
+    Algorithm { name, params: params(host, name.module(), &flow.mptcp.path_manager_parameters) }
+}
+
+/// Reports a path manager that no end of a flow can have.
+pub(super) fn check_stacks(
+    flow: &Flow,
+    key: &KeyPath,
+    stacks: [Option<Stack>; 2],
+    report: &mut Report,
+) {
+    let Some(named) = flow.mptcp.path_manager.map(PathManager::model) else { return };
+    if !stacks.into_iter().flatten().any(|stack| named.runs_on(stack)) {
+        let what = format!("hosts with `stack = \"out-of-tree\"` have no `{}`", named.name());
+        let help = "write `fullmesh`, `ndiffports` or `binder`";
+        report.invalid(&key.key("mptcp").key("path_manager"), what, help);
+    }
+}
+
 /// The parameters that a flow gives to the algorithms of its ends.
 pub(super) fn check(flow: &Flow, key: &KeyPath, ends: [&FlowEnd; 2], report: &mut Report) {
     let parameters = &flow.congestion_parameters;
@@ -158,6 +198,14 @@ pub(super) fn check(flow: &Flow, key: &KeyPath, ends: [&FlowEnd; 2], report: &mu
     for (index, name) in names.iter().enumerate() {
         if !names[..index].contains(name) {
             given(name.name(), name.params(), parameters, &scheduler_key, report);
+        }
+    }
+    let parameters = &flow.mptcp.path_manager_parameters;
+    let manager_key = key.key("mptcp").key("path_manager_parameters");
+    let names = ends.map(|end| end.path_manager.name);
+    for (index, name) in names.iter().enumerate() {
+        if !names[..index].contains(name) {
+            given(name.name(), name.params(), parameters, &manager_key, report);
         }
     }
 }

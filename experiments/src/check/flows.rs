@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
-use mptcpsim_models::{congestion, scheduler};
+use mptcpsim_models::{congestion, path_manager, scheduler};
 
 use super::Report;
 use super::algorithms;
@@ -90,8 +90,11 @@ pub(super) fn finish(
             let Some(host) = hosts.get(end.host.0) else { continue };
             end.congestion_control = algorithms::congestion_control(flow, host);
             end.scheduler = algorithms::scheduler(flow, host);
+            end.path_manager = algorithms::path_manager(flow, host);
         }
         algorithms::check(flow, &draft.key, [&plan.from, &plan.to], report);
+        let stacks = [&plan.from, &plan.to].map(|end| hosts.get(end.host.0).map(|host| host.stack));
+        algorithms::check_stacks(flow, &draft.key, stacks, report);
         if draft.times == 1 {
             flows.push(plan);
             continue;
@@ -133,6 +136,7 @@ impl Checker<'_> {
             address,
             congestion_control: Algorithm { name: congestion::Name::default(), params: Vec::new() },
             scheduler: Algorithm { name: scheduler::Name::default(), params: Vec::new() },
+            path_manager: Algorithm { name: path_manager::Name::default(), params: Vec::new() },
             receive_buffer: flow.receive_buffer,
             send_buffer: flow.send_buffer,
         };
@@ -144,7 +148,6 @@ impl Checker<'_> {
             to: end(to, destination),
             port: flow.port.unwrap_or_else(|| default_port(declared)),
             app: flow.app.clone(),
-            path_manager: flow.mptcp.path_manager,
         };
         Some(Draft {
             declared,

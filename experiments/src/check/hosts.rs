@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use mptcpsim_models::path_manager::Name as PathManagerModel;
 use mptcpsim_models::rules::Stack as StackModel;
 use mptcpsim_models::sysctl::{Sysctl, SysctlError};
 
@@ -12,9 +13,10 @@ use super::fault::Problem;
 use super::flows::Draft;
 use super::key::KeyPath;
 use super::network::{DeclaredHost, Network};
-use crate::plan::{EndpointPlan, HostId, HostPlan};
+use crate::plan::{EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan};
 use crate::scenario::{
-    Endpoint, EndpointFlag, Multipath, PathManager, Protocol, Scenario, Stack, SysctlValue,
+    Endpoint, EndpointFlag, MptcpdPlugin, Multipath, PathManager, Protocol, Scenario, Stack,
+    SysctlValue,
 };
 
 /// `MPTCP_PM_ADDR_MAX` of the kernel: endpoints of a host, and the largest limit.
@@ -69,7 +71,7 @@ fn roles<'a>(network: &Network, flows: &'a [Draft], scenario: &Scenario) -> Vec<
         }
         if let Some(role) = roles.get_mut(draft.plan.from.host.0) {
             role.opens = true;
-            if flow.mptcp.path_manager == PathManager::Fullmesh {
+            if flow.mptcp.path_manager == Some(PathManager::Fullmesh) {
                 role.fullmesh = Some(&draft.key);
             }
         }
@@ -82,7 +84,8 @@ fn roles<'a>(network: &Network, flows: &'a [Draft], scenario: &Scenario) -> Vec<
 
 /// Endpoints make sense without being asked for where a host opens connections from several addresses.
 fn made_by_default(declared: &DeclaredHost, role: &Role<'_>) -> bool {
-    let given = declared.host.mptcp.as_ref().is_some_and(|mptcp| mptcp.endpoints.is_some());
+    let given = declared.host.mptcpd.is_some()
+        || declared.host.mptcp.as_ref().is_some_and(|mptcp| mptcp.endpoints.is_some());
     let addresses = declared.interfaces.iter().map(|interface| interface.addresses.len());
     !given && role.opens && !role.accepts && addresses.sum::<usize>() > 1
 }
@@ -108,7 +111,41 @@ fn host(declared: &DeclaredHost, role: &Role<'_>, report: &mut Report) -> HostPl
         subflow_limit: DEFAULT_SUBFLOWS,
         add_addr_accepted: 0,
         multipath: multipath(declared, report),
+        mptcpd: declared.host.mptcpd.clone(),
     }
+}
+
+/// What is allowed on hosts, but hardly meant.
+pub(super) fn warnings(network: &Network, hosts: &[HostPlan], flows: &[FlowPlan]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (number, (host, declared)) in hosts.iter().zip(&network.hosts).enumerate() {
+        let has = |plugin| {
+            host.mptcpd.as_ref().is_some_and(|mptcpd| mptcpd.load_plugins.contains(&plugin))
+        };
+        let name = &host.name;
+        if has(MptcpdPlugin::AddrAdv) && !host.endpoints.is_empty() {
+            warnings.push(format!(
+                "two managers configure {name}: mptcpd's plugin addr_adv, and the endpoints at {}; with \
+                 NetworkManager that is its property connection.mptcp-flags, which is then set to 0x0",
+                declared.key.key("mptcp").key("endpoints")
+            ));
+        }
+        let ends = flows.iter().flat_map(FlowPlan::ends).filter(|end| end.host.0 == number);
+        let in_user_space = |end: &FlowEnd| end.path_manager.name == PathManagerModel::Userspace;
+        let userspace = ends.clone().any(in_user_space);
+        if has(MptcpdPlugin::Sspi) && !userspace {
+            warnings.push(format!(
+                "mptcpd's plugin sspi has nothing to do on {name}: no connection there has the path \
+                 manager userspace"
+            ));
+        }
+        if userspace && host.mptcpd.is_none() {
+            warnings.push(format!(
+                "no daemon manages the paths of {name}: its connections open no subflow and accept none"
+            ));
+        }
+    }
+    warnings
 }
 
 /// The addresses of the interfaces whose use is given.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use mptcpsim_models::path_manager::binder::{MAX_GATEWAYS, SourceRoute};
+
 use super::Report;
 use super::fault::Problem;
 use super::key::KeyPath;
@@ -33,14 +35,29 @@ pub(super) fn join(scenario: &Scenario, network: &Network, report: &mut Report) 
             let what = format!("the path name `{name}`");
             report.fault(&key.key("name"), Problem::Duplicate { what, first });
         }
+        let relays = relays(path, &key, report);
         let [a, b] = ends;
-        if let Some(first) = joined.insert((a.min(b), a.max(b)), key.clone()) {
+        if let Some(first) = joined.insert((a.min(b), a.max(b), relays), key.clone()) {
             let what = "this pair of interfaces".to_owned();
             report.fault(&key.key("between"), Problem::Duplicate { what, first });
         }
-        paths.push(PathPlan { name, ends, via });
+        paths.push(PathPlan { name, ends, via, relays });
     }
     paths
+}
+
+/// The gateways that packets on a path must be sent through.
+fn relays(path: &Path, key: &KeyPath, report: &mut Report) -> Option<SourceRoute> {
+    let key = key.key("relays");
+    let route = SourceRoute::new(&path.relays);
+    if !path.relays.is_empty() && route.is_none() {
+        let what = format!("{} gateways do not fit into an IP header", path.relays.len());
+        report.invalid(&key, what, format!("write at most {MAX_GATEWAYS}"));
+    } else if route.is_some() && path.between.is_none() {
+        let help = "add `between` with the ends of the path that packets without gateways take";
+        report.invalid(&key, "a path through gateways has no interfaces of its own", help);
+    }
+    route
 }
 
 /// The interfaces that a path joins.
@@ -160,16 +177,17 @@ fn stations(
 /// The path of every pair of addresses that can reach each other.
 pub(super) fn routes(network: &Network, paths: &[PathPlan]) -> Vec<Route> {
     let mut table = Table::default();
-    for (index, path) in paths.iter().enumerate() {
+    let own = || paths.iter().enumerate().filter(|(_, path)| path.relays.is_none());
+    for (index, path) in own() {
         let [a, b] = path.ends;
         table.add(PathId(index), network.addresses(a), network.addresses(b));
     }
     let everywhere = |host: HostId| network.all_addresses(host).collect::<Vec<_>>();
-    for (index, path) in paths.iter().enumerate() {
+    for (index, path) in own() {
         let [a, b] = path.ends;
         table.add(PathId(index), network.addresses(a), &everywhere(b.host));
     }
-    for (index, path) in paths.iter().enumerate() {
+    for (index, path) in own() {
         let [a, b] = path.ends;
         table.add(PathId(index), &everywhere(a.host), network.addresses(b));
     }

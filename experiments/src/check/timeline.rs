@@ -14,7 +14,10 @@ use super::links::{self, Side, check_delay, check_rate, longest_round_trip};
 use super::network::Network;
 use super::queues::{self, Product};
 use crate::plan::{Change, EndpointPlan, HostId, HostPlan, LinkId, PathPlan, TimedChange};
-use crate::scenario::{Capacity, Directions, EndpointChange, LinkSet, Scenario, TimelineEntry};
+use crate::scenario::{
+    Capacity, Directions, EndpointChange, EndpointLimits, LinkSet, Multipath, Scenario, Stack,
+    TimelineEntry,
+};
 
 /// The changes in order of time; those at the same time in the order written.
 pub(super) fn check(
@@ -28,11 +31,14 @@ pub(super) fn check(
     let mut entries = scenario.timeline.iter().enumerate().collect::<Vec<_>>();
     entries.sort_by_key(|(_, entry)| entry.at);
     let mut endpoints = hosts.iter().map(|host| host.endpoints.clone()).collect::<Vec<_>>();
+    let limits = hosts.iter().map(|host| (host.subflow_limit, host.add_addr_accepted));
+    let mut limits = limits.collect::<Vec<_>>();
     let mut changes = Vec::new();
     for (index, entry) in entries {
         let key = root.index(index);
         let at = Time::ZERO + entry.at;
-        let mut checker = Checker { network, paths, endpoints: &mut endpoints, key: &key, report };
+        let (endpoints, limits) = (&mut endpoints, &mut limits);
+        let mut checker = Checker { network, paths, endpoints, limits, key: &key, report };
         changes.extend(checker.entry(entry).into_iter().map(|change| TimedChange { at, change }));
     }
     changes
@@ -43,6 +49,8 @@ struct Checker<'a> {
     paths: &'a [PathPlan],
     /// The endpoints of each host at the time of the entry.
     endpoints: &'a mut [Vec<EndpointPlan>],
+    /// The limits of each host at that time.
+    limits: &'a mut [(u8, u8)],
     key: &'a KeyPath,
     report: &'a mut Report,
 }
@@ -57,6 +65,8 @@ impl Checker<'_> {
                 endpoint: None,
                 interface: None,
                 up: None,
+                limits: None,
+                multipath: None,
                 ..
             } => self.link(link, entry.direction.unwrap_or_default(), set),
             TimelineEntry {
@@ -67,6 +77,8 @@ impl Checker<'_> {
                 set: None,
                 interface: None,
                 up: None,
+                limits: None,
+                multipath: None,
                 ..
             } => self.endpoint(host, change).into_iter().collect(),
             TimelineEntry {
@@ -77,11 +89,37 @@ impl Checker<'_> {
                 direction: None,
                 set: None,
                 endpoint: None,
+                limits: None,
+                multipath: None,
                 ..
             } => self.interface(host, interface, *up).into_iter().collect(),
+            TimelineEntry {
+                host: Some(host),
+                interface: Some(interface),
+                multipath: Some(multipath),
+                link: None,
+                direction: None,
+                set: None,
+                endpoint: None,
+                limits: None,
+                up: None,
+                ..
+            } => self.multipath(host, interface, *multipath).into_iter().collect(),
+            TimelineEntry {
+                host: Some(host),
+                limits: Some(limits),
+                link: None,
+                direction: None,
+                set: None,
+                endpoint: None,
+                interface: None,
+                up: None,
+                multipath: None,
+                ..
+            } => self.limits(host, *limits).into_iter().collect(),
             _ => {
                 let what = "the entry is no change of a link and none of a host";
-                let help = "write `link` and `set`; or `host` and `endpoint`; or `host`, `interface` and `up`";
+                let help = "write `link` and `set`; or `host` and `endpoint` or `limits`; or `host`, `interface` and `up` or `multipath`";
                 self.report.invalid(self.key, what, help);
                 Vec::new()
             }
@@ -163,6 +201,26 @@ impl Checker<'_> {
         let key = self.key.key("interface");
         let interface = self.network.find_interface(host, interface, &key, self.report)?;
         Some(Change::Interface { interface, up })
+    }
+
+    fn multipath(&mut self, host: &str, interface: &str, multipath: Multipath) -> Option<Change> {
+        let host = self.host(host)?;
+        if hosts::declared(self.network, host)?.host.stack != Stack::OutOfTree {
+            let what = "only hosts with `stack = \"out-of-tree\"` have this";
+            let help = "change the flags of an endpoint instead";
+            self.report.invalid(&self.key.key("multipath"), what, help);
+        }
+        let key = self.key.key("interface");
+        let interface = self.network.find_interface(host, interface, &key, self.report)?;
+        Some(Change::Multipath { interface, multipath })
+    }
+
+    fn limits(&mut self, host: &str, limits: EndpointLimits) -> Option<Change> {
+        let host = self.host(host)?;
+        let known = self.limits.get_mut(host.0)?;
+        known.0 = limits.subflows.unwrap_or(known.0);
+        known.1 = limits.add_addr_accepted.unwrap_or(known.1);
+        Some(Change::SetLimits(host, known.0, known.1))
     }
 
     fn endpoint(&mut self, host: &str, change: &EndpointChange) -> Option<Change> {

@@ -77,6 +77,7 @@ impl Plan {
             module_parameters: declared
                 .map_or_else(BTreeMap::new, |declared| declared.module_parameters.clone()),
             route: host.route,
+            mptcpd: host.mptcpd.clone(),
             mptcp: Some(HostMptcp {
                 endpoints: Some(host.endpoints.iter().map(endpoint).collect()),
                 limits: EndpointLimits {
@@ -104,6 +105,7 @@ impl Plan {
             between: Some(between),
             via: Some(via.collect()),
             middleboxes: Vec::new(),
+            relays: path.relays.iter().flat_map(|route| route.gateways()).copied().collect(),
             link: Link::default(),
         }
     }

@@ -154,8 +154,13 @@ pub struct FlowMptcp {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(example = BTreeMap::from([("num_segments", 2)]))]
     pub scheduler_parameters: BTreeMap<String, i64>,
-    /// Who opens subflows and announces addresses.
-    pub path_manager: PathManager,
+    /// Who opens subflows and announces addresses, at both ends; without it what the hosts' sysctls say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_manager: Option<PathManager>,
+    /// Parameters of the path manager, in place of those of the hosts' kernel modules.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = BTreeMap::from([("num_subflows", 4)]))]
+    pub path_manager_parameters: BTreeMap<String, i64>,
 }
 
 impl FlowMptcp {
@@ -193,14 +198,23 @@ pub enum Scheduler {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathManager {
-    /// The stack's own default. Upstream: the in-kernel path manager with the hosts' endpoints.
+    /// The one called so. Upstream: the in-kernel path manager with the hosts' endpoints. Out of tree: one that
+    /// opens and announces nothing.
     #[default]
     Default,
-    /// The in-kernel path manager with the hosts' endpoints.
+    /// The in-kernel path manager of upstream Linux with the hosts' endpoints.
     Endpoints,
-    /// The in-kernel path manager; every address of the host that opens the connection is an endpoint with the
-    /// flags `subflow` and `fullmesh`.
+    /// A subflow between every pair of addresses. Upstream: the in-kernel path manager, and every address of the
+    /// host that opens the connection is an endpoint with the flags `subflow` and `fullmesh`. Out of tree: the
+    /// module of this name.
     Fullmesh,
+    /// Several subflows between the same two addresses, told apart by their ports.
+    Ndiffports,
+    /// A subflow through each route of gateways in the sysctl `net.mptcp.mptcp_binder_gateways`; `relays` says
+    /// which path that is.
+    Binder,
+    /// The daemon of the host decides: see `hosts.NAME.mptcpd`.
+    Userspace,
 }
 
 /// How fast data is sent.

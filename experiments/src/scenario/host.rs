@@ -26,6 +26,9 @@ pub struct Host {
     /// What `ip mptcp` configures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mptcp: Option<HostMptcp>,
+    /// The daemon mptcpd, if it runs on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mptcpd: Option<Mptcpd>,
     /// What `ip route` configures, for all routes of the host alike.
     #[serde(skip_serializing_if = "RouteAttributes::is_default")]
     pub route: RouteAttributes,
@@ -161,6 +164,45 @@ pub enum EndpointFlag {
     Backup,
     /// Open a subflow from this address to every known address of the peer.
     Fullmesh,
+}
+
+/// The configuration of the daemon mptcpd, under the names of its own file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Mptcpd {
+    /// The plugins that are loaded.
+    pub load_plugins: Vec<MptcpdPlugin>,
+    /// The plugin that connections are given to; without it the one with the best priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_manager: Option<MptcpdPlugin>,
+    /// Flags of the endpoints that `addr_adv` makes; without it `subflow`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addr_flags: Option<Vec<EndpointFlag>>,
+    /// Which addresses plugins are told of; without it `existing`, `skip_link_local` and `skip_loopback`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify_flags: Option<Vec<NotifyFlag>>,
+}
+
+/// A plugin of mptcpd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MptcpdPlugin {
+    /// Makes an endpoint of every address of the host, for the path manager in the kernel.
+    AddrAdv,
+    /// Lets a connection have one subflow for each interface; needs the path manager `userspace`.
+    Sspi,
+}
+
+/// What mptcpd tells plugins of the addresses of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotifyFlag {
+    /// Also of those there were before it started.
+    Existing,
+    /// Not of link-local ones.
+    SkipLinkLocal,
+    /// Not of the host's own.
+    SkipLoopback,
 }
 
 /// How many subflows the in-kernel path manager allows.

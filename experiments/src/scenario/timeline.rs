@@ -7,12 +7,13 @@ use mptcpsim_core::units::Rate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::host::{Endpoint, EndpointFlag};
+use super::host::{Endpoint, EndpointFlag, EndpointLimits, Multipath};
 use super::impairment::{Directions, Loss};
 use super::limit::Limit;
 use super::quantity;
 
-/// A change: of a link (`link` and `set`), or of a host (`host` and `endpoint`, or `host`, `interface` and `up`).
+/// A change: of a link (`link` and `set`), or of a host (`host` and `endpoint`, `host` and `limits`, or `host`,
+/// `interface` and `up` or `multipath`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineEntry {
     /// When it happens. At the same time the environment changes first, then packets move.
@@ -33,13 +34,21 @@ pub struct TimelineEntry {
     /// What happens to the endpoints of the host, as with `ip mptcp endpoint`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<EndpointChange>,
-    /// The interface of the host that goes up or down. While it is down it loses all it sends and receives, as
-    /// with a cable pulled at the next switch; take its endpoint away too if the host is to notice.
+    /// The limits of the host's path manager from then on, as with `ip mptcp limits`; what is left out stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<EndpointLimits>,
+    /// The interface of the host that goes up or down, or is used in another way. While it is down it loses all
+    /// it sends and receives. The path managers of the out-of-tree stack notice after half a second, mptcpd at
+    /// once, the path manager in the upstream kernel never: take its endpoint away too if it is to. Whoever wants
+    /// nobody to notice, as with a cable pulled at the next switch, takes a link down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
     /// Whether the interface is up from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<bool>,
+    /// What the interface may be used for from then on (out-of-tree stack).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multipath: Option<Multipath>,
 }
 
 /// What a link is from a given time on; what is not named stays.
