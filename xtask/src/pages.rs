@@ -39,6 +39,26 @@ const PAGES: &[Page] = &[
             "otias",
         ],
     },
+    Page {
+        file: "path-managers.md",
+        head: "# Path managers\n\nNamed by `flows.N.mptcp.path_manager` or a host's sysctl \
+               (`net.mptcp.path_manager` or `net.mptcp.pm_type` upstream, \
+               `net.mptcp.mptcp_path_manager` out of tree); parameters by \
+               `flows.N.mptcp.path_manager_parameters` or a host's `module_parameters`. All but \
+               `endpoints` run with either stack. The names are those of `mptcpsim list \
+               path-managers`. A timeline changes endpoints (`endpoint`), limits (`limits`) and \
+               interfaces (`up`, `multipath`) of a host while connections run.\n",
+        folder: "models/src/path_manager",
+        modules: &[
+            "endpoints",
+            "fullmesh",
+            "ndiffports",
+            "binder",
+            "userspace/mod",
+            "userspace/mptcpd",
+            "userspace/plugins",
+        ],
+    },
 ];
 
 /// The pages and where they belong, seen from the folder of the project.

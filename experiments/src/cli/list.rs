@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use mptcpsim::{scenario, shipped};
 use mptcpsim_models::params::Param;
 use mptcpsim_models::rules::Stack;
-use mptcpsim_models::sysctl::Sysctl;
-use mptcpsim_models::{congestion, scheduler};
+use mptcpsim_models::sysctl::{Description, Sysctl};
+use mptcpsim_models::{congestion, path_manager, scheduler};
 use serde_json::Value;
 
 /// What can be listed.
@@ -61,6 +61,9 @@ impl Kind {
             Self::CongestionControls => {
                 congestion::Name::from_name(name).map(congestion::Name::params)
             }
+            Self::PathManagers => {
+                path_manager::Name::from_name(name).map(path_manager::Name::params)
+            }
             _ => None,
         };
         params.unwrap_or(&[])
@@ -87,7 +90,10 @@ pub(super) fn text(kind: Option<Kind>) -> String {
 
 fn in_short(kind: Kind, schema: &Value) -> String {
     let names = match kind {
-        Kind::Sysctls => vec![format!("{} settings", Sysctl::describe(Stack::Upstream).len())],
+        Kind::Sysctls => {
+            let count = [Stack::Upstream, Stack::OutOfTree].map(|stack| settings(stack).len());
+            vec![format!("{} settings upstream, {} more out of tree", count[0], count[1])]
+        }
         Kind::Scenarios => {
             shipped::SCENARIOS.iter().map(|shipped| shipped.name.to_owned()).collect()
         }
@@ -160,14 +166,27 @@ fn description(schema: &Value) -> String {
 }
 
 fn sysctls() -> String {
-    let mut text = "hosts.NAME.sysctl.\"...\" =\n\n".to_owned();
-    for knob in Sysctl::describe(Stack::Upstream) {
-        if knob.only.is_none_or(|line| line == Stack::Upstream) {
+    let mut text = "hosts.NAME.sysctl.\"...\" =\n".to_owned();
+    for stack in [Stack::Upstream, Stack::OutOfTree] {
+        let more = if stack == Stack::Upstream { "" } else { ", where it differs" };
+        line(&mut text, format_args!("\nOn hosts with stack = \"{}\"{more}:\n", stack.name()));
+        for knob in settings(stack) {
             line(&mut text, format_args!("{} = {}", knob.name, knob.default));
             line(&mut text, format_args!("    {}: {}", knob.help, knob.expected));
         }
     }
     text
+}
+
+/// The settings of a stack; of the second one only those that the first has not, or not so.
+fn settings(stack: Stack) -> Vec<Description> {
+    let upstream = Sysctl::describe(Stack::Upstream);
+    let known = |knob: &Description| {
+        let same = |other: &Description| other.name == knob.name && other.default == knob.default;
+        stack != Stack::Upstream && upstream.iter().any(|other| knob.only.is_none() && same(other))
+    };
+    let all = Sysctl::describe(stack).into_iter();
+    all.filter(|knob| knob.only.is_none_or(|line| line == stack) && !known(knob)).collect()
 }
 
 fn scenarios() -> String {

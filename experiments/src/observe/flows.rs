@@ -78,10 +78,15 @@ impl Flows {
         self.plan.hosts.get(actor.host()).map_or("", |host| &host.name)
     }
 
-    /// The name of the path that a subflow takes.
-    pub(super) fn path(&self, tuple: FourTuple) -> &str {
-        let path = self.plan.path_between(tuple.src.ip(), tuple.dst.ip());
-        path.and_then(|(path, _)| self.plan.paths.get(path.0)).map_or("", |path| &path.name)
+    /// The name of the path that a subflow takes. Each path has a pair of routes, in order.
+    pub(super) fn path(&self, actor: &Actor, index: usize) -> &str {
+        let taken = actor.route(index).map(|route| route.0 as usize / 2);
+        let addresses = actor.connection().tuple(index).map(|tuple| (tuple.src, tuple.dst));
+        let path = taken.or_else(|| {
+            let (src, dst) = addresses?;
+            self.plan.path_between(src.ip(), dst.ip()).map(|(path, _)| path.0)
+        });
+        path.and_then(|path| self.plan.paths.get(path)).map_or("", |path| &path.name)
     }
 
     /// A row for each subflow of each end that has something to send.
@@ -114,8 +119,8 @@ impl Flows {
         let connection = actor.connection();
         let mut delivered = Vec::with_capacity(connection.subflow_count());
         for index in 0..connection.subflow_count() {
-            let (Some(subflow), Some(window), Some(tuple)) =
-                (connection.subflow(index), connection.window(index), connection.tuple(index))
+            let (Some(subflow), Some(window)) =
+                (connection.subflow(index), connection.window(index))
             else {
                 break;
             };
@@ -127,7 +132,7 @@ impl Flows {
                 flow: self.name(number).to_owned(),
                 sender: self.host(actor).to_owned(),
                 subflow: u32::try_from(index).unwrap_or(u32::MAX),
-                path: self.path(tuple).to_owned(),
+                path: self.path(actor, index).to_owned(),
                 cwnd_packets: u64::from(window.cwnd),
                 ssthresh_packets: ssthresh(window),
                 srtt_ms: srtt_ms(window),

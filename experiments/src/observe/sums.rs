@@ -203,7 +203,7 @@ fn subflow(
         flow: flow.name.clone(),
         sender: flows.host(end).to_owned(),
         subflow: u32::try_from(index).ok()?,
-        path: flows.path(tuple).to_owned(),
+        path: flows.path(end, index).to_owned(),
         source: source.to_string(),
         destination: destination.to_string(),
         backup: connection.is_backup(index),

@@ -119,6 +119,11 @@ impl Actor {
         &self.connection
     }
 
+    /// The route of the packets of subflow `index`, once it has sent one.
+    pub fn route(&self, index: usize) -> Option<RouteId> {
+        self.ways.get(index).and_then(|way| way.route)
+    }
+
     /// The application.
     pub const fn app(&self) -> &App {
         &self.app
