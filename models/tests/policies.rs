@@ -4,8 +4,13 @@
 
 mod lab;
 
+use std::net::Ipv4Addr;
+
 use lab::{Lab, Outcome, Path, path};
 use mptcpsim_core::link::LinkChange;
+use mptcpsim_models::path_manager::binder::SourceRoute;
+use mptcpsim_models::path_manager::userspace::mptcpd::Mptcpd;
+use mptcpsim_models::path_manager::{self, AnyPathManager};
 use mptcpsim_models::rules::Stack;
 use mptcpsim_models::{congestion, scheduler};
 use scheduler::{AnyScheduler, Name};
@@ -30,8 +35,75 @@ fn hardship(paths: usize) -> Vec<Path> {
     all.into_iter().take(paths).collect()
 }
 
+/// How the client's end is managed: by a path manager of one line, a daemon, or gateways.
+fn managed(lab: Lab, manager: path_manager::Name, stack: Stack) -> Lab {
+    lab.with(|lab| {
+        for host in [&mut lab.client, &mut lab.server] {
+            host.rules = stack.rules();
+            host.sysctl = host.rules.sysctl_defaults();
+            host.sysctl.mptcp_binder_gateways = "10.9.0.1-10.9.0.2".parse().unwrap();
+        }
+        lab.server_addresses = Some(1);
+        let gateways = |last| SourceRoute::new(&[Ipv4Addr::new(10, 9, 0, last)]).unwrap();
+        lab.relays = (1..lab.paths.len()).map(|path| (gateways(path as u8), path)).collect();
+        if manager == path_manager::Name::Userspace {
+            let daemon = Mptcpd::default().load_named("sspi").unwrap();
+            lab.daemon = Some(Box::new(daemon));
+        }
+        let manager = AnyPathManager::new(manager, stack);
+        lab.options.path_manager = Some(manager.clone());
+        lab.server_options.path_manager = Some(match manager {
+            // The server has no daemon.
+            AnyPathManager::Userspace(_) => AnyPathManager::new(Default::default(), stack),
+            other => other,
+        });
+    })
+}
+
+/// Small transfers, so that all combinations take seconds; the first path of three dies under way,
+/// that of two loses packets and comes back.
 #[test]
-fn every_combination_survives_loss_and_the_death_of_a_path() {
+fn every_combination_of_policies_survives_on_both_lines() {
+    let link = |up| LinkChange { up: Some(up), ..LinkChange::default() };
+    let two = || vec![path(10, 5).loss(0.01).at(60, link(false)).at(400, link(true)), path(8, 10)];
+    let three = || {
+        vec![
+            path(10, 5).loss(0.01).at(60, link(false)).at(900, link(true)),
+            path(8, 10),
+            path(5, 20),
+        ]
+    };
+    let bytes = 100_000;
+    let mut combinations = 0;
+    for stack in [Stack::Upstream, Stack::OutOfTree] {
+        for &manager in path_manager::Name::ALL {
+            for &scheduler in Name::ALL {
+                for &control in congestion::Name::ALL {
+                    for paths in [two(), three()] {
+                        let what = format!(
+                            "{} {} {} {} {}",
+                            stack.name(),
+                            manager.name(),
+                            scheduler.name(),
+                            control.name(),
+                            paths.len()
+                        );
+                        let lab = Lab::upload(paths, bytes).congestion(control);
+                        let lab = managed(scheduled(lab, scheduler, &[]), manager, stack);
+                        assert_complete(&lab.run(60), bytes, &what);
+                        combinations += usize::from(manager.runs_on(stack));
+                    }
+                }
+            }
+        }
+    }
+    let managers = path_manager::Name::ALL.len() * 2 - 1;
+    let algorithms = Name::ALL.len() * congestion::Name::ALL.len();
+    assert_eq!(combinations, managers * algorithms * 2);
+}
+
+#[test]
+fn every_scheduler_and_coupler_survives_the_death_of_a_path() {
     let bytes = 1_000_000;
     for &scheduler in Name::ALL {
         for &control in congestion::Name::ALL {

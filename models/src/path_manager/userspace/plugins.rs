@@ -94,10 +94,10 @@ impl Plugin for Sspi {
                     cx.commands.push(Command::Announce { token, id, addr, port: None });
                 }
             }
-            Event::SubflowEstablished { token, local, remote, .. } => {
-                if !self.take(token, local.ip(), cx) {
-                    cx.commands.push(Command::DestroySubflow { token, local, remote });
-                }
+            Event::SubflowEstablished { token, local, remote, .. }
+                if !self.take(token, local.ip(), cx) =>
+            {
+                cx.commands.push(Command::DestroySubflow { token, local, remote });
             }
             Event::Closed { token } => self.used.retain(|(_, other)| *other != token),
             _ => {}
