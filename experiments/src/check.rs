@@ -23,6 +23,7 @@ mod queues;
 mod shape;
 mod source;
 mod sweep;
+mod template;
 mod timeline;
 mod tree;
 
@@ -40,6 +41,7 @@ pub use key::KeyPath;
 pub use overrides::Override;
 pub use source::{Notation, Place, Source, Text};
 
+pub(crate) use template::Template;
 use tree::Node;
 
 /// More faults than anybody reads.
@@ -54,6 +56,19 @@ const MAX_SAMPLES: u64 = 10_000_000;
 /// # Errors
 /// All faults at once.
 pub fn check(source: &Source, overrides: &[Override]) -> Result<Plan, Faults> {
+    read(source, overrides).map(|(plan, _)| plan)
+}
+
+/// As [`check`], and returns what plans with other values can be made from.
+pub(crate) fn check_template(
+    source: &Source,
+    overrides: &[Override],
+) -> Result<(Plan, Template), Faults> {
+    let (plan, tree) = read(source, overrides)?;
+    Ok((plan, Template::new(source.clone(), Node::clone(&tree))))
+}
+
+fn read(source: &Source, overrides: &[Override]) -> Result<(Plan, Arc<Node>), Faults> {
     let mut tree = tree::read(source)?;
     let mut faults = Vec::new();
     for value in overrides {
@@ -63,18 +78,19 @@ pub fn check(source: &Source, overrides: &[Override]) -> Result<Plan, Faults> {
     let mut report = Report::new(Arc::clone(&tree));
     report.faults = faults;
     let plan = plan(Node::clone(&tree), source, &mut report);
-    if report.faults.is_empty() {
-        sweep::check(&tree, source, &mut report);
+    if let (true, Some(plan)) = (report.faults.is_empty(), &plan) {
+        sweep::check(&tree, source, plan, &mut report);
     }
-    match (Faults::from_all(report.faults), plan) {
-        (Err(faults), _) => Err(faults),
-        (Ok(()), Some(plan)) => Ok(plan),
-        (Ok(()), None) => Err(Faults::from(Fault::new(
-            Place::start_of(&source.text),
-            KeyPath::root(),
-            Problem::Syntax("this is no scenario".into()),
-        ))),
-    }
+    Ok((finish(plan, report, source)?, tree))
+}
+
+/// The plan, if there are no faults.
+fn finish(plan: Option<Plan>, report: Report, source: &Source) -> Result<Plan, Faults> {
+    Faults::from_all(report.faults)?;
+    plan.ok_or_else(|| {
+        let place = Place::start_of(&source.text);
+        Fault::new(place, KeyPath::root(), Problem::Syntax("this is no scenario".into())).into()
+    })
 }
 
 /// The plan that a tree describes; useless if `report` has faults afterwards.

@@ -1,7 +1,7 @@
 //! What can be typed, and what happens then.
 //!
 //! Results go to the standard output or into files, errors to the standard
-//! error. Exit codes: 0 done, 1 the run or a check failed, 2 bad input.
+//! error. Exit codes: 0 done, 1 the run or a check failed, 2 bad input, 130 ended by Ctrl-C.
 
 mod bench;
 mod capable;
@@ -11,6 +11,7 @@ mod packetdrill;
 mod replay_cc;
 mod run;
 mod summary;
+mod sweep;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   mptcpsim run                              the embedded scenario wifi-lte
   mptcpsim run handover --out results/h     a path dies and returns
   mptcpsim run my.toml --seed 7 --set links.wifi.delay=\"40 ms\"
+  mptcpsim sweep schedulers --jobs 4        many configurations and seeds, see [sweep]
   mptcpsim check my.toml                    every fault at once, nothing is run
   mptcpsim capable middleboxes              does MPTCP survive each path, and if not, why
   mptcpsim list queues                      what can be named, with parameters
@@ -49,6 +51,8 @@ struct Cli {
 enum Command {
     /// Run a scenario and write its results
     Run(run::RunArgs),
+    /// Run a scenario with many values and many seeds, on all processors
+    Sweep(sweep::SweepArgs),
     /// Draw the plots of a run again from its CSV files
     Plot {
         /// A folder that `run` has written
@@ -129,6 +133,7 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Sweep(args) => sweep::sweep(&args),
         Command::Plot { folder } => plot(&folder),
         Command::List { kind } => print(&list::text(kind)),
         Command::Check(args) => check_scenario(&args),
@@ -201,6 +206,16 @@ fn schema() -> Result<(), Failure> {
 /// The plan of the scenario called `name`, or of the default one.
 fn plan(name: Option<&str>, values: &ScenarioArgs, more: &[Override]) -> Result<Plan, Failure> {
     let source = source(name.unwrap_or(shipped::DEFAULT))?;
+    let plan = check(&source, &overrides(values, more))
+        .map_err(|faults| Failure { message: faults::render(&faults), code: BAD_INPUT })?;
+    for warning in &plan.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(plan)
+}
+
+/// What the options say about the scenario, those in `more` last.
+fn overrides(values: &ScenarioArgs, more: &[Override]) -> Vec<Override> {
     let mut overrides = values.set.iter().map(|text| Override::set(text)).collect::<Vec<_>>();
     let seed = values.seed.map(|seed| seed.to_string());
     let options = [("--seed", "seed", seed), ("--duration", "duration", values.duration.clone())];
@@ -208,12 +223,7 @@ fn plan(name: Option<&str>, values: &ScenarioArgs, more: &[Override]) -> Result<
         overrides.extend(value.map(|value| Override::option(option, key, &value)));
     }
     overrides.extend_from_slice(more);
-    let plan = check(&source, &overrides)
-        .map_err(|faults| Failure { message: faults::render(&faults), code: BAD_INPUT })?;
-    for warning in &plan.warnings {
-        eprintln!("warning: {warning}");
-    }
-    Ok(plan)
+    overrides
 }
 
 /// A file, or a shipped scenario.

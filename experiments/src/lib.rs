@@ -46,3 +46,4 @@ pub mod run;
 pub mod scenario;
 pub mod session;
 pub mod shipped;
+pub mod sweep;

@@ -7,6 +7,7 @@ mod recorder;
 mod rows;
 
 pub use digest::Digest;
+pub(crate) use files::{JOURNAL, MANIFEST, header, is_occupied};
 pub use files::{Manifest, ResultFolder, WriteError, read_rows};
 pub use listings::Listings;
 pub use recorder::{Recorder, Tables};

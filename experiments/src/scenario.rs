@@ -22,6 +22,7 @@ mod middlebox;
 mod quantity;
 mod record;
 mod schema;
+mod sweep;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -47,8 +48,9 @@ pub use middlebox::{
     SegmentKind,
 };
 pub(crate) use quantity::check_text;
-pub use record::{Record, Seeds, SeedsError, Sweep, Table};
+pub use record::{Record, Table};
 pub use schema::schema;
+pub use sweep::{Domain, Range, Sample, SampleDesign, Scale, SeedRange, Seeds, SeedsError, Sweep};
 pub use timeline::{EndpointChange, LinkSet, TimelineEntry};
 
 /// An experiment: a network, what flows through it and what to record.

@@ -30,7 +30,8 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "handover",
     "short-flows",
     "raspberry-pi",
-    "middleboxes"
+    "middleboxes",
+    "schedulers"
 ];
 
 /// The shipped scenario called `name`.

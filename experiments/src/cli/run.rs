@@ -12,7 +12,6 @@ use mptcpsim::check::Override;
 use mptcpsim::plan::Plan;
 use mptcpsim::results::{Manifest, ResultFolder};
 use mptcpsim::run::{self, Outcome};
-use mptcpsim::scenario::Table;
 use mptcpsim_core::time::Time;
 
 use super::{Failure, Format, ScenarioArgs, plan, print, summary};
@@ -98,7 +97,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     progress.finish();
     let outcome = outcome.map_err(Failure::failed)?;
     captures.map_or(Ok(()), Captures::finish).map_err(Failure::failed)?;
-    let manifest = manifest(&plan, &outcome, wall);
+    let manifest = Manifest::of(&plan, &outcome, wall);
     folder.write_run(&plan, &outcome.tables)?;
     folder.write_listings(&outcome.listings)?;
     folder.write_manifest(&manifest)?;
@@ -114,33 +113,6 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
             print(&(summary + &listings.collect::<String>()))
         }
         Format::Json => print(&json(&manifest, &outcome, &folder)),
-    }
-}
-
-fn manifest(plan: &Plan, outcome: &Outcome, wall: Duration) -> Manifest {
-    let tables = &outcome.tables;
-    let rows = |table| match table {
-        Table::Summary => tables.summary.len(),
-        Table::Subflows => tables.subflows.len(),
-        Table::Timeseries => tables.timeseries.len(),
-        Table::Links => tables.links.len(),
-        Table::Queues => tables.queues.len(),
-        Table::Events => tables.events.len(),
-        Table::Counters => tables.counters.len(),
-        Table::Requests => tables.requests.len(),
-    };
-    let written = plan.record.tables.iter();
-    Manifest {
-        name: plan.name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        seed: plan.seed,
-        digest: outcome.digest.to_string(),
-        simulated_s: outcome.end.as_secs_f64(),
-        wall_s: wall.as_secs_f64(),
-        packet_hops: outcome.packet_hops,
-        flows: plan.flows.len(),
-        links: plan.links.len(),
-        rows: written.map(|table| (table.name().to_owned(), rows(*table))).collect(),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -16,10 +17,14 @@ use super::listings::Listings;
 use super::recorder::Tables;
 use super::rows::Row;
 use crate::plan::Plan;
+use crate::run::Outcome;
 use crate::scenario::Table;
 
 /// The file that says that a folder holds results.
-const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// The file that says that a folder holds a sweep that is not complete.
+pub(crate) const JOURNAL: &str = "journal.jsonl";
 
 /// Why results cannot be written or read.
 #[derive(Debug, Error)]
@@ -77,6 +82,36 @@ pub struct Manifest {
     pub links: usize,
     /// The tables and their numbers of rows.
     pub rows: std::collections::BTreeMap<String, usize>,
+}
+
+impl Manifest {
+    /// What `outcome` says about a run of `plan` that took `wall` of real time.
+    pub fn of(plan: &Plan, outcome: &Outcome, wall: Duration) -> Self {
+        let tables = &outcome.tables;
+        let rows = |table| match table {
+            Table::Summary => tables.summary.len(),
+            Table::Subflows => tables.subflows.len(),
+            Table::Timeseries => tables.timeseries.len(),
+            Table::Links => tables.links.len(),
+            Table::Queues => tables.queues.len(),
+            Table::Events => tables.events.len(),
+            Table::Counters => tables.counters.len(),
+            Table::Requests => tables.requests.len(),
+        };
+        let written = plan.record.tables.iter();
+        Self {
+            name: plan.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: plan.seed,
+            digest: outcome.digest.to_string(),
+            simulated_s: outcome.end.as_secs_f64(),
+            wall_s: wall.as_secs_f64(),
+            packet_hops: outcome.packet_hops,
+            flows: plan.flows.len(),
+            links: plan.links.len(),
+            rows: written.map(|table| (table.name().to_owned(), rows(*table))).collect(),
+        }
+    }
 }
 
 /// A folder that is being filled and does not bear its name yet.
@@ -216,7 +251,7 @@ impl ResultFolder {
 }
 
 /// The columns of a table: what a row of it writes above itself.
-fn header<R: Row + Default>() -> Result<csv::StringRecord, csv::Error> {
+pub(crate) fn header<R: Row + Default>() -> Result<csv::StringRecord, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.serialize(R::default())?;
     let text = writer.into_inner().unwrap_or_default();
@@ -240,10 +275,13 @@ pub fn read_rows<R: Row>(folder: &Path) -> Result<Vec<R>, WriteError> {
         .map_err(wrong)
 }
 
-/// Whether a path is taken by something that is not results.
-fn is_occupied(path: &Path) -> bool {
-    let empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    path.exists() && !path.join(MANIFEST).is_file() && !empty()
+/// Whether a path is taken by something that is not results, or that cost somebody hours and is not complete.
+pub(crate) fn is_occupied(path: &Path) -> bool {
+    let hidden = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
+    let empty =
+        || fs::read_dir(path).is_ok_and(|mut entries| entries.all(|it| it.is_ok_and(hidden)));
+    let results = || path.join(MANIFEST).is_file() && !path.join(JOURNAL).exists();
+    path.exists() && !results() && !empty()
 }
 
 fn at(path: &Path, source: io::Error) -> WriteError {

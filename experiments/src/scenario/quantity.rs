@@ -12,7 +12,7 @@ use mptcpsim_core::units::{Bytes, Probability, Rate};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::limit::Limit;
-use super::record::SeedRange;
+use super::sweep::SeedRange;
 
 macro_rules! quantity {
     ($marker:ident, $name:literal, $format:literal, $types:tt, $doc:literal, $examples:tt) => {

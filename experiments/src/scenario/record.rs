@@ -1,14 +1,11 @@
-//! What is written down, and what a sweep varies.
+//! What is written down.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
+use std::collections::BTreeSet;
 
 use mptcpsim_core::time::Span;
 use mptcpsim_core::units::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::quantity;
 
@@ -100,97 +97,6 @@ impl Table {
             Self::Events => "events",
             Self::Counters => "counters",
             Self::Requests => "requests",
-        }
-    }
-}
-
-/// What a sweep varies: every combination of the lists is a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Sweep {
-    /// Seeds as a range that includes both ends, `"1..20"`, or as a list; without it the scenario's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seeds: Option<Seeds>,
-    /// The path of a key, such as `links.wifi.delay`, and the values it takes in turn.
-    #[serde(flatten)]
-    pub keys: BTreeMap<String, Vec<serde_json::Value>>,
-}
-
-/// The seeds of a sweep.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Seeds {
-    /// All from the first to the last.
-    Range(#[schemars(with = "quantity::SeedSpan")] SeedRange),
-    /// Exactly these.
-    List(Vec<u64>),
-}
-
-/// Seeds from a first to a last one, both included: `1..20`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SeedRange {
-    first: u64,
-    last: u64,
-}
-
-/// Why a text is no range of seeds.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not a range of seeds; write the first and the last, for example `1..20`")]
-pub struct SeedsError(String);
-
-impl Seeds {
-    /// The seeds in order.
-    pub fn iter(&self) -> Box<dyn Iterator<Item = u64> + '_> {
-        match self {
-            Self::Range(range) => Box::new(range.first..=range.last),
-            Self::List(list) => Box::new(list.iter().copied()),
-        }
-    }
-}
-
-impl fmt::Display for SeedRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..{}", self.first, self.last)
-    }
-}
-
-impl FromStr for SeedRange {
-    type Err = SeedsError;
-
-    fn from_str(text: &str) -> Result<Self, SeedsError> {
-        let parse = || {
-            let (first, last) = text.split_once("..")?;
-            let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-            (first <= last && last <= i64::MAX.unsigned_abs()).then_some(Self { first, last })
-        };
-        parse().ok_or_else(|| SeedsError(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for SeedRange {
-    type Error = SeedsError;
-    fn try_from(text: String) -> Result<Self, SeedsError> {
-        text.parse()
-    }
-}
-
-impl From<SeedRange> for String {
-    fn from(range: SeedRange) -> Self {
-        range.to_string()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_of_seeds_includes_both_ends() {
-        let seeds = Seeds::Range("3..5".parse().unwrap());
-        assert_eq!(seeds.iter().collect::<Vec<_>>(), [3, 4, 5]);
-        for text in ["", "5", "5..3", "-1..3", "1..", "a..b", "1..99999999999999999999"] {
-            assert!(text.parse::<SeedRange>().is_err(), "{text}");
         }
     }
 }
