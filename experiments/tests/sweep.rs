@@ -122,7 +122,7 @@ fn a_run_that_fails_is_a_row() {
     // Each value is good for itself: only four days in samples of 100 us are too many.
     let sweep =
         "[sweep]\nduration = [\"5 s\", \"100 h\"]\n\"record.interval\" = [\"1 s\", \"100 us\"]\n";
-    let (output, folder) = run(home.path(), &sweep, "out", &[]);
+    let (output, folder) = run(home.path(), sweep, "out", &[]);
     succeeded(&output);
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 runs failed"));
     let mut reader = csv::Reader::from_path(folder.join("results.csv")).unwrap();
