@@ -19,7 +19,7 @@ const PAGES: &[Page] = &[
                `net.ipv4.tcp_congestion_control`; parameters by `flows.N.congestion_parameters` or a \
                host's `module_parameters`. The names are those of `mptcpsim list congestion-controls`.\n",
         folder: "models/src/congestion",
-        modules: &["reno", "cubic", "lia", "olia", "balia", "wvegas", "ewtcp"],
+        modules: &["reno", "cubic", "lia", "olia", "balia", "wvegas", "bbr", "ewtcp"],
     },
     Page {
         file: "schedulers.md",

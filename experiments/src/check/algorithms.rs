@@ -26,6 +26,7 @@ impl CongestionControl {
             Self::Olia => congestion::Name::Olia,
             Self::Balia => congestion::Name::Balia,
             Self::Wvegas => congestion::Name::Wvegas,
+            Self::Bbr => congestion::Name::Bbr,
             Self::LiaRfc6356 => congestion::Name::LiaRfc6356,
             Self::OliaPaper => congestion::Name::OliaPaper,
             Self::BaliaDraft => congestion::Name::BaliaDraft,

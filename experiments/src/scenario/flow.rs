@@ -233,6 +233,9 @@ pub enum CongestionControl {
     Balia,
     /// Weighted Vegas, with the integers of the out-of-tree kernel.
     Wvegas,
+    /// Bottleneck bandwidth and round-trip time, version 1: packets leave at the rate the path delivers, on each
+    /// subflow for itself.
+    Bbr,
     /// Linked increases as RFC 6356 has them, in real numbers.
     LiaRfc6356,
     /// Opportunistic linked increases as published, in real numbers.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AckSample, CaEvent, CaState, CongestionControl, DynCongestionControl, Flow, Internals,
-    RateSample, Window, balia, cubic, ewtcp, lia, olia, reno, wvegas,
+    RateSample, Window, balia, bbr, cubic, ewtcp, lia, olia, reno, wvegas,
 };
 use crate::params::{Param, ParamError, read};
 
@@ -25,6 +25,8 @@ pub enum Name {
     Balia,
     /// Weighted Vegas, in the kernel's integers.
     Wvegas,
+    /// Bottleneck bandwidth and round-trip time (version 1), every subflow for itself.
+    Bbr,
     /// Linked increases as published, in real numbers.
     LiaRfc6356,
     /// Opportunistic linked increases as published, in real numbers.
@@ -46,6 +48,7 @@ impl Name {
         Self::Olia,
         Self::Balia,
         Self::Wvegas,
+        Self::Bbr,
         Self::LiaRfc6356,
         Self::OliaPaper,
         Self::BaliaDraft,
@@ -62,6 +65,7 @@ impl Name {
             Self::Olia => "olia",
             Self::Balia => "balia",
             Self::Wvegas => "wvegas",
+            Self::Bbr => "bbr",
             Self::LiaRfc6356 => "lia-rfc6356",
             Self::OliaPaper => "olia-paper",
             Self::BaliaDraft => "balia-draft",
@@ -79,6 +83,7 @@ impl Name {
             Self::Olia => "opportunistic linked increases, in the kernel's integers",
             Self::Balia => "balanced linked adaptation, in the kernel's integers",
             Self::Wvegas => "weighted Vegas, in the kernel's integers",
+            Self::Bbr => "BBR version 1: every subflow sends at the rate its path delivers",
             Self::LiaRfc6356 => "linked increases as in RFC 6356, in real numbers",
             Self::OliaPaper => "opportunistic linked increases as published, in real numbers",
             Self::BaliaDraft => "balanced linked adaptation as published, in real numbers",
@@ -126,6 +131,8 @@ pub enum Congestion {
     Balia(balia::Balia),
     /// See [`wvegas`].
     Wvegas(wvegas::Wvegas),
+    /// See [`bbr`].
+    Bbr(bbr::Bbr),
     /// See [`lia`].
     LiaRfc6356(lia::LiaRfc6356),
     /// See [`olia`].
@@ -148,6 +155,7 @@ impl Congestion {
             Name::Olia => Self::Olia(olia::Olia::default()),
             Name::Balia => Self::Balia(balia::Balia::default()),
             Name::Wvegas => Self::Wvegas(wvegas::Wvegas::default()),
+            Name::Bbr => Self::Bbr(bbr::Bbr::default()),
             Name::LiaRfc6356 => Self::LiaRfc6356(lia::LiaRfc6356::default()),
             Name::OliaPaper => Self::OliaPaper(olia::OliaPaper::default()),
             Name::BaliaDraft => Self::BaliaDraft(balia::BaliaDraft::default()),
@@ -184,6 +192,7 @@ impl Congestion {
             Self::Olia(_) => Name::Olia,
             Self::Balia(_) => Name::Balia,
             Self::Wvegas(_) => Name::Wvegas,
+            Self::Bbr(_) => Name::Bbr,
             Self::LiaRfc6356(_) => Name::LiaRfc6356,
             Self::OliaPaper(_) => Name::OliaPaper,
             Self::BaliaDraft(_) => Name::BaliaDraft,
@@ -207,6 +216,7 @@ macro_rules! dispatch {
             Congestion::Olia($algorithm) => $call,
             Congestion::Balia($algorithm) => $call,
             Congestion::Wvegas($algorithm) => $call,
+            Congestion::Bbr($algorithm) => $call,
             Congestion::LiaRfc6356($algorithm) => $call,
             Congestion::OliaPaper($algorithm) => $call,
             Congestion::BaliaDraft($algorithm) => $call,

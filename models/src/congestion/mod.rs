@@ -12,6 +12,7 @@
 
 mod algorithm;
 pub mod balia;
+pub mod bbr;
 pub mod cubic;
 pub mod ewtcp;
 pub mod lia;

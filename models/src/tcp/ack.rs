@@ -332,6 +332,10 @@ impl Subflow {
     /// Changes the window: reduces it if the state demands, else lets the algorithm grow it
     /// (`tcp_cong_control`).
     fn cong_control(&mut self, cx: &mut Cx<'_>, ack: &Ack) {
+        if self.pacing.controls_rate {
+            self.rate_control(cx, ack);
+            return;
+        }
         let state = cx.w().ca_state;
         if matches!(state, CaState::Cwr | CaState::Recovery) {
             let progress = ack.flags.has(AckFlags::SND_UNA_ADVANCED);
@@ -348,6 +352,17 @@ impl Subflow {
             }
         }
         self.update_pacing_rate(cx);
+    }
+
+    /// The algorithm sets window and rate by what the path delivers.
+    fn rate_control(&mut self, cx: &mut Cx<'_>, ack: &Ack) {
+        self.rate.tell(cx.w());
+        cx.ca_control(&ack.sample.told());
+        let w = cx.w();
+        if w.delivery.app_limited {
+            let in_flight = w.in_flight();
+            self.rate.app_limited(in_flight);
+        }
     }
 
     /// The rate that cwnd sustains, with headroom (`tcp_update_pacing_rate`). Without pacing it

@@ -29,6 +29,7 @@ mod info;
 mod nagle;
 mod open;
 mod output;
+mod pacing;
 mod rack;
 mod rate;
 mod receive;
@@ -55,7 +56,9 @@ pub use self::timers::TimerKind;
 pub use self::window::Space;
 pub(crate) use self::window::initial_ratio;
 
-use crate::congestion::{AckSample, CaEvent, CaState, Congestion, CongestionControl, Flow, Window};
+use crate::congestion::{
+    self, AckSample, CaEvent, CaState, Congestion, CongestionControl, Flow, Window,
+};
 use crate::observe::event::{Event, EventLog};
 use crate::observe::mib::{Counter, Mib};
 use crate::rules::Rules;
@@ -210,6 +213,10 @@ impl Cx<'_> {
         self.congestion.undo_cwnd(&mut self.flow.reborrow())
     }
 
+    fn ca_control(&mut self, sample: &congestion::RateSample) {
+        self.congestion.cong_control(&mut self.flow.reborrow(), sample);
+    }
+
     fn ca_release(&mut self) {
         self.congestion.release(&mut self.flow.reborrow());
     }
@@ -337,6 +344,7 @@ pub struct Subflow {
     timers: timers::Timers,
     wants: Wants,
     burst: output::Burst,
+    pacing: pacing::Pacing,
     ecn: output::EcnState,
     last_sent: Time,
     opened_at: Time,

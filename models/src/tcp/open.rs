@@ -70,6 +70,7 @@ impl Subflow {
             timers: Timers::default(),
             wants: Wants::default(),
             burst: super::output::Burst::default(),
+            pacing: super::pacing::Pacing::default(),
             ecn: super::output::EcnState::default(),
             last_sent: Time::ZERO,
             opened_at: cx.now,
@@ -323,8 +324,8 @@ impl Subflow {
         cx.w().mss = self.current_mss();
         cx.w().can_send = true;
         self.set_state(cx, State::Established);
-        cx.ca_init();
         self.update_pacing_rate(cx);
+        self.start_congestion_control(cx);
         self.wants.push = true;
     }
 

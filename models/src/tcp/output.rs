@@ -8,7 +8,7 @@ use mptcpsim_core::time::{Span, Time};
 use super::scoreboard::{Chunk, Marks};
 use super::timers::TimerKind;
 use super::{Cx, State, Subflow};
-use crate::congestion::{CaEvent, CaState};
+use crate::congestion::{CaEvent, CaState, CongestionControl};
 use crate::observe::mib::Counter;
 use crate::segment::{Ecn, Flags, MAX_OPTIONS, Segment};
 use crate::seq::{Seq, SeqRange};
@@ -268,7 +268,8 @@ impl Subflow {
     /// The window decays over idle times longer than the timeout
     /// (RFC 2861; `tcp_slow_start_after_idle_check`, `tcp_cwnd_restart`).
     fn restart_after_idle(&mut self, cx: &mut Cx<'_>) {
-        if !cx.sysctl().tcp_slow_start_after_idle || cx.w().packets_out > 0 {
+        let controlled = self.pacing.controls_rate;
+        if !cx.sysctl().tcp_slow_start_after_idle || cx.w().packets_out > 0 || controlled {
             return;
         }
         let mut idle = cx.now - self.last_sent;
@@ -323,7 +324,7 @@ impl Subflow {
             return false;
         }
         if self.burst.quota == 0 {
-            if !self.start_burst(cx, left, mss) {
+            if self.is_paced(cx.now) || !self.start_burst(cx, left, mss) {
                 return false;
             }
             self.burst.start = nxt;
@@ -341,7 +342,9 @@ impl Subflow {
             return true;
         }
         let rate_segs = (cx.w().pacing_rate >> 10) / u64::from(mss);
-        let floor = u64::from(cx.sysctl().tcp_min_tso_segs);
+        let own =
+            if self.pacing.controls_rate { cx.congestion.min_tso_segs(cx.window()) } else { None };
+        let floor = u64::from(own.unwrap_or(u32::from(cx.sysctl().tcp_min_tso_segs)));
         let max_segs = rate_segs.max(floor).min(u64::from(MAX_BURST / mss)) as u32;
         if self.defers(cx, left, mss, max_segs) {
             return false;
@@ -419,6 +422,7 @@ impl Subflow {
         self.totals.data_segs_out += 1;
         self.totals.bytes_sent += u64::from(len);
         self.data_sent(cx);
+        self.pace(cx, len);
         out.chunk = Some(chunk);
         out.skb_seq = self.burst.start;
     }
@@ -479,7 +483,7 @@ impl Subflow {
         }
         let nxt = cx.w().snd_nxt;
         let stuck = cx.w().packets_out == 0 && self.tx.unsent(nxt).is_some();
-        if stuck && self.timers.kind() == TimerKind::None {
+        if stuck && self.timers.kind() == TimerKind::None && !self.pacing.is_waiting() {
             self.arm_window_probe(cx);
         }
     }
@@ -487,7 +491,7 @@ impl Subflow {
     /// Notes whether the window was used, and shrinks one that is not (RFC 2861;
     /// `tcp_cwnd_validate`).
     fn validate_cwnd(&mut self, cx: &mut Cx<'_>, limited: bool) {
-        let decays = cx.sysctl().tcp_slow_start_after_idle;
+        let decays = cx.sysctl().tcp_slow_start_after_idle && !self.pacing.controls_rate;
         let initial = cx.config.initial_cwnd;
         let now = cx.now;
         let rto = self.rtt.rto;
@@ -548,6 +552,9 @@ impl Subflow {
             if !record.marks.has(Marks::LOST) {
                 hole |= !record.marks.has(Marks::RETRANS.with(Marks::SACKED));
             } else if !record.marks.has(Marks::RETRANS.with(Marks::SACKED)) {
+                if self.is_paced(cx.now) {
+                    return None;
+                }
                 if record.seq.at_or_after(self.window_end(cx)) && index > 0 {
                     return None;
                 }
@@ -600,6 +607,7 @@ impl Subflow {
         self.totals.bytes_retransmitted += u64::from(record.len);
         self.totals.bytes_sent += u64::from(record.len);
         cx.mib.inc(Counter::RetransSegs);
+        self.pace(cx, record.len);
         self.rebuild(cx, &record)
     }
 

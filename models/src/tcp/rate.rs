@@ -7,6 +7,7 @@
 use mptcpsim_core::time::{Span, Time};
 
 use super::scoreboard::{Marks, RateStamp, Record};
+use crate::congestion::{self, Window};
 
 /// The estimator's running state.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +53,21 @@ pub struct RateSample {
 }
 
 impl RateSample {
+    /// As congestion control gets it.
+    pub(super) fn told(&self) -> congestion::RateSample {
+        congestion::RateSample {
+            delivered: self.delivered,
+            interval_us: self.interval.as_us(),
+            prior_delivered: self.prior_delivered,
+            rtt_us: self.rtt_us,
+            losses: self.losses,
+            acked_sacked: self.acked_sacked,
+            prior_in_flight: self.prior_in_flight,
+            app_limited: self.app_limited,
+            ack_delayed: false,
+        }
+    }
+
     /// True once a packet was acknowledged whose transmission is remembered.
     pub(super) const fn has_prior(&self) -> bool {
         self.has_prior
@@ -114,6 +130,14 @@ impl Rate {
             self.rate_delivered = delivered;
             self.rate_interval = sample.interval;
         }
+    }
+
+    /// Brings the window's view of the delivery up to date.
+    pub(super) fn tell(&self, window: &mut Window) {
+        window.delivery.delivered = self.delivered;
+        window.delivery.lost = self.lost;
+        window.delivery.at_us = self.delivered_at.as_us();
+        window.delivery.app_limited = self.app_limited != 0;
     }
 
     /// The application has nothing more to send (`tcp_rate_check_app_limited`).

@@ -349,6 +349,9 @@ impl Subflow {
 
     /// `tcp_end_cwnd_reduction`.
     pub(super) fn end_cwnd_reduction(&mut self, cx: &mut Cx<'_>) {
+        if self.pacing.controls_rate {
+            return;
+        }
         let undoable = self.recovery.undo_marker.is_some();
         let w = cx.w();
         if w.ssthresh < INFINITE_SSTHRESH && (w.ca_state == CaState::Cwr || undoable) {

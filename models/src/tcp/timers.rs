@@ -128,7 +128,7 @@ impl Timers {
 impl Subflow {
     /// When [`Subflow::on_timer`] wants to be called.
     pub fn due(&self) -> Time {
-        self.timers.due()
+        self.timers.due().min(self.pacing.due())
     }
 
     /// What the retransmission timer is set for.
@@ -149,6 +149,9 @@ impl Subflow {
         }
         if self.timers.compressed_ack.is_some_and(|at| at <= cx.now) {
             self.compressed_ack_timeout();
+        }
+        if self.pacing.due() <= cx.now {
+            self.pacing_timeout(cx);
         }
         if self.timers.slot.fires(cx.now, tick) {
             match std::mem::take(&mut self.timers.kind) {

@@ -18,9 +18,6 @@ const REQUEST: u64 = 200;
 
 /// What keeps a scenario from being simulated here; `None` if nothing does.
 pub(crate) fn unsupported(scenario: &Value) -> Option<&'static str> {
-    if scenario["cc"] == "bbr" {
-        return Some("bbr");
-    }
     if scenario.get("pre_client").is_some() {
         return Some("routes of its own");
     }
