@@ -156,8 +156,8 @@ impl Default for State {
 
 /// Bytes per second of a rate times a gain, less the margin that keeps queues short.
 fn bytes_per_second(bw: u64, gain: u32, mss: u32) -> u64 {
-    let rate = bw * u64::from(mss) * u64::from(gain) >> GAIN_SCALE;
-    rate * (1_000_000 / 100 * (100 - PACING_MARGIN_PERCENT)) >> BW_SCALE
+    let rate = (bw * u64::from(mss) * u64::from(gain)) >> GAIN_SCALE;
+    (rate * (1_000_000 / 100 * (100 - PACING_MARGIN_PERCENT))) >> BW_SCALE
 }
 
 fn min_tso_segs(window: &Window) -> u32 {
@@ -182,7 +182,8 @@ impl State {
             return INITIAL_CWND;
         }
         let product = u64::from(bw) * u64::from(self.min_rtt_us);
-        ((product * u64::from(gain) >> GAIN_SCALE) + BW_UNIT - 1 >> BW_SCALE) as u32
+        let product = (product * u64::from(gain)) >> GAIN_SCALE;
+        ((product + BW_UNIT - 1) >> BW_SCALE) as u32
     }
 
     /// Room for bursts in the sender, the receiver and between, and for delayed acknowledgements.
@@ -200,7 +201,7 @@ impl State {
     /// What will be in the network when the next packet leaves (`bbr_packets_in_net_at_edt`).
     fn in_net(&self, now_us: u64, window: &Window, in_flight: u32) -> u32 {
         let ahead_us = window.delivery.departure_us.saturating_sub(now_us);
-        let leaving = (u64::from(self.rate()) * ahead_us >> BW_SCALE) as u32;
+        let leaving = ((u64::from(self.rate()) * ahead_us) >> BW_SCALE) as u32;
         let mut in_net = in_flight;
         if self.pacing_gain > GAIN_UNIT {
             in_net += tso_segs_goal(window);
@@ -329,7 +330,7 @@ impl State {
         if self.full_bw_reached || !self.round_start || sample.app_limited {
             return;
         }
-        let threshold = u64::from(self.full_bw) * u64::from(FULL_BW_THRESHOLD) >> GAIN_SCALE;
+        let threshold = (u64::from(self.full_bw) * u64::from(FULL_BW_THRESHOLD)) >> GAIN_SCALE;
         if u64::from(self.bw.get()) >= threshold {
             self.full_bw = self.bw.get();
             self.full_bw_rounds = 0;
@@ -442,7 +443,7 @@ impl State {
         if !self.full_bw_reached {
             return 0;
         }
-        let most = (u64::from(self.rate()) * EXTRA_ACKED_MAX_US >> BW_SCALE) as u32;
+        let most = ((u64::from(self.rate()) * EXTRA_ACKED_MAX_US) >> BW_SCALE) as u32;
         self.extra_acked[0].max(self.extra_acked[1]).min(most)
     }
 
