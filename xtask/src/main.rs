@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask test` checks everything that a change must not break.
 
 mod pages;
+mod python;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -9,6 +10,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   pages   make docs/algorithms from the documentation of the modules
+  python  build and install the Python package in a virtual environment, and run its tests
   test    format, clippy, documentation, all tests: what continuous integration runs
   help    this text";
 
@@ -49,6 +51,10 @@ fn main() -> ExitCode {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test"] => test(),
+        ["python"] => match python::test() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        },
         ["pages"] => match pages::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -74,6 +80,9 @@ fn test() -> ExitCode {
     }
     let dissects = has_tshark() || install_tshark();
     if !passes(if dissects { &ALL_TESTS } else { &TESTS_WITHOUT_DISSECTOR }) {
+        return ExitCode::FAILURE;
+    }
+    if !python::test() {
         return ExitCode::FAILURE;
     }
     eprintln!("\nall checks passed");

@@ -101,7 +101,8 @@ impl Plan {
             Station::Middlebox(id) => self.middleboxes[id.0].name.clone(),
         });
         Path {
-            name: Some(path.name.clone()),
+            // A name made of those of the stations is made again; it is none that can be given.
+            name: Some(path.name.clone()).filter(|name| !name.contains('+')),
             between: Some(between),
             via: Some(via.collect()),
             middleboxes: Vec::new(),

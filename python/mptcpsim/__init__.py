@@ -1,0 +1,55 @@
+"""A deterministic simulator and research library for Multipath TCP.
+
+>>> import mptcpsim as mp
+>>> base = mp.load("two-equal-paths").copy(duration="2 s")
+>>> run = mp.run(base, seed=1)
+>>> run.summary["flow"].tolist()
+['flow1']
+>>> len(run.digest)
+64
+
+A scenario is data (`Scenario` and the classes of its parts), `run` makes results of it (`Run`),
+and results are tables (`Table`) that NumPy, polars, pandas and PyArrow read.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mptcpsim import units
+from mptcpsim._mptcpsim import __version__
+from mptcpsim.errors import Fault, MptcpsimError, RunError, ScenarioError
+from mptcpsim.results import Run
+from mptcpsim.running import load, run
+from mptcpsim.scenario_types import *  # noqa: F403
+from mptcpsim.scenario_types import __all__ as _parts
+from mptcpsim.table import Table
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of scenarios.
+
+    >>> schema()["title"]
+    'Scenario'
+    """
+    from mptcpsim import _mptcpsim
+
+    tree: dict[str, Any] = json.loads(_mptcpsim.schema())
+    return tree
+
+
+__all__ = [
+    "Fault",
+    "MptcpsimError",
+    "Run",
+    "RunError",
+    "ScenarioError",
+    "Table",
+    "__version__",
+    "load",
+    "run",
+    "schema",
+    "units",
+    *_parts,
+]

@@ -1,0 +1,130 @@
+"""Running scenarios."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+from mptcpsim import _mptcpsim
+from mptcpsim.results import Run
+from mptcpsim.scenario_types import Scenario
+from mptcpsim.units import Quantity
+
+log = logging.getLogger("mptcpsim")
+
+ScenarioLike = Scenario | str | os.PathLike[str] | Mapping[str, Any]
+"""A scenario, the name of a file or of a shipped one, or a tree of dictionaries."""
+
+Progress = bool | Callable[[float], object] | None
+"""Whether to show a bar, or what to call with the virtual time in seconds."""
+
+
+def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Scenario:
+    """A scenario from a file, a shipped one by its name, or from a tree of dictionaries.
+
+    >>> load("wifi-lte").links["wifi"].rate
+    '30 Mbit/s'
+
+    Raises:
+        ScenarioError: the scenario has faults.
+        FileNotFoundError: there is neither a file nor a shipped scenario of that name.
+    """
+    return Scenario.load(source)
+
+
+def as_scenario(
+    scenario: ScenarioLike,
+    seed: SupportsIndex | None,
+    duration: str | Quantity | None,
+    set: Mapping[str, Any] | None,
+) -> Scenario:
+    """The scenario that the arguments of `run` name."""
+    changes = dict(set or {})
+    if seed is not None:
+        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+            raise TypeError(f"seed: expected a whole number, found {seed!r}")
+        changes["seed"] = seed.__index__()
+    if duration is not None:
+        changes["duration"] = duration
+    if not isinstance(scenario, Scenario):
+        scenario = Scenario.load(scenario)
+    return scenario.copy(changes) if changes else scenario
+
+
+def run(
+    scenario: ScenarioLike = "wifi-lte",
+    *,
+    seed: SupportsIndex | None = None,
+    duration: str | Quantity | None = None,
+    set: Mapping[str, Any] | None = None,
+    captures: str | os.PathLike[str] | None = None,
+    progress: Progress = None,
+) -> Run:
+    """Runs a scenario.
+
+    Args:
+        scenario: a `Scenario`, the name of a file or of a shipped scenario, or a tree.
+        seed: the seed of every random stream, instead of the scenario's.
+        duration: when the run ends at the latest, such as ``"10 s"``, instead of the scenario's.
+        set: other values for keys, by their paths: ``{"links.wifi.delay": "40 ms"}``.
+        captures: a folder into which ``capture/*.pcapng`` are written, one per host.
+        progress: true for a bar (with `tqdm` installed), or a callable that gets the virtual time
+            in seconds some times per second. Without it a bar appears in a terminal.
+
+    The same scenario and seed give the same `Run.digest`, here and on the command line. Other
+    threads go on meanwhile; Ctrl-C raises `KeyboardInterrupt` within 100 ms.
+
+    >>> run("two-equal-paths", seed=1, duration="1 s").end_s
+    1.0
+
+    Raises:
+        ScenarioError: the scenario has faults.
+        RunError: a capture cannot be written.
+    """
+    wanted = as_scenario(scenario, seed, duration, set)
+    if captures is not None:
+        wanted = wanted.copy({"record.pcap": True})
+    plan = wanted.check()
+    folder = None if captures is None else Path(captures)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    log.debug("running %s with seed %d", plan.name, plan.seed)
+    with _Bar(progress, plan.name, plan.duration_s) as bar:
+        outcome = _mptcpsim.run(plan, bar.tell, folder)
+    done = Run(wanted, outcome)
+    log.debug("%s ended at %g s, digest %s", plan.name, done.end_s, done.digest)
+    return done
+
+
+class _Bar:
+    """A bar of tqdm, or whatever else is told the time."""
+
+    def __init__(self, progress: Progress, name: str, duration: float) -> None:
+        self.tell = progress if callable(progress) else None
+        self.bar: Any = None
+        if callable(progress) or progress is False:
+            return
+        if progress is None and not sys.stderr.isatty():
+            return
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            if progress:
+                raise ImportError("a bar needs tqdm: pip install tqdm") from None
+            return
+        self.bar = tqdm(total=duration, desc=name, unit="s", delay=0.5, leave=False)
+        self.tell = self._show
+
+    def _show(self, time: float) -> None:
+        self.bar.update(time - self.bar.n)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,1204 @@
+"""The parts of a scenario as data classes.
+
+Made from the JSON Schema of scenarios by `tools/generate_scenario.py`. Quantities are texts with
+a unit such as ``"15 ms"``, or numbers times one of `mptcpsim.units`. What is `None` is not
+written and means its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from mptcpsim.tree import Node, ScenarioBase
+from mptcpsim.units import Quantity
+
+
+AppDirection: TypeAlias = Literal["download", "upload", "both"]
+"""Who sends the bytes of an application."""
+
+Bytes: TypeAlias = str | Quantity
+"""A number of bytes: a number and B, KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024)."""
+
+CongestionControlName: TypeAlias = Literal[
+    "reno",
+    "cubic",
+    "lia",
+    "olia",
+    "balia",
+    "wvegas",
+    "lia-rfc6356",
+    "olia-paper",
+    "balia-draft",
+    "ewtcp",
+    "uncoupled",
+]
+"""How fast data is sent."""
+
+Copies: TypeAlias = Literal["all", "first", "last"]
+"""Which pieces of a segment get its MPTCP options."""
+
+Directions: TypeAlias = Literal["both", "up", "down"]
+"""One direction of a link, or both."""
+
+End: TypeAlias = Literal["first", "second"]
+"""An end of a path."""
+
+EndpointFlag: TypeAlias = Literal["subflow", "signal", "backup", "fullmesh"]
+"""What an endpoint is used for."""
+
+FirewallRule: TypeAlias = Literal[
+    "pure-acks",
+    "duplicate-acks",
+    "out-of-window",
+    "holes",
+    "unseen-acks",
+]
+"""What a firewall drops."""
+
+Limit: TypeAlias = str | Quantity
+"""The room of a queue: a number and BDP, packets, or a unit of bytes."""
+
+Multipath: TypeAlias = Literal["on", "off", "backup"]
+"""What the path managers of the out-of-tree stack may use an interface for."""
+
+OptionName: TypeAlias = Literal[
+    "mptcp",
+    "mp_capable",
+    "mp_join",
+    "dss",
+    "add_addr",
+    "remove_addr",
+    "mp_prio",
+    "mp_fail",
+    "mp_fastclose",
+    "mp_tcprst",
+    "mss",
+    "sack_permitted",
+    "sack",
+    "timestamps",
+    "window_scale",
+    "unknown",
+]
+"""TCP options, MPTCP's as RFC 8684 names them."""
+
+OptionOrder: TypeAlias = Literal["reverse", "by-kind"]
+"""The order in which a middlebox writes options."""
+
+PacketFilter: TypeAlias = Literal["all", "data"]
+"""Which packets a loss model looks at."""
+
+PathManagerName: TypeAlias = Literal["default", "endpoints", "fullmesh"]
+"""Who opens subflows and announces addresses."""
+
+Probability: TypeAlias = str | Quantity | float
+"""A probability: a percentage, or a number from 0 to 1."""
+
+Protocol: TypeAlias = Literal["mptcp", "tcp"]
+"""Which kind of socket opens a connection."""
+
+Rate: TypeAlias = str | Quantity
+"""A bit rate: a number and bit/s, kbit/s, Mbit/s, Gbit/s or Tbit/s."""
+
+Replacement: TypeAlias = Literal["nop", "eol", "none"]
+"""What takes the place of a stripped option."""
+
+SchedulerName: TypeAlias = Literal[
+    "default",
+    "least-linger",
+    "lowest-rtt",
+    "roundrobin",
+    "redundant",
+    "blest",
+    "ecf",
+    "otias",
+]
+"""Which subflow carries the next data."""
+
+SegmentKind: TypeAlias = Literal["syn", "syn-ack", "third-ack", "ack", "data", "rst", "not-syn"]
+"""Kinds of segments."""
+
+Stack: TypeAlias = Literal["upstream", "out-of-tree"]
+"""Whose TCP and MPTCP a host runs: protocol version, defaults and names of settings."""
+
+Table: TypeAlias = Literal[
+    "summary",
+    "subflows",
+    "timeseries",
+    "links",
+    "queues",
+    "events",
+    "counters",
+    "requests",
+]
+"""A table of results: a CSV file of the same name."""
+
+Time: TypeAlias = str | Quantity
+"""A time: a number and h, min, s, ms, us, ns or ps."""
+
+
+class Action(Node):
+    """What a middlebox does."""
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class StripBox(Action):
+    """Takes options out of segments."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'strip')
+    _: KW_ONLY
+    options: list[OptionName] | None = None
+    """Which options. Without it ["mptcp"]."""
+    replace: Replacement | None = None
+    """What takes their place. Without it "nop"."""
+
+
+@dataclass(slots=True)
+class DropBox(Action):
+    """Drops segments: which ones, says `only`."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'drop')
+    _: KW_ONLY
+
+
+@dataclass(slots=True)
+class HoldBox(Action):
+    """Keeps segments for a time; others overtake them."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'hold')
+    delay: Time
+    """How long."""
+
+
+@dataclass(slots=True)
+class EchoBox(Action):
+    """Copies the MP_CAPABLE of SYNs into the SYN/ACKs, as boxes do that answer with the
+    options they were sent.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'echo')
+    _: KW_ONLY
+    invent_key: bool | None = None
+    """The copy has a key, as if a server that speaks MPTCP had answered. Without it false."""
+    strip_syn: bool | None = None
+    """The server does not see the option. Without it false."""
+
+
+@dataclass(slots=True)
+class NatBox(Action):
+    """Translates source addresses and ports (RFC 3022). The side of the path's first host is
+    inside.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'nat')
+    address: str
+    """The address outside."""
+    _: KW_ONLY
+    idle_timeout: Time | None = None
+    """A mapping that is idle for so long ends; then a segment from inside gets another port,
+    and one from outside is dropped. Without it "7440 s".
+    """
+    port_shift: int | None = None
+    """What is added to ports. Without it 0."""
+
+
+@dataclass(slots=True)
+class SequenceBox(Action):
+    """Replaces initial sequence numbers by others, and shifts all that follow."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'sequence')
+    _: KW_ONLY
+    down: int | None = None
+    """Shift of the numbers that go down."""
+    sack: bool | None = None
+    """Shift the numbers in SACK blocks too; some boxes forget to. Without it true."""
+    up: int | None = None
+    """Shift of the numbers that go up; without it a random one for each subflow."""
+
+
+@dataclass(slots=True)
+class SplitBox(Action):
+    """Cuts segments with much payload into several, as segmentation offload does."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'split')
+    _: KW_ONLY
+    copies: Copies | None = None
+    """Which pieces get the MPTCP options. Without it "all"."""
+    size: int | None = None
+    """Most bytes of payload. Without it 700."""
+
+
+@dataclass(slots=True)
+class CoalesceBox(Action):
+    """Joins consecutive data segments; the first one's options stay."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'coalesce')
+    _: KW_ONLY
+    hold: Time | None = None
+    """How long it waits for the next segment. Without it "2 ms"."""
+    same_options: bool | None = None
+    """Join only segments with the same MPTCP options, as receive offload does. Without it true."""
+    segments: int | None = None
+    """How many segments become one. Without it 2."""
+
+
+@dataclass(slots=True)
+class CorruptBox(Action):
+    """Changes single bytes of the payload, and sets the TCP checksum right."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'corrupt')
+    at: int
+    """Offset of the first byte in the subflow's stream."""
+    _: KW_ONLY
+    bytes: int | None = None
+    """How many bytes change. Without it 1."""
+    stride: int | None = None
+    """From one changed byte to the next. Without it 0."""
+
+
+@dataclass(slots=True)
+class AlgBox(Action):
+    """Application-level gateway: replaces bytes of the stream that goes up by others, and
+    shifts all later sequence numbers.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'alg')
+    _: KW_ONLY
+    at: int
+    """Offset of the first byte in the subflow's stream."""
+    insert: str
+    """What comes in their place."""
+    remove: int
+    """How many bytes go."""
+
+
+@dataclass(slots=True)
+class ReorderOptionsBox(Action):
+    """Writes options in another order."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'reorder-options')
+    _: KW_ONLY
+    order: OptionOrder | None = None
+    """The order. Without it "reverse"."""
+
+
+@dataclass(slots=True)
+class ClampBox(Action):
+    """Lowers the MSS that SYNs announce, or the window."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'clamp')
+    _: KW_ONLY
+    mss: int | None = None
+    """The largest MSS."""
+    window: int | None = None
+    """The largest window field, as in the header, before scaling."""
+
+
+@dataclass(slots=True)
+class AckProxyBox(Action):
+    """Acknowledges data before the receiver does, and repeats what gets lost behind it (RFC
+    3135).
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'ack-proxy')
+    _: KW_ONLY
+    absorb: bool | None = None
+    """The receiver's own acknowledgements of that data go no further. Without it false."""
+    timeout: Time | None = None
+    """What the receiver has not acknowledged by then is sent again. Without it "300 ms"."""
+
+
+@dataclass(slots=True)
+class FirewallBox(Action):
+    """Drops segments that do not fit its idea of TCP."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'firewall')
+    drops: list[FirewallRule]
+    """What it drops."""
+
+
+@dataclass(slots=True)
+class IcmpBox(Action):
+    """One end of a detour inside ICMP echo requests; the other end of the path needs one too."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'icmp')
+    end: End
+    """Which end of the path it stands at."""
+    _: KW_ONLY
+    mss_adjust: int | None = None
+    """How much smaller the hosts make their segments; 24 is what the detour needs. Without it 0."""
+    mtu: Bytes | None = None
+    """Packets that would be longer are not wrapped. Without it "1500 B"."""
+    port: int | None = None
+    """Subflows with this port at one end take the detour. Without it 80."""
+
+Addresses: TypeAlias = str | list[str]
+"""One address or several."""
+
+
+class App(Node):
+    """What runs over a connection."""
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Bulk(App):
+    """Sends a number of bytes as fast as the network takes them, then closes."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'bulk')
+    bytes: Bytes
+    """How much is sent (in each direction)."""
+    _: KW_ONLY
+    direction: AppDirection | None = None
+    """Who sends. Without it "download"."""
+
+
+@dataclass(slots=True)
+class Timed(App):
+    """Sends for a time as fast as the network takes it, then closes."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'timed')
+    duration: Time
+    """For how long, from when the connection is opened."""
+    _: KW_ONLY
+    direction: AppDirection | None = None
+    """Who sends. Without it "download"."""
+
+
+@dataclass(slots=True)
+class Request(App):
+    """Sends a request and waits for the response, several times on the same connection, then
+    closes.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'request')
+    response_bytes: Bytes
+    """The size of a response."""
+    _: KW_ONLY
+    count: int | None = None
+    """How many requests there are. Without it 1."""
+    request_bytes: Bytes | None = None
+    """The size of a request. Without it "200 B"."""
+    think_time: Time | None = None
+    """The pause between a response and the next request. Without it "0 s"."""
+
+
+@dataclass(slots=True)
+class CapacitySteps(Node):
+    """A rate that changes at given times."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'steps': ('list', 'RateStep')}
+    steps: list[RateStep]
+    """From when which rate holds, in order; the first one holds before its time too."""
+    _: KW_ONLY
+    period: Time | None = None
+    """After this time the steps begin again; without it the last one holds on."""
+
+
+@dataclass(slots=True)
+class CapacityTrace(Node):
+    """Delivery opportunities recorded on a real link."""
+    trace: str
+    """A file in the format of Mahimahi: a line with a time in milliseconds for each 1500 bytes
+    that may leave. Looked for beside the scenario; repeats at its end.
+    """
+
+Capacity: TypeAlias = Rate | CapacitySteps | CapacityTrace
+"""How fast a link serves its queue."""
+
+
+@dataclass(slots=True)
+class Endpoint(Node):
+    """An address that the in-kernel path manager may use."""
+    _: KW_ONLY
+    address: str | None = None
+    """The address, instead of an interface."""
+    flags: list[EndpointFlag] | None = None
+    """What the address is used for."""
+    id: int | None = None
+    """The address identifier; without it the next free one."""
+    interface: str | None = None
+    """The interface whose first address is meant."""
+    port: int | None = None
+    """A port to announce with the address; only with the flag `signal`."""
+
+
+class EndpointChange(Node):
+    """A change of the endpoints of a host."""
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class AddEndpoint(EndpointChange):
+    """A new endpoint."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('action', 'add')
+    _: KW_ONLY
+    address: str | None = None
+    """The address, instead of an interface."""
+    flags: list[EndpointFlag] | None = None
+    """What the address is used for."""
+    id: int | None = None
+    """The address identifier; without it the next free one."""
+    interface: str | None = None
+    """The interface whose first address is meant."""
+    port: int | None = None
+    """A port to announce with the address; only with the flag `signal`."""
+
+
+@dataclass(slots=True)
+class RemoveEndpoint(EndpointChange):
+    """An endpoint goes: its subflows are closed and the peer is told."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('action', 'remove')
+    _: KW_ONLY
+    address: str | None = None
+    """Or its address."""
+    id: int | None = None
+    """The identifier of the endpoint."""
+    interface: str | None = None
+    """Or its interface."""
+
+
+@dataclass(slots=True)
+class ChangeEndpoint(EndpointChange):
+    """An endpoint gets other flags: its subflows become backups, or the opposite."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('action', 'change')
+    flags: list[EndpointFlag]
+    """All flags it has from then on."""
+    _: KW_ONLY
+    address: str | None = None
+    """Or its address."""
+    id: int | None = None
+    """The identifier of the endpoint."""
+    interface: str | None = None
+    """Or its interface."""
+
+
+@dataclass(slots=True)
+class EndpointLimits(Node):
+    """How many subflows the in-kernel path manager allows."""
+    _: KW_ONLY
+    add_addr_accepted: int | None = None
+    """Announced addresses of the peer that are used; without it 0."""
+    subflows: int | None = None
+    """Subflows of a connection beyond the first, opened or accepted; without it 2, or as many
+    as the endpoints made by default need.
+    """
+
+
+@dataclass(slots=True)
+class Flow(Node):
+    """A connection and what runs over it."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'app': ('one', 'Bulk|Timed|Request'), 'mptcp': ('one', 'FlowMptcp'), 'repeat': ('one', 'Repeat')}
+    app: App
+    """What runs over the connection."""
+    _: KW_ONLY
+    congestion_control: CongestionControlName | str | None = None
+    """The congestion control of both ends; without it what the hosts' sysctls say."""
+    congestion_parameters: dict[str, int] = field(default_factory=dict)
+    """Parameters of the congestion control, in place of those of the hosts' kernel modules."""
+    destination: str | None = None
+    """Interface or address the first subflow goes to; without it that of the first path
+    between the hosts.
+    """
+    from_: str | None = None
+    """The host that opens the connection; without it the first end of the first path."""
+    mptcp: FlowMptcp = field(default_factory=lambda: FlowMptcp())
+    """How MPTCP uses its subflows."""
+    name: str | None = None
+    """The name results use for this flow; without it `flow1`, `flow2` and so on."""
+    port: int | None = None
+    """Port that `to` listens on, another one for each flow; without it 5001 for the first
+    flow, 5002 for the second and so on.
+    """
+    protocol: Protocol | None = None
+    """Which kind of socket opens the connection. Without it "mptcp"."""
+    receive_buffer: Bytes | None = None
+    """A fixed receive buffer at both ends, as set with SO_RCVBUF; without it the kernel tunes
+    it.
+    """
+    repeat: Repeat | None = None
+    """The same flow several times, one after the other."""
+    send_buffer: Bytes | None = None
+    """A fixed send buffer at both ends, as set with SO_SNDBUF; without it the kernel tunes it."""
+    source: str | None = None
+    """Interface or address the first subflow leaves from; without it that of the first path
+    between the hosts.
+    """
+    start: Time | None = None
+    """When the connection is opened; without it at once."""
+    to: str | None = None
+    """The host that accepts it; without it the other one of two hosts."""
+
+
+@dataclass(slots=True)
+class FlowMptcp(Node):
+    """How MPTCP uses its subflows."""
+    _: KW_ONLY
+    path_manager: PathManagerName | str | None = None
+    """Who opens subflows and announces addresses. Without it "default"."""
+    scheduler: SchedulerName | str | None = None
+    """Which subflow carries the next data; without it what the hosts' sysctls say."""
+    scheduler_parameters: dict[str, int] = field(default_factory=dict)
+    """Parameters of the scheduler, in place of those of the hosts' kernel modules."""
+
+
+@dataclass(slots=True)
+class Host(Node):
+    """A host and its settings."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'mptcp': ('one', 'HostMptcp'), 'route': ('one', 'RouteAttributes')}
+    _: KW_ONLY
+    addresses: dict[str, Addresses] = field(default_factory=dict)
+    """The address of each interface, or a list of addresses."""
+    module_parameters: dict[str, int] = field(default_factory=dict)
+    """Parameters of kernel modules, as in `/sys/module/mptcp_wvegas/parameters/total_alpha`."""
+    mptcp: HostMptcp | None = None
+    """What `ip mptcp` configures."""
+    route: RouteAttributes = field(default_factory=lambda: RouteAttributes())
+    """What `ip route` configures, for all routes of the host alike."""
+    stack: Stack | None = None
+    """Whose TCP and MPTCP the host runs. Without it "upstream"."""
+    sysctl: dict[str, SysctlValue] = field(default_factory=dict)
+    """Settings by the names they have on that stack; `mptcpsim list sysctls` shows them all."""
+
+
+@dataclass(slots=True)
+class HostMptcp(Node):
+    """What `ip mptcp` configures on a host."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'endpoints': ('list', 'Endpoint'), 'limits': ('one', 'EndpointLimits')}
+    _: KW_ONLY
+    endpoints: list[Endpoint] | None = None
+    """Endpoints (`ip mptcp endpoint`). Without this key a host with several addresses that
+    opens connections has a `subflow` endpoint for each, as NetworkManager sets up; an empty
+    list means none.
+    """
+    limits: EndpointLimits = field(default_factory=lambda: EndpointLimits())
+    """Limits (`ip mptcp limits`)."""
+    multipath: dict[str, Multipath] = field(default_factory=dict)
+    """What interfaces may be used for (`ip link set dev IFACE multipath ...` of the out-of-
+    tree stack).
+    """
+
+
+class Jitter(Node):
+    """Delay that varies from packet to packet, on top of the link's own."""
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class UniformJitter(Jitter):
+    """Any value up to a largest one is as likely as any other."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('distribution', 'uniform')
+    max: Time
+    """The largest extra delay."""
+    _: KW_ONLY
+    reorder: bool | None = None
+    """Let packets overtake each other; otherwise none arrives before its predecessor. Without
+    it false.
+    """
+
+
+@dataclass(slots=True)
+class NormalJitter(Jitter):
+    """Around a mean, bell-shaped and never negative."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('distribution', 'normal')
+    _: KW_ONLY
+    deviation: Time
+    """Its standard deviation."""
+    mean: Time
+    """The mean extra delay."""
+    reorder: bool | None = None
+    """Let packets overtake each other; otherwise none arrives before its predecessor. Without
+    it false.
+    """
+
+
+@dataclass(slots=True)
+class ExponentialJitter(Jitter):
+    """Mostly small with a long tail."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('distribution', 'exponential')
+    _: KW_ONLY
+    cap: Time
+    """The largest extra delay."""
+    mean: Time
+    """The mean extra delay."""
+    reorder: bool | None = None
+    """Let packets overtake each other; otherwise none arrives before its predecessor. Without
+    it false.
+    """
+
+
+@dataclass(slots=True)
+class Link(Node):
+    """A link: the keys of both directions, and what differs in one of them."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'down': ('one', 'OneWay'), 'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacityTrace'), 'up': ('one', 'OneWay')}
+    _: KW_ONLY
+    corruption: Probability | None = None
+    """How often a packet arrives with a bit changed."""
+    delay: Time | None = None
+    """Propagation delay, one way."""
+    down: OneWay | None = None
+    """What differs from the second end of a path to the first (download)."""
+    duplication: Probability | None = None
+    """How often a packet arrives twice."""
+    jitter: Jitter | None = None
+    """Delay that varies from packet to packet."""
+    loss: Loss | None = None
+    """Random loss after serialisation: a lost packet has used capacity."""
+    outages: list[Outage] | None = None
+    """Times in which nothing is served while packets wait in the queue."""
+    queue: Queue | None = None
+    """The queue in front of the link; without it drop-tail with room for one bandwidth-delay
+    product.
+    """
+    rate: Capacity | None = None
+    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, steps
+    over time, or a delivery trace.
+    """
+    up: OneWay | None = None
+    """What differs from the first end of a path to the second (upload, in the usual client-
+    first order).
+    """
+
+
+@dataclass(slots=True)
+class LinkSet(Node):
+    """What a link is from a given time on; what is not named stays."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss')}
+    _: KW_ONLY
+    delay: Time | None = None
+    """The propagation delay, one way."""
+    limit: Limit | None = None
+    """The limit of the queue."""
+    loss: Loss | None = None
+    """The loss model."""
+    rate: Rate | None = None
+    """The rate; a packet in service finishes at the new one."""
+    up: bool | None = None
+    """Whether the link carries packets. A link that goes down loses what is queued or in
+    flight, silently.
+    """
+
+
+class Loss(Node):
+    """Which packets are lost after they were serialised."""
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class BernoulliLoss(Loss):
+    """Every packet with the same probability, independently."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('model', 'bernoulli')
+    probability: Probability
+    """The probability that a packet is lost."""
+    _: KW_ONLY
+    direction: Directions | None = None
+    """In which direction of the link. Without it "both"."""
+    filter: PacketFilter | None = None
+    """Which packets can be lost. Without it "all"."""
+
+
+@dataclass(slots=True)
+class GilbertElliottLoss(Loss):
+    """Bursts: a good and a bad state, each with its own loss (Gilbert 1960, Elliott 1963)."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('model', 'gilbert-elliott')
+    _: KW_ONLY
+    bad_to_good: Probability
+    """Probability per packet to go from the bad state to the good one (r)."""
+    good_to_bad: Probability
+    """Probability per packet to go from the good state to the bad one (p)."""
+    direction: Directions | None = None
+    """In which direction of the link. Without it "both"."""
+    filter: PacketFilter | None = None
+    """Which packets can be lost. Without it "all"."""
+    loss_in_bad: Probability | None = None
+    """Loss in the bad state (1-h). Without it "100 %"."""
+    loss_in_good: Probability | None = None
+    """Loss in the good state (1-k). Without it "0 %"."""
+
+
+@dataclass(slots=True)
+class ListLoss(Loss):
+    """Exactly the packets that are named."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('model', 'list')
+    numbers: list[int]
+    """Which packets of the direction, counted from 1 among those the filter lets through."""
+    _: KW_ONLY
+    direction: Directions | None = None
+    """In which direction of the link. Without it "both"."""
+    filter: PacketFilter | None = None
+    """Which packets are counted. Without it "all"."""
+
+
+@dataclass(slots=True)
+class Middlebox(Node):
+    """A middlebox: what it does, and to which segments."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'action': ('one', 'StripBox|DropBox|HoldBox|EchoBox|NatBox|SequenceBox|SplitBox|CoalesceBox|CorruptBox|AlgBox|ReorderOptionsBox|ClampBox|AckProxyBox|FirewallBox|IcmpBox'), 'only': ('one', 'Only')}
+    action: Action
+    """What it does."""
+    _: KW_ONLY
+    only: Only = field(default_factory=lambda: Only())
+    """Which segments it looks at; without it all."""
+
+
+@dataclass(slots=True)
+class OneWay(Node):
+    """One direction of a link, in the order a packet meets it: queue, serialisation, loss,
+    delay.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacityTrace')}
+    _: KW_ONLY
+    corruption: Probability | None = None
+    """How often a packet arrives with a bit changed."""
+    delay: Time | None = None
+    """Propagation delay, one way."""
+    duplication: Probability | None = None
+    """How often a packet arrives twice."""
+    jitter: Jitter | None = None
+    """Delay that varies from packet to packet."""
+    loss: Loss | None = None
+    """Random loss after serialisation: a lost packet has used capacity."""
+    outages: list[Outage] | None = None
+    """Times in which nothing is served while packets wait in the queue."""
+    queue: Queue | None = None
+    """The queue in front of the link; without it drop-tail with room for one bandwidth-delay
+    product.
+    """
+    rate: Capacity | None = None
+    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, steps
+    over time, or a delivery trace.
+    """
+
+
+@dataclass(slots=True)
+class Only(Node):
+    """Which segments a middlebox looks at; the others pass."""
+    _: KW_ONLY
+    after: Time | None = None
+    """Not before this time."""
+    count: int | None = None
+    """At most so many segments of each subflow are touched."""
+    direction: Directions | None = None
+    """In which direction of its paths. Without it "both"."""
+    from_: int | None = None
+    """From this data segment of a subflow and direction on, counted from 1."""
+    on: list[SegmentKind] | None = None
+    """Segments of these kinds; without it all. A third ACK is the first segment behind the SYN
+    of the end that opened the subflow, with data or without.
+    """
+    probability: Probability | None = None
+    """Each segment with this probability."""
+    with_: list[OptionName] | None = None
+    """Segments that carry one of these options; without it all."""
+
+
+@dataclass(slots=True)
+class Outage(Node):
+    """A time in which a link serves nothing."""
+    _: KW_ONLY
+    from_: Time
+    """When service stops."""
+    to: Time
+    """When service resumes."""
+
+
+@dataclass(slots=True)
+class Path(Node):
+    """A way between two interfaces. The long form names its ends and its links. The short form
+    gives the link's own keys instead: without `via` the path is a link of its own, and
+    without `between` it joins the hosts `client` and `server`, each with one more interface
+    named like the path, with the addresses 10.0.N.1 and 10.0.N.2 for the N-th path.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'down': ('one', 'OneWay'), 'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacityTrace'), 'up': ('one', 'OneWay')}
+    _: KW_ONLY
+    between: Sequence[str] | None = None
+    """The two ends as `host.interface`. The `up` direction of the links leads from the first
+    to the second.
+    """
+    corruption: Probability | None = None
+    """How often a packet arrives with a bit changed."""
+    delay: Time | None = None
+    """Propagation delay, one way."""
+    down: OneWay | None = None
+    """What differs from the second end of a path to the first (download)."""
+    duplication: Probability | None = None
+    """How often a packet arrives twice."""
+    jitter: Jitter | None = None
+    """Delay that varies from packet to packet."""
+    loss: Loss | None = None
+    """Random loss after serialisation: a lost packet has used capacity."""
+    middleboxes: list[str] | None = None
+    """The names of middleboxes in front of the link of the short form, in order from the first
+    end.
+    """
+    name: str | None = None
+    """The name results use for this path; without it the names of its links."""
+    outages: list[Outage] | None = None
+    """Times in which nothing is served while packets wait in the queue."""
+    queue: Queue | None = None
+    """The queue in front of the link; without it drop-tail with room for one bandwidth-delay
+    product.
+    """
+    rate: Capacity | None = None
+    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, steps
+    over time, or a delivery trace.
+    """
+    up: OneWay | None = None
+    """What differs from the first end of a path to the second (upload, in the usual client-
+    first order).
+    """
+    via: list[str] | None = None
+    """The names of the links and middleboxes on the way, in order from the first end; at least
+    one link.
+    """
+
+
+class Queue(Node):
+    """Which packets wait, which are marked and which are dropped. Limits count packets not yet
+    fully serialised, the one in service included: `"100 packets"`, `"150 KB"`, or `"1
+    BDP"`, the product of the link's rate and the longest round trip of the paths that use
+    it.
+    """
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class DroptailQueue(Queue):
+    """First in, first out; what does not fit is dropped."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('discipline', 'droptail')
+    _: KW_ONLY
+    limit: Limit | None = None
+    """How much may wait. Without it "1 BDP"."""
+
+
+@dataclass(slots=True)
+class RedQueue(Queue):
+    """Random early detection (Floyd and Jacobson 1993), in its gentle form."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('discipline', 'red')
+    _: KW_ONLY
+    ecn: bool | None = None
+    """Mark packets that allow it instead of dropping them. Without it false."""
+    limit: Limit | None = None
+    """How much may wait at most. Without it "2 BDP"."""
+    max: Limit | None = None
+    """Average backlog at which their probability reaches `max_probability`; at twice this it
+    is 1. Without it "0.75 BDP".
+    """
+    max_probability: Probability | None = None
+    """Probability of a drop or mark at the average backlog `max`. Without it "2 %"."""
+    min: Limit | None = None
+    """Average backlog at which drops or marks begin. Without it "0.25 BDP"."""
+    weight: float | None = None
+    """Weight of a new sample in the average backlog. Without it 0.002."""
+
+
+@dataclass(slots=True)
+class CodelQueue(Queue):
+    """CoDel (RFC 8289): drops from the head once packets have waited too long."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('discipline', 'codel')
+    _: KW_ONLY
+    ecn: bool | None = None
+    """Mark packets that allow it instead of dropping them. Without it false."""
+    interval: Time | None = None
+    """For how long it must be exceeded: about the longest round trip. Without it "100 ms"."""
+    limit: Limit | None = None
+    """How much may wait at most. Without it "1000 packets"."""
+    target: Time | None = None
+    """Waiting time that is tolerated for longer than an `interval`. Without it "5 ms"."""
+
+
+@dataclass(slots=True)
+class EcnThresholdQueue(Queue):
+    """Marks every packet that arrives above a threshold, as data-centre switches do for DCTCP
+    (RFC 8257).
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('discipline', 'ecn-threshold')
+    mark: Limit
+    """Backlog above which packets are marked."""
+    _: KW_ONLY
+    limit: Limit | None = None
+    """How much may wait at most. Without it "1 BDP"."""
+
+
+@dataclass(slots=True)
+class FqCodelQueue(Queue):
+    """FQ-CoDel (RFC 8290): a CoDel queue per flow, served in turn."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('discipline', 'fq-codel')
+    _: KW_ONLY
+    ecn: bool | None = None
+    """Mark packets that allow it instead of dropping them. Without it true."""
+    flows: int | None = None
+    """Number of queues that flows are hashed to. Without it 1024."""
+    interval: Time | None = None
+    """For how long it must be exceeded: about the longest round trip. Without it "100 ms"."""
+    limit: Limit | None = None
+    """How much may wait in all queues together. Without it "10240 packets"."""
+    quantum: int | None = None
+    """Bytes a queue may send in its turn. Without it 1514."""
+    target: Time | None = None
+    """Waiting time that is tolerated for longer than an `interval`. Without it "5 ms"."""
+
+
+@dataclass(slots=True)
+class RateStep(Node):
+    """A rate that holds from a given time on."""
+    _: KW_ONLY
+    at: Time
+    """When the rate begins to hold."""
+    rate: Rate
+    """The rate."""
+
+
+@dataclass(slots=True)
+class Record(Node):
+    """What a run writes down."""
+    _: KW_ONLY
+    interval: Time | None = None
+    """The time between two samples of the time series; without it 100 ms."""
+    nstat: bool | None = None
+    """Write the counters of all hosts into `nstat.txt`, as `nstat -az` prints them."""
+    options: bool | None = None
+    """Tell in the events each MPTCP option that a host sends or receives."""
+    pcap: bool | None = None
+    """Write what each host sends and receives as pcapng."""
+    snap_length: Bytes | None = None
+    """How many bytes of a packet a capture keeps; without it 200 bytes, the headers with all
+    options and the first bytes of data; `0 B` for all.
+    """
+    ss: bool | None = None
+    """Write the sockets of all hosts in the end into `ss.txt`, as `ss -tiM` prints them."""
+    ss_at: list[Time] | None = None
+    """Write them as they are at these times, too."""
+    tables: list[Table] | None = None
+    """Which tables are written; without it all."""
+
+
+@dataclass(slots=True)
+class Repeat(Node):
+    """A flow that is opened again and again, each time as a connection of its own."""
+    _: KW_ONLY
+    every: Time
+    """The time from one start to the next."""
+    times: int
+    """How many connections there are."""
+
+
+@dataclass(slots=True)
+class RouteAttributes(Node):
+    """Attributes of routes that change how TCP behaves."""
+    _: KW_ONLY
+    initcwnd: int | None = None
+    """Initial congestion window in packets; without it 10 (RFC 6928)."""
+    mtu: int | None = None
+    """Largest IP packet in bytes; without it 1500."""
+    quickack: bool | None = None
+    """Acknowledge every segment at once instead of every second one."""
+
+Seeds: TypeAlias = str | list[int]
+"""The seeds of a sweep."""
+
+
+@dataclass(slots=True)
+class Sweep(Node):
+    """What a sweep varies: every combination of the lists is a run."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _: KW_ONLY
+    seeds: Seeds | None = None
+    """Seeds as a range that includes both ends, `"1..20"`, or as a list; without it the
+    scenario's own.
+    """
+    vary: dict[str, Sequence[Any]] = field(default_factory=dict)
+    """The lists of values, by the paths of their keys."""
+
+SysctlValue: TypeAlias = int | str
+"""The value of a sysctl."""
+
+
+@dataclass(slots=True)
+class TimelineEntry(Node):
+    """A change: of a link (`link` and `set`), or of a host (`host` and `endpoint`, or `host`,
+    `interface` and `up`).
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'endpoint': ('one', 'AddEndpoint|RemoveEndpoint|ChangeEndpoint'), 'set': ('one', 'LinkSet')}
+    at: Time
+    """When it happens. At the same time the environment changes first, then packets move."""
+    _: KW_ONLY
+    direction: Directions | None = None
+    """In which direction of the link."""
+    endpoint: EndpointChange | None = None
+    """What happens to the endpoints of the host, as with `ip mptcp endpoint`."""
+    host: str | None = None
+    """The host that changes."""
+    interface: str | None = None
+    """The interface of the host that goes up or down. While it is down it loses all it sends
+    and receives, as with a cable pulled at the next switch; take its endpoint away too if
+    the host is to notice.
+    """
+    link: str | None = None
+    """The link that changes."""
+    set: LinkSet | None = None
+    """What the link is from then on."""
+    up: bool | None = None
+    """Whether the interface is up from then on."""
+
+
+@dataclass(slots=True)
+class Scenario(ScenarioBase):
+    """An experiment: a network, what flows through it and what to record."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'flows': ('list', 'Flow'), 'hosts': ('map', 'Host'), 'links': ('map', 'Link'), 'middleboxes': ('map', 'Middlebox'), 'paths': ('list', 'Path'), 'record': ('one', 'Record'), 'sweep': ('one', 'Sweep'), 'timeline': ('list', 'TimelineEntry')}
+    _: KW_ONLY
+    duration: Time | None = None
+    """When the run ends at the latest; it ends earlier once every flow has finished. Without
+    it one minute.
+    """
+    flows: list[Flow] = field(default_factory=list)
+    """The connections that are opened and what runs over them."""
+    hosts: dict[str, Host] = field(default_factory=dict)
+    """Hosts by name."""
+    links: dict[str, Link] = field(default_factory=dict)
+    """Links by name. A link has two directions, alike unless `up` or `down` say otherwise."""
+    middleboxes: dict[str, Middlebox] = field(default_factory=dict)
+    """Middleboxes by name, which stand on paths and change what passes."""
+    name: str | None = None
+    """The name results carry; without it the name of the file."""
+    paths: list[Path] = field(default_factory=list)
+    """Which interfaces are joined, and through which links."""
+    record: Record = field(default_factory=lambda: Record())
+    """What is written down, and how often."""
+    seed: int | None = None
+    """The seed of every random stream; two runs with the same seed and scenario are identical.
+    Without it 1.
+    """
+    sweep: Sweep | None = None
+    """What a sweep varies: seeds, and lists of values for keys given by their path."""
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    """Changes at given times: a link slows down or fails, a host gains or loses an address."""
+
+
+CLASSES: dict[str, type[Node]] = {
+    "StripBox": StripBox,
+    "DropBox": DropBox,
+    "HoldBox": HoldBox,
+    "EchoBox": EchoBox,
+    "NatBox": NatBox,
+    "SequenceBox": SequenceBox,
+    "SplitBox": SplitBox,
+    "CoalesceBox": CoalesceBox,
+    "CorruptBox": CorruptBox,
+    "AlgBox": AlgBox,
+    "ReorderOptionsBox": ReorderOptionsBox,
+    "ClampBox": ClampBox,
+    "AckProxyBox": AckProxyBox,
+    "FirewallBox": FirewallBox,
+    "IcmpBox": IcmpBox,
+    "Bulk": Bulk,
+    "Timed": Timed,
+    "Request": Request,
+    "CapacitySteps": CapacitySteps,
+    "CapacityTrace": CapacityTrace,
+    "Endpoint": Endpoint,
+    "AddEndpoint": AddEndpoint,
+    "RemoveEndpoint": RemoveEndpoint,
+    "ChangeEndpoint": ChangeEndpoint,
+    "EndpointLimits": EndpointLimits,
+    "Flow": Flow,
+    "FlowMptcp": FlowMptcp,
+    "Host": Host,
+    "HostMptcp": HostMptcp,
+    "UniformJitter": UniformJitter,
+    "NormalJitter": NormalJitter,
+    "ExponentialJitter": ExponentialJitter,
+    "Link": Link,
+    "LinkSet": LinkSet,
+    "BernoulliLoss": BernoulliLoss,
+    "GilbertElliottLoss": GilbertElliottLoss,
+    "ListLoss": ListLoss,
+    "Middlebox": Middlebox,
+    "OneWay": OneWay,
+    "Only": Only,
+    "Outage": Outage,
+    "Path": Path,
+    "DroptailQueue": DroptailQueue,
+    "RedQueue": RedQueue,
+    "CodelQueue": CodelQueue,
+    "EcnThresholdQueue": EcnThresholdQueue,
+    "FqCodelQueue": FqCodelQueue,
+    "RateStep": RateStep,
+    "Record": Record,
+    "Repeat": Repeat,
+    "RouteAttributes": RouteAttributes,
+    "Sweep": Sweep,
+    "TimelineEntry": TimelineEntry,
+    "Scenario": Scenario,
+}
+
+__all__ = [
+    "AckProxyBox",
+    "AddEndpoint",
+    "AlgBox",
+    "BernoulliLoss",
+    "Bulk",
+    "CapacitySteps",
+    "CapacityTrace",
+    "ChangeEndpoint",
+    "ClampBox",
+    "CoalesceBox",
+    "CodelQueue",
+    "CorruptBox",
+    "DropBox",
+    "DroptailQueue",
+    "EchoBox",
+    "EcnThresholdQueue",
+    "Endpoint",
+    "EndpointLimits",
+    "ExponentialJitter",
+    "FirewallBox",
+    "Flow",
+    "FlowMptcp",
+    "FqCodelQueue",
+    "GilbertElliottLoss",
+    "HoldBox",
+    "Host",
+    "HostMptcp",
+    "IcmpBox",
+    "Link",
+    "LinkSet",
+    "ListLoss",
+    "Middlebox",
+    "NatBox",
+    "NormalJitter",
+    "OneWay",
+    "Only",
+    "Outage",
+    "Path",
+    "RateStep",
+    "Record",
+    "RedQueue",
+    "RemoveEndpoint",
+    "ReorderOptionsBox",
+    "Repeat",
+    "Request",
+    "RouteAttributes",
+    "Scenario",
+    "SequenceBox",
+    "SplitBox",
+    "StripBox",
+    "Sweep",
+    "Timed",
+    "TimelineEntry",
+    "UniformJitter",
+]

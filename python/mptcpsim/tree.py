@@ -1,0 +1,300 @@
+"""What the data classes of scenarios have in common: they are a tree of plain values."""
+
+from __future__ import annotations
+
+import copy as copying
+import html
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path as FilePath
+from typing import Any, ClassVar, Self
+
+from mptcpsim import _mptcpsim
+from mptcpsim.errors import Fault, ScenarioError
+from mptcpsim.units import Quantity
+
+
+class Node:
+    """A part of a scenario."""
+
+    __slots__ = ()
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The part as a tree of dictionaries, lists, texts and numbers, as in a file."""
+        tree: dict[str, Any] = {}
+        if self._tag is not None:
+            tree[self._tag[0]] = self._tag[1]
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if value is None:
+                continue
+            value = plain(value)
+            if field.name == "vary":
+                tree.update(value)
+            elif value or not isinstance(value, (dict, list)) or field.default is None:
+                tree[field.name.rstrip("_")] = value
+        return tree
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> Self:
+        """The part that a tree describes. Unlike a whole scenario it is not checked."""
+        from mptcpsim.scenario_types import CLASSES
+
+        names = {field.name.rstrip("_"): field.name for field in fields(cls)}  # type: ignore[arg-type]
+        known: dict[str, Any] = {}
+        for key, value in tree.items():
+            if cls._tag is not None and key == cls._tag[0]:
+                continue
+            if key in names:
+                known[names[key]] = _part(cls._nested.get(key), value, CLASSES)
+            elif "vary" in names:
+                known.setdefault("vary", {})[key] = value
+            else:
+                raise _unknown(cls.__name__, key, names)
+        return cls(**known)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON and TOML know it."""
+    if isinstance(value, Node):
+        return value.to_dict()
+    if isinstance(value, Quantity):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, (Sequence, set, frozenset, range)):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "item"):  # a number of NumPy
+        return value.item()
+    return str(value)
+
+
+def _part(nested: tuple[str, str] | None, value: Any, classes: Mapping[str, type[Node]]) -> Any:
+    if nested is None or isinstance(value, Node):
+        return copying.deepcopy(value)
+    form, names = nested
+    candidates = [classes[name] for name in names.split("|")]
+    if form == "list" and isinstance(value, Sequence) and not isinstance(value, str):
+        return [_one(candidates, inner) for inner in value]
+    if form == "map" and isinstance(value, Mapping):
+        return {key: _one(candidates, inner) for key, inner in value.items()}
+    return _one(candidates, value)
+
+
+def _one(candidates: list[type[Node]], value: Any) -> Any:
+    if isinstance(value, Node) or not isinstance(value, Mapping):
+        return value
+    for candidate in candidates:
+        tag = candidate._tag
+        if tag is not None and value.get(tag[0]) == tag[1]:
+            return candidate.from_dict(value)
+        if tag is None and all(
+            key in {field.name.rstrip("_") for field in fields(candidate)}  # type: ignore[arg-type]
+            for key in value
+        ):
+            return candidate.from_dict(value)
+    return candidates[0].from_dict(value) if len(candidates) == 1 else value
+
+
+def _unknown(what: str, key: str, known: Mapping[str, str]) -> ScenarioError:
+    return ScenarioError(
+        (Fault(key, f"unknown key `{key}` of {what}", f"known: {', '.join(known)}"),)
+    )
+
+
+class ScenarioBase(Node):
+    """What can be done with a whole scenario."""
+
+    __slots__ = ("_folder",)
+    _folder: str | None
+    name: str | None
+
+    # ---- from and to text
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str] | Mapping[str, Any]) -> Self:
+        """A scenario from a file (TOML, or JSON by its ending), a shipped one by its name, or from
+        a tree of dictionaries.
+
+        Raises:
+            ScenarioError: the scenario has faults.
+            FileNotFoundError: there is neither a file nor a shipped scenario of that name.
+        """
+        if isinstance(source, Mapping):
+            return cls.from_dict(source)
+        if not isinstance(source, (str, os.PathLike)):
+            raise TypeError(f"source: expected a name, a path or a tree, found {source!r}")
+        return cls._of(_mptcpsim.read(FilePath(source)))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """A scenario from a text in TOML.
+
+        Raises:
+            ScenarioError: the scenario has faults.
+        """
+        return cls._of(_mptcpsim.read(text=text))
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> Self:
+        """A scenario from a tree of dictionaries, as `json.load` or `tomllib.load` give it.
+
+        Raises:
+            ScenarioError: the scenario has faults.
+        """
+        if not isinstance(tree, Mapping):
+            raise TypeError(f"tree: expected a dictionary, found {tree!r}")
+        check_tree(plain(tree), None)
+        return super().from_dict(tree)
+
+    @classmethod
+    def _of(cls, plan: _mptcpsim.Plan) -> Self:
+        scenario = super().from_dict(json.loads(plan.scenario()))
+        scenario.name = plan.name  # type: ignore[misc]  # a field of the class made of this one
+        scenario._folder = None if plan.folder is None else os.fspath(plan.folder)
+        return scenario
+
+    def to_json(self) -> str:
+        """The scenario as JSON."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    def to_toml(self, *, resolved: bool = False) -> str:
+        """The scenario as TOML; `resolved` writes every default out.
+
+        Raises:
+            ScenarioError: the scenario has faults, and so cannot be resolved.
+        """
+        return _mptcpsim.toml_of(self.check().resolved() if resolved else self.to_json())
+
+    # ---- checks and changes
+
+    @property
+    def folder(self) -> str | None:
+        """The folder in which files named in the scenario are looked for."""
+        return getattr(self, "_folder", None)
+
+    @folder.setter
+    def folder(self, folder: str | os.PathLike[str] | None) -> None:
+        self._folder = None if folder is None else os.fspath(folder)
+
+    def check(self) -> _mptcpsim.Plan:
+        """The scenario worked out, as a run needs it.
+
+        Raises:
+            ScenarioError: the scenario has faults; all of them are named.
+        """
+        return check_tree(self.to_dict(), self.folder)
+
+    def copy(self, changes: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
+        """A copy in which the keys of `changes` have other values.
+
+        Keys are paths as in messages, elements of lists are counted from 0:
+        ``scenario.copy({"links.wifi.delay": "40 ms", "flows.0.mptcp.scheduler": "blest"}, seed=7)``.
+
+        Raises:
+            ScenarioError: a key does not exist, or the new scenario has faults.
+        """
+        tree = self.to_dict()
+        for path, value in {**(changes or {}), **more}.items():
+            set_key(tree, path, plain(value))
+        check_tree(tree, self.folder)
+        scenario = super().from_dict(tree)
+        scenario._folder = self.folder
+        return scenario
+
+    # ---- in a notebook
+
+    def _repr_html_(self) -> str:
+        tree = self.to_dict()
+        head = html.escape(str(tree.get("name", "scenario")))
+        try:
+            tree = json.loads(self.check().resolved())
+        except ScenarioError as error:
+            return f"<b>{head}</b><pre>{html.escape(str(error))}</pre>"
+        rows = "".join(_path_row(path, tree) for path in tree["paths"])
+        flows = "".join(
+            f"<li><b>{html.escape(flow['name'])}</b>: {html.escape(flow['from'])} to "
+            f"{html.escape(flow['to'])}, {html.escape(json.dumps(flow['app']))}</li>"
+            for flow in tree["flows"]
+        )
+        return f"<b>{head}</b>, {html.escape(tree['duration'])}<table>{rows}</table><ul>{flows}</ul>"
+
+
+def _path_row(path: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
+    def station(name: str) -> str:
+        link = tree.get("links", {}).get(name)
+        if link is None:
+            return f"[{html.escape(name)}]"
+        shown = link.get("down", link)
+        words = [shown.get("rate", ""), shown.get("delay", "")]
+        return f"{html.escape(name)} <small>{html.escape(', '.join(map(str, words)))}</small>"
+
+    first, last = map(html.escape, path["between"])
+    way = " &#8594; ".join([first, *map(station, path["via"]), last])
+    return f"<tr><td><b>{html.escape(path['name'])}</b></td><td>{way}</td></tr>"
+
+
+def check_tree(tree: Mapping[str, Any], folder: str | None) -> _mptcpsim.Plan:
+    """The plan of a tree, or all that is wrong with it."""
+    name = tree.get("name")
+    name = name if isinstance(name, str) else "scenario"
+    try:
+        text = json.dumps(tree, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ScenarioError((Fault("", f"the scenario is no tree of plain values: {error}"),)) from None
+    try:
+        return _mptcpsim.check(text, name, None if folder is None else FilePath(folder))
+    except ScenarioError as error:
+        raise error.without_lines() from None
+
+
+def set_key(tree: Any, path: str, value: Any) -> None:
+    """Sets the value at a path such as ``flows.0.mptcp.scheduler``; tables on the way are made."""
+    if not isinstance(path, str) or not path:
+        raise TypeError(f"expected the path of a key, found {path!r}")
+    *way, last = _split(path)
+    node = tree
+    for step, following in zip(way, [*way, last][1:], strict=True):
+        if isinstance(node, list):
+            node = _element(node, step, path)
+        elif isinstance(node, dict):
+            node = node.setdefault(step, [] if following.isdigit() and step not in node else {})
+        else:
+            raise _no_such(path)
+    if isinstance(node, list):
+        _element(node, last, path)
+        node[int(last)] = value
+    elif isinstance(node, dict):
+        node[last] = value
+    else:
+        raise _no_such(path)
+
+
+def _split(path: str) -> list[str]:
+    """The steps of a path; one with dots in it stands in quotes, as in TOML."""
+    steps, rest = [], path
+    while rest:
+        if rest[0] == '"':
+            step, _, rest = rest[1:].partition('"')
+            rest = rest.removeprefix(".")
+        else:
+            step, _, rest = rest.partition(".")
+        steps.append(step)
+    return steps
+
+
+def _element(node: list[Any], step: str, path: str) -> Any:
+    if not step.isdigit() or int(step) >= len(node):
+        count = f"there are {len(node)}, counted from 0"
+        raise ScenarioError((Fault(path, f"there is no element `{step}`", count),))
+    return node[int(step)]
+
+
+def _no_such(path: str) -> ScenarioError:
+    return ScenarioError((Fault(path, "there is no such key"),))

@@ -1,0 +1,37 @@
+//! The extension module of the Python package `mptcpsim`.
+//!
+//! It converts and holds no simulation logic: scenarios come in as JSON, runs go on without the
+//! interpreter lock, results go out as Arrow columns. What a user of Python sees is in the Python
+//! sources beside this crate.
+//!
+//! ```text
+//! mptcpsim (Python) ─► _mptcpsim ─► mptcpsim, mptcpsim-models (Rust)
+//! ```
+
+mod errors;
+mod outcome;
+mod plan;
+mod table;
+mod tools;
+mod watch;
+
+use pyo3::prelude::*;
+
+/// Converts between the Python package and the simulator.
+#[pymodule]
+fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<outcome::Outcome>()?;
+    module.add_class::<plan::Plan>()?;
+    module.add_class::<table::Column>()?;
+    module.add_class::<table::Table>()?;
+    module.add_function(wrap_pyfunction!(outcome::run, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::check, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::read, module)?)?;
+    module.add_function(wrap_pyfunction!(table::table_of_ipc, module)?)?;
+    module.add_function(wrap_pyfunction!(tools::main, module)?)?;
+    module.add_function(wrap_pyfunction!(tools::schema, module)?)?;
+    module.add_function(wrap_pyfunction!(tools::shipped, module)?)?;
+    module.add_function(wrap_pyfunction!(tools::toml_of, module)?)?;
+    Ok(())
+}
