@@ -60,8 +60,14 @@ FirewallRule: TypeAlias = Literal[
 Limit: TypeAlias = str | Quantity
 """The room of a queue: a number and BDP, packets, or a unit of bytes."""
 
+MptcpdPlugin: TypeAlias = Literal["addr_adv", "sspi"]
+"""A plugin of mptcpd."""
+
 Multipath: TypeAlias = Literal["on", "off", "backup"]
 """What the path managers of the out-of-tree stack may use an interface for."""
+
+NotifyFlag: TypeAlias = Literal["existing", "skip_link_local", "skip_loopback"]
+"""What mptcpd tells plugins of the addresses of the host."""
 
 OptionName: TypeAlias = Literal[
     "mptcp",
@@ -89,7 +95,14 @@ OptionOrder: TypeAlias = Literal["reverse", "by-kind"]
 PacketFilter: TypeAlias = Literal["all", "data"]
 """Which packets a loss model looks at."""
 
-PathManagerName: TypeAlias = Literal["default", "endpoints", "fullmesh"]
+PathManagerName: TypeAlias = Literal[
+    "default",
+    "endpoints",
+    "fullmesh",
+    "ndiffports",
+    "binder",
+    "userspace",
+]
 """Who opens subflows and announces addresses."""
 
 Probability: TypeAlias = str | Quantity | float
@@ -539,7 +552,11 @@ class FlowMptcp(Node):
     """How MPTCP uses its subflows."""
     _: KW_ONLY
     path_manager: PathManagerName | str | None = None
-    """Who opens subflows and announces addresses. Without it "default"."""
+    """Who opens subflows and announces addresses, at both ends; without it what the hosts'
+    sysctls say.
+    """
+    path_manager_parameters: dict[str, int] = field(default_factory=dict)
+    """Parameters of the path manager, in place of those of the hosts' kernel modules."""
     scheduler: SchedulerName | str | None = None
     """Which subflow carries the next data; without it what the hosts' sysctls say."""
     scheduler_parameters: dict[str, int] = field(default_factory=dict)
@@ -549,7 +566,7 @@ class FlowMptcp(Node):
 @dataclass(slots=True)
 class Host(Node):
     """A host and its settings."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'mptcp': ('one', 'HostMptcp'), 'route': ('one', 'RouteAttributes')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'mptcp': ('one', 'HostMptcp'), 'mptcpd': ('one', 'Mptcpd'), 'route': ('one', 'RouteAttributes')}
     _: KW_ONLY
     addresses: dict[str, Addresses] = field(default_factory=dict)
     """The address of each interface, or a list of addresses."""
@@ -557,6 +574,8 @@ class Host(Node):
     """Parameters of kernel modules, as in `/sys/module/mptcp_wvegas/parameters/total_alpha`."""
     mptcp: HostMptcp | None = None
     """What `ip mptcp` configures."""
+    mptcpd: Mptcpd | None = None
+    """The daemon mptcpd, if it runs on the host."""
     route: RouteAttributes = field(default_factory=lambda: RouteAttributes())
     """What `ip route` configures, for all routes of the host alike."""
     stack: Stack | None = None
@@ -751,6 +770,22 @@ class Middlebox(Node):
 
 
 @dataclass(slots=True)
+class Mptcpd(Node):
+    """The configuration of the daemon mptcpd, under the names of its own file."""
+    _: KW_ONLY
+    addr_flags: list[EndpointFlag] | None = None
+    """Flags of the endpoints that `addr_adv` makes; without it `subflow`."""
+    load_plugins: list[MptcpdPlugin] | None = None
+    """The plugins that are loaded. Without it []."""
+    notify_flags: list[NotifyFlag] | None = None
+    """Which addresses plugins are told of; without it `existing`, `skip_link_local` and
+    `skip_loopback`.
+    """
+    path_manager: MptcpdPlugin | None = None
+    """The plugin that connections are given to; without it the one with the best priority."""
+
+
+@dataclass(slots=True)
 class OneWay(Node):
     """One direction of a link, in the order a packet meets it: queue, serialisation, loss,
     delay.
@@ -851,6 +886,10 @@ class Path(Node):
     rate: Capacity | None = None
     """How fast packets leave the queue, counted in bytes from the IP header on: a rate, steps
     over time, or a delivery trace.
+    """
+    relays: list[str] | None = None
+    """Gateways that packets must be sent through to take this path, as the path manager
+    `binder` does. Other paths may join the same interfaces.
     """
     up: OneWay | None = None
     """What differs from the first end of a path to the second (upload, in the usual client-
@@ -1030,10 +1069,10 @@ SysctlValue: TypeAlias = int | str
 
 @dataclass(slots=True)
 class TimelineEntry(Node):
-    """A change: of a link (`link` and `set`), or of a host (`host` and `endpoint`, or `host`,
-    `interface` and `up`).
+    """A change: of a link (`link` and `set`), or of a host (`host` and `endpoint`, `host` and
+    `limits`, or `host`, `interface` and `up` or `multipath`).
     """
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'endpoint': ('one', 'AddEndpoint|RemoveEndpoint|ChangeEndpoint'), 'set': ('one', 'LinkSet')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'endpoint': ('one', 'AddEndpoint|RemoveEndpoint|ChangeEndpoint'), 'limits': ('one', 'EndpointLimits'), 'set': ('one', 'LinkSet')}
     at: Time
     """When it happens. At the same time the environment changes first, then packets move."""
     _: KW_ONLY
@@ -1044,12 +1083,20 @@ class TimelineEntry(Node):
     host: str | None = None
     """The host that changes."""
     interface: str | None = None
-    """The interface of the host that goes up or down. While it is down it loses all it sends
-    and receives, as with a cable pulled at the next switch; take its endpoint away too if
-    the host is to notice.
+    """The interface of the host that goes up or down, or is used in another way. While it is
+    down it loses all it sends and receives. The path managers of the out-of-tree stack
+    notice after half a second, mptcpd at once, the path manager in the upstream kernel
+    never: take its endpoint away too if it is to. Whoever wants nobody to notice, as with a
+    cable pulled at the next switch, takes a link down.
+    """
+    limits: EndpointLimits = field(default_factory=lambda: EndpointLimits())
+    """The limits of the host's path manager from then on, as with `ip mptcp limits`; what is
+    left out stays.
     """
     link: str | None = None
     """The link that changes."""
+    multipath: Multipath | None = None
+    """What the interface may be used for from then on (out-of-tree stack)."""
     set: LinkSet | None = None
     """What the link is from then on."""
     up: bool | None = None
@@ -1128,6 +1175,7 @@ CLASSES: dict[str, type[Node]] = {
     "GilbertElliottLoss": GilbertElliottLoss,
     "ListLoss": ListLoss,
     "Middlebox": Middlebox,
+    "Mptcpd": Mptcpd,
     "OneWay": OneWay,
     "Only": Only,
     "Outage": Outage,
@@ -1179,6 +1227,7 @@ __all__ = [
     "LinkSet",
     "ListLoss",
     "Middlebox",
+    "Mptcpd",
     "NatBox",
     "NormalJitter",
     "OneWay",
