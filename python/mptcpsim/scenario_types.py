@@ -28,6 +28,7 @@ CongestionControlName: TypeAlias = Literal[
     "olia",
     "balia",
     "wvegas",
+    "bbr",
     "lia-rfc6356",
     "olia-paper",
     "balia-draft",
@@ -116,6 +117,12 @@ Rate: TypeAlias = str | Quantity
 
 Replacement: TypeAlias = Literal["nop", "eol", "none"]
 """What takes the place of a stripped option."""
+
+SampleDesign: TypeAlias = Literal["latin-hypercube", "random"]
+"""How the points of a sample are drawn."""
+
+Scale: TypeAlias = Literal["linear", "log"]
+"""How values spread over a range."""
 
 SchedulerName: TypeAlias = Literal[
     "default",
@@ -419,6 +426,9 @@ class CapacityTrace(Node):
 
 Capacity: TypeAlias = Rate | CapacitySteps | CapacityTrace
 """How fast a link serves its queue."""
+
+Domain: TypeAlias = list[Any] | Range
+"""Where sampled values come from."""
 
 
 @dataclass(slots=True)
@@ -993,6 +1003,18 @@ class FqCodelQueue(Queue):
 
 
 @dataclass(slots=True)
+class Range(Node):
+    """All values between two ends."""
+    _: KW_ONLY
+    from_: Any
+    """The lower end: a number, a rate, a time, a number of bytes or a probability."""
+    to: Any
+    """The upper end, of the same kind."""
+    scale: Scale | None = None
+    """How values spread between the ends. Without it "linear"."""
+
+
+@dataclass(slots=True)
 class RateStep(Node):
     """A rate that holds from a given time on."""
     _: KW_ONLY
@@ -1047,18 +1069,43 @@ class RouteAttributes(Node):
     quickack: bool | None = None
     """Acknowledge every segment at once instead of every second one."""
 
+
+@dataclass(slots=True)
+class Sample(Node):
+    """Points drawn at random from ranges of keys."""
+    points: int
+    """How many points there are."""
+    _: KW_ONLY
+    design: SampleDesign | None = None
+    """How the points are drawn. Without it "latin-hypercube"."""
+    seed: int | None = None
+    """The seed of the draw; it has nothing to do with the seeds of the runs. Without it 1.
+    Without it 1.
+    """
+    vary: dict[str, Sequence[Any]] = field(default_factory=dict)
+    """The lists of values, by the paths of their keys."""
+
 Seeds: TypeAlias = str | list[int]
 """The seeds of a sweep."""
 
 
 @dataclass(slots=True)
 class Sweep(Node):
-    """What a sweep varies: every combination of the lists is a run."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """What a sweep varies. Its configurations are all combinations of the lists, of the groups
+    that vary together, and of the points of the sample; each configuration runs once with
+    each seed.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'sample': ('one', 'Sample')}
     _: KW_ONLY
+    sample: Sample | None = None
+    """Points drawn from ranges of keys, where a grid would need too many runs."""
     seeds: Seeds | None = None
     """Seeds as a range that includes both ends, `"1..20"`, or as a list; without it the
     scenario's own.
+    """
+    together: list[dict[str, list[Any]]] | None = None
+    """Groups of keys with lists of equal length: all take their first value, then all their
+    second, and so on.
     """
     vary: dict[str, Sequence[Any]] = field(default_factory=dict)
     """The lists of values, by the paths of their keys."""
@@ -1185,10 +1232,12 @@ CLASSES: dict[str, type[Node]] = {
     "CodelQueue": CodelQueue,
     "EcnThresholdQueue": EcnThresholdQueue,
     "FqCodelQueue": FqCodelQueue,
+    "Range": Range,
     "RateStep": RateStep,
     "Record": Record,
     "Repeat": Repeat,
     "RouteAttributes": RouteAttributes,
+    "Sample": Sample,
     "Sweep": Sweep,
     "TimelineEntry": TimelineEntry,
     "Scenario": Scenario,
@@ -1234,6 +1283,7 @@ __all__ = [
     "Only",
     "Outage",
     "Path",
+    "Range",
     "RateStep",
     "Record",
     "RedQueue",
@@ -1242,6 +1292,7 @@ __all__ = [
     "Repeat",
     "Request",
     "RouteAttributes",
+    "Sample",
     "Scenario",
     "SequenceBox",
     "SplitBox",

@@ -44,6 +44,7 @@ NAMES = {"CongestionControl", "PathManager", "Scheduler"}
 POLICIES: dict[str, tuple[str, ...]] = {}
 # Parts that are always there, so that their keys can be set.
 ALWAYS = {"Record", "FlowMptcp", "Only", "EndpointLimits", "RouteAttributes"}
+PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}
 QUANTITIES = {"Time", "Rate", "Bytes", "Probability", "Limit"}
 
 
@@ -175,7 +176,9 @@ class Generator:
             text = f"{text} Without it {shown}."
         return declared + "\n" + indented_doc(text)
 
-    def type_of(self, schema: dict[str, Any]) -> str:
+    def type_of(self, schema: dict[str, Any] | bool) -> str:
+        if isinstance(schema, bool):
+            return "Any"
         if "$ref" in schema:
             name: str = schema["$ref"].rpartition("/")[2]
             if name in NAMES:
@@ -188,11 +191,17 @@ class Generator:
                 )
             case "object":
                 return f"dict[str, {self.type_of(schema['additionalProperties'])}]"
+            case None:
+                return "Any"
+            case [*kinds]:
+                return " | ".join(PLAIN[kind] for kind in kinds)
             case kind:
-                return {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}[kind]
+                return PLAIN[kind]
 
     def nested(self, schema: dict[str, Any]) -> tuple[str, str] | None:
         """How other classes are in a key: alone, in a list, or by name; and which."""
+        if isinstance(schema.get("items"), dict) and "items" in schema["items"]:
+            return None
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
             definition = self.definitions[name]
