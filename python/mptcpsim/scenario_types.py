@@ -354,9 +354,6 @@ class IcmpBox(Action):
     port: int | None = None
     """Subflows with this port at one end take the detour. Without it 80."""
 
-Addresses: TypeAlias = str | list[str]
-"""One address or several."""
-
 
 class App(Node):
     """What runs over a connection."""
@@ -423,12 +420,6 @@ class CapacityTrace(Node):
     """A file in the format of Mahimahi: a line with a time in milliseconds for each 1500 bytes
     that may leave. Looked for beside the scenario; repeats at its end.
     """
-
-Capacity: TypeAlias = Rate | CapacitySteps | CapacityTrace
-"""How fast a link serves its queue."""
-
-Domain: TypeAlias = list[Any] | Range
-"""Where sampled values come from."""
 
 
 @dataclass(slots=True)
@@ -1085,9 +1076,6 @@ class Sample(Node):
     vary: dict[str, Sequence[Any]] = field(default_factory=dict)
     """The lists of values, by the paths of their keys."""
 
-Seeds: TypeAlias = str | list[int]
-"""The seeds of a sweep."""
-
 
 @dataclass(slots=True)
 class Sweep(Node):
@@ -1109,9 +1097,6 @@ class Sweep(Node):
     """
     vary: dict[str, Sequence[Any]] = field(default_factory=dict)
     """The lists of values, by the paths of their keys."""
-
-SysctlValue: TypeAlias = int | str
-"""The value of a sysctl."""
 
 
 @dataclass(slots=True)
@@ -1181,6 +1166,22 @@ class Scenario(ScenarioBase):
     """What a sweep varies: seeds, and lists of values for keys given by their path."""
     timeline: list[TimelineEntry] = field(default_factory=list)
     """Changes at given times: a link slows down or fails, a host gains or loses an address."""
+
+
+Addresses: TypeAlias = str | list[str]
+"""One address or several."""
+
+Capacity: TypeAlias = Rate | CapacitySteps | CapacityTrace
+"""How fast a link serves its queue."""
+
+Domain: TypeAlias = list[Any] | Range
+"""Where sampled values come from."""
+
+Seeds: TypeAlias = str | list[int]
+"""The seeds of a sweep."""
+
+SysctlValue: TypeAlias = int | str
+"""The value of a sysctl."""
 
 
 CLASSES: dict[str, type[Node]] = {

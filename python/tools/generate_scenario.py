@@ -61,6 +61,7 @@ class Generator:
         self.definitions: dict[str, Any] = schema["$defs"]
         self.lines: list[str] = []
         self.classes: list[str] = []
+        self.last: list[str] = []
 
     def text(self, schema: dict[str, Any]) -> str:
         self.lines.append(HEAD)
@@ -75,7 +76,7 @@ class Generator:
             elif "anyOf" in definition:
                 self.choice(name, definition)
         self.data_class("Scenario", schema, base="ScenarioBase")
-        out = "\n".join(self.lines)
+        out = "\n".join([*self.lines, "", *self.last])
         out = out.replace("from mptcpsim.tree import Node\n", "from mptcpsim.tree import Node, ScenarioBase\n")
         names = "".join(f'    "{name}",\n' for name in sorted(self.classes))
         return f"{out}\n\nCLASSES: dict[str, type[Node]] = {{\n" + "".join(
@@ -106,8 +107,8 @@ class Generator:
                 members.append(own)
             else:
                 members.append(self.type_of(alternative))
-        self.lines.append(f"{name}: TypeAlias = {' | '.join(members)}")
-        self.lines.append(f'"""{definition["description"]}"""\n')
+        self.last.append(f"{name}: TypeAlias = {' | '.join(members)}")
+        self.last.append(f'"""{definition["description"]}"""\n')
 
     def union(self, name: str, definition: dict[str, Any]) -> None:
         self.lines.append(f"\nclass {name}(Node):\n{indented_doc(definition['description'])}")
