@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use mptcpsim_core::sim::{Reached, Simulation, SimulationError};
-use mptcpsim_core::time::Time;
+use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::host::{Tap, World};
 
 use crate::build::{self, BuildError, Policies};
@@ -82,6 +82,11 @@ impl Session {
     /// The plan, with all changes made so far in its timeline.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The same, to keep.
+    pub fn shared_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan)
     }
 
     /// The virtual time.
@@ -190,19 +195,21 @@ impl Session {
         self.observer.sample(&mut self.simulation, &mut self.recorder);
     }
 
-    /// Changes the network or a host now; `entry.at` is ignored. The change counts as one of the
-    /// scenario's timeline.
+    /// Changes the network or a host; `entry.at` is ignored. The change counts as one of the scenario's
+    /// timeline, a picosecond from now: what is due now has happened, and a run of the changed scenario
+    /// is the same run.
     ///
     /// # Errors
     /// If a timeline could not hold such an entry.
     pub fn change(&mut self, entry: TimelineEntry) -> Result<(), ChangeError> {
         let mut scenario = self.plan.scenario.clone();
-        scenario.timeline.push(TimelineEntry { at: self.now() - Time::ZERO, ..entry });
+        let at = self.now() + Span::from_ps(1);
+        scenario.timeline.push(TimelineEntry { at: at - Time::ZERO, ..entry });
         let text = serde_json::to_string(&scenario).unwrap_or_default();
         let mut source = Source::new(&self.plan.name, &text, Notation::Json);
         source.folder.clone_from(&self.plan.folder);
         let plan = Arc::new(check(&source, &[])?);
-        let due = plan.timeline.partition_point(|timed| timed.at <= self.now());
+        let due = plan.timeline.partition_point(|timed| timed.at <= at);
         let new = plan.timeline.len() - self.plan.timeline.len();
         for timed in plan.timeline.get(due - new..due).unwrap_or(&[]) {
             let changes = self

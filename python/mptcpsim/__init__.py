@@ -20,11 +20,19 @@ from typing import Any
 from mptcpsim import units
 from mptcpsim._mptcpsim import __version__
 from mptcpsim.errors import Fault, MptcpsimError, RunError, ScenarioError
+from mptcpsim.policies import *  # noqa: F403
+from mptcpsim.policies import __all__ as _policies
 from mptcpsim.results import Run
 from mptcpsim.running import load, run
 from mptcpsim.scenario_types import *  # noqa: F403
 from mptcpsim.scenario_types import __all__ as _parts
+from mptcpsim.simulation import Connection, LinkState, Simulation, Subflow
 from mptcpsim.table import Table
+from mptcpsim.tools import *  # noqa: F403
+from mptcpsim.tools import __all__ as _tools
+
+
+list = list_names  # noqa: A001, F405
 
 
 def schema() -> dict[str, Any]:
@@ -40,16 +48,23 @@ def schema() -> dict[str, Any]:
 
 
 __all__ = [
+    "Connection",
     "Fault",
+    "LinkState",
     "MptcpsimError",
     "Run",
     "RunError",
     "ScenarioError",
+    "Simulation",
+    "Subflow",
     "Table",
     "__version__",
     "load",
     "run",
     "schema",
     "units",
+
     *_parts,
+    *_policies,
+    *_tools,
 ]

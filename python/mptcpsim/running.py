@@ -88,13 +88,13 @@ def run(
     wanted = as_scenario(scenario, seed, duration, set)
     if captures is not None:
         wanted = wanted.copy({"record.pcap": True})
-    plan = wanted.check()
+    plan, policies = wanted.plan()
     folder = None if captures is None else Path(captures)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     log.debug("running %s with seed %d", plan.name, plan.seed)
     with _Bar(progress, plan.name, plan.duration_s) as bar:
-        outcome = _mptcpsim.run(plan, bar.tell, folder)
+        outcome = _mptcpsim.run(plan, policies, bar.tell, folder)
     done = Run(wanted, outcome)
     log.debug("%s ended at %g s, digest %s", plan.name, done.end_s, done.digest)
     return done

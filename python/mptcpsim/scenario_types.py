@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from mptcpsim import policies
 from mptcpsim.tree import Node, ScenarioBase
 from mptcpsim.units import Quantity
 
@@ -510,7 +511,7 @@ class Flow(Node):
     app: App
     """What runs over the connection."""
     _: KW_ONLY
-    congestion_control: CongestionControlName | str | None = None
+    congestion_control: CongestionControlName | str | policies.CongestionControl | type[policies.CongestionControl] | None = None
     """The congestion control of both ends; without it what the hosts' sysctls say."""
     congestion_parameters: dict[str, int] = field(default_factory=dict)
     """Parameters of the congestion control, in place of those of the hosts' kernel modules."""
@@ -552,13 +553,13 @@ class Flow(Node):
 class FlowMptcp(Node):
     """How MPTCP uses its subflows."""
     _: KW_ONLY
-    path_manager: PathManagerName | str | None = None
+    path_manager: PathManagerName | str | policies.PathManager | type[policies.PathManager] | None = None
     """Who opens subflows and announces addresses, at both ends; without it what the hosts'
     sysctls say.
     """
     path_manager_parameters: dict[str, int] = field(default_factory=dict)
     """Parameters of the path manager, in place of those of the hosts' kernel modules."""
-    scheduler: SchedulerName | str | None = None
+    scheduler: SchedulerName | str | policies.Scheduler | type[policies.Scheduler] | None = None
     """Which subflow carries the next data; without it what the hosts' sysctls say."""
     scheduler_parameters: dict[str, int] = field(default_factory=dict)
     """Parameters of the scheduler, in place of those of the hosts' kernel modules."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy as copying
+import functools
 import html
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path as FilePath
 from typing import Any, ClassVar, Self
 
-from mptcpsim import _mptcpsim
+from mptcpsim import _mptcpsim, policies
 from mptcpsim.errors import Fault, ScenarioError
 from mptcpsim.units import Quantity
 
@@ -24,7 +25,13 @@ class Node:
     _tag: ClassVar[tuple[str, str] | None] = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The part as a tree of dictionaries, lists, texts and numbers, as in a file."""
+        """The part as a tree of dictionaries, lists, texts and numbers, as in a file.
+
+        A policy written in Python is shown by its name.
+        """
+        return self._tree(named)
+
+    def _tree(self, policy: Callable[[Any], Any]) -> dict[str, Any]:
         tree: dict[str, Any] = {}
         if self._tag is not None:
             tree[self._tag[0]] = self._tag[1]
@@ -32,7 +39,7 @@ class Node:
             value = getattr(self, field.name)
             if value is None:
                 continue
-            value = plain(value)
+            value = plain(value, policy)
             if field.name == "vary":
                 tree.update(value)
             elif value or not isinstance(value, (dict, list)) or field.default is None:
@@ -58,18 +65,32 @@ class Node:
         return cls(**known)
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON and TOML know it."""
-    if isinstance(value, Node):
-        return value.to_dict()
-    if isinstance(value, Quantity):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items() if inner is not None}
+def named(policy: Any) -> str:
+    """A policy as texts show it."""
+    return policies.name_of(policy)
+
+
+def kept(policy: Any) -> Any:
+    """A policy as it is."""
+    return policy
+
+
+def plain(value: Any, policy: Callable[[Any], Any] = named) -> Any:
+    """A value as JSON and TOML know it; `policy` says what stands for policies."""
     if isinstance(value, (str, bool, int, float)):
         return value
+    if isinstance(value, Node):
+        return value._tree(policy)
+    if isinstance(value, Quantity):
+        return str(value)
+    if policies.is_policy(value):
+        return policy(value)
+    if isinstance(value, Mapping):
+        return {
+            str(key): plain(inner, policy) for key, inner in value.items() if inner is not None
+        }
     if isinstance(value, (Sequence, set, frozenset, range)):
-        return [plain(inner) for inner in value]
+        return [plain(inner, policy) for inner in value]
     if hasattr(value, "item"):  # a number of NumPy
         return value.item()
     return str(value)
@@ -150,7 +171,7 @@ class ScenarioBase(Node):
         """
         if not isinstance(tree, Mapping):
             raise TypeError(f"tree: expected a dictionary, found {tree!r}")
-        check_tree(plain(tree), None)
+        check_tree(plain(tree, kept), None)
         return super().from_dict(tree)
 
     @classmethod
@@ -189,7 +210,15 @@ class ScenarioBase(Node):
         Raises:
             ScenarioError: the scenario has faults; all of them are named.
         """
-        return check_tree(self.to_dict(), self.folder)
+        return self.plan()[0]
+
+    def plan(self) -> tuple[_mptcpsim.Plan, Policies]:
+        """The scenario worked out, and for each flow the policies that are written in Python.
+
+        Raises:
+            ScenarioError: the scenario has faults; all of them are named.
+        """
+        return check_tree(self._tree(kept), self.folder)
 
     def copy(self, changes: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
         """A copy in which the keys of `changes` have other values.
@@ -200,9 +229,9 @@ class ScenarioBase(Node):
         Raises:
             ScenarioError: a key does not exist, or the new scenario has faults.
         """
-        tree = self.to_dict()
+        tree = self._tree(kept)
         for path, value in {**(changes or {}), **more}.items():
-            set_key(tree, path, plain(value))
+            set_key(tree, path, plain(value, kept))
         check_tree(tree, self.folder)
         scenario = super().from_dict(tree)
         scenario._folder = self.folder
@@ -240,18 +269,80 @@ def _path_row(path: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     return f"<tr><td><b>{html.escape(path['name'])}</b></td><td>{way}</td></tr>"
 
 
-def check_tree(tree: Mapping[str, Any], folder: str | None) -> _mptcpsim.Plan:
-    """The plan of a tree, or all that is wrong with it."""
+Policies = dict[int, dict[str, Any]]
+"""For each flow, by number, its policies by kind."""
+
+
+def check_tree(tree: Mapping[str, Any], folder: str | None) -> tuple[_mptcpsim.Plan, Policies]:
+    """The plan of a tree and the policies in it, or all that is wrong with it."""
+    tree, found = _without_policies(tree)
     name = tree.get("name")
     name = name if isinstance(name, str) else "scenario"
     try:
-        text = json.dumps(tree, allow_nan=False)
+        text = json.dumps(tree, allow_nan=False, default=_unfit)
     except (TypeError, ValueError) as error:
         raise ScenarioError((Fault("", f"the scenario is no tree of plain values: {error}"),)) from None
     try:
-        return _mptcpsim.check(text, name, None if folder is None else FilePath(folder))
+        plan = _mptcpsim.check(text, name, None if folder is None else FilePath(folder))
     except ScenarioError as error:
         raise error.without_lines() from None
+    return plan, found
+
+
+def _unfit(value: Any) -> Any:
+    what = value.__name__ if isinstance(value, type) else type(value).__name__
+    raise TypeError(f"a policy cannot stand where {what} does")
+
+
+def _without_policies(tree: Mapping[str, Any]) -> tuple[dict[str, Any], Policies]:
+    """The tree with built-in policies only, and those taken out."""
+    found: Policies = {}
+    flows = tree.get("flows")
+    if not isinstance(flows, list):
+        return dict(tree), found
+    flows = list(flows)
+    for number, flow in enumerate(flows):
+        for kind, way, base in policies.KINDS:
+            policy = _at(flow, way)
+            if isinstance(policy, str):
+                policy = policies.registered(policy) if not _is_built_in(kind, policy) else None
+            if policy is None or not policies.is_policy(policy):
+                continue
+            own = policy if isinstance(policy, type) else type(policy)
+            path = ".".join(["flows", str(number), *way])
+            if not issubclass(own, base):
+                what = f"{own.__name__} is no {base.__name__}"
+                raise ScenarioError((Fault(path, what, f"derive it from mptcpsim.{base.__name__}"),))
+            flows[number] = flow = _without(flow, way)
+            made = policy() if isinstance(policy, type) else policy
+            found.setdefault(number, {})[kind] = made
+    return {**tree, "flows": flows}, found
+
+
+def _at(flow: Any, way: tuple[str, ...]) -> Any:
+    for key in way:
+        flow = flow.get(key) if isinstance(flow, Mapping) else None
+    return flow
+
+
+def _without(flow: Mapping[str, Any], way: tuple[str, ...]) -> dict[str, Any]:
+    key, *rest = way
+    if not rest:
+        return {name: value for name, value in flow.items() if name != key}
+    return {**flow, key: _without(flow[key], tuple(rest))}
+
+
+@functools.cache
+def _built_in() -> dict[str, frozenset[str]]:
+    known = json.loads(_mptcpsim.schema())["$defs"]
+    return {
+        kind: frozenset(one["const"] for one in known[base.__name__]["oneOf"])
+        for kind, _, base in policies.KINDS
+    }
+
+
+def _is_built_in(kind: str, name: str) -> bool:
+    return name in _built_in()[kind]
 
 
 def set_key(tree: Any, path: str, value: Any) -> None:

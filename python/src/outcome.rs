@@ -9,13 +9,13 @@ use mptcpsim::capture::{self, Captures};
 use mptcpsim::results::{Manifest, ResultFolder, Tables};
 use mptcpsim::run::Outcome as Found;
 use mptcpsim::scenario::Table as Name;
-use mptcpsim::session::Session;
 use mptcpsim_core::time::Time;
 use pyo3::exceptions::{PyKeyError, PyOSError};
 use pyo3::prelude::*;
 
 use crate::errors;
 use crate::plan::Plan;
+use crate::policy::{Policies, Trouble};
 use crate::table::{Table, table_of};
 use crate::watch::{Watch, now};
 
@@ -132,21 +132,22 @@ fn columns(tables: &Tables, name: Name) -> PyResult<Table> {
 /// Runs a plan without the interpreter lock. `progress` is called now and then with the virtual time in
 /// seconds; captures are written into `capture_folder`, if the plan wants them.
 #[pyfunction]
-#[pyo3(signature = (plan, progress=None, captures=None))]
+#[pyo3(signature = (plan, policies=None, progress=None, captures=None))]
 pub(crate) fn run(
     py: Python<'_>,
     plan: &Plan,
+    policies: Option<Policies>,
     progress: Option<Py<PyAny>>,
     captures: Option<PathBuf>,
 ) -> PyResult<Outcome> {
     let plan = &plan.plan;
-    let mut watch = Watch::new(progress);
+    let (policies, trouble) = (policies.unwrap_or_default(), Trouble::default());
+    let mut watch = Watch::new(progress, &trouble);
     let done = py.detach(|| {
         let start = now();
         let captures = captures.map(|folder| Captures::create(&folder.join(capture::FOLDER), plan));
         let mut captures = captures.transpose().map_err(|error| error.to_string())?;
-        let mut session =
-            Session::new(Arc::clone(plan), &mut |_, _| ()).map_err(|error| error.to_string())?;
+        let mut session = policies.session(plan, &trouble).map_err(|error| error.to_string())?;
         let went = session
             .run_until(Time::NEVER, captures.as_mut(), &mut |time| watch.look(time))
             .map_err(|error| error.to_string())?;

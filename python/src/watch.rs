@@ -6,24 +6,31 @@ use std::time::{Duration, Instant};
 use mptcpsim_core::time::Time;
 use pyo3::prelude::*;
 
+use crate::policy::Trouble;
+
 /// The time between two looks at signals and progress: less than anybody notices.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Looks now and then whether Ctrl-C was pressed, and tells a callable of Python how far it has come.
-pub(crate) struct Watch {
+/// Looks now and then whether Ctrl-C was pressed or a policy failed, and tells a callable of Python how
+/// far it has come.
+pub(crate) struct Watch<'a> {
     progress: Option<Py<PyAny>>,
+    trouble: &'a Trouble,
     looked: Instant,
     raised: Option<PyErr>,
 }
 
-impl Watch {
+impl<'a> Watch<'a> {
     /// `progress` is called with the virtual time in seconds.
-    pub(crate) fn new(progress: Option<Py<PyAny>>) -> Self {
-        Self { progress, looked: now(), raised: None }
+    pub(crate) fn new(progress: Option<Py<PyAny>>, trouble: &'a Trouble) -> Self {
+        Self { progress, trouble, looked: now(), raised: None }
     }
 
     /// Stops what is watched once something is raised.
     pub(crate) fn look(&mut self, time: Time) -> ControlFlow<()> {
+        if self.trouble.is_there() {
+            return ControlFlow::Break(());
+        }
         if self.looked.elapsed() < LOOK {
             return ControlFlow::Continue(());
         }
@@ -46,6 +53,7 @@ impl Watch {
 
     /// What was raised, if anything was.
     pub(crate) fn finish(self) -> PyResult<()> {
+        self.trouble.check()?;
         self.raised.map_or(Ok(()), Err)
     }
 }

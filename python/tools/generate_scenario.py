@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from mptcpsim import policies
 from mptcpsim.tree import Node
 from mptcpsim.units import Quantity
 
@@ -41,7 +42,10 @@ SUFFIXES = {
 # Names of algorithms: the names without it belong to the classes that one derives policies from.
 NAMES = {"CongestionControl", "PathManager", "Scheduler"}
 # Where an object with the policy can stand for a name.
-POLICIES: dict[str, tuple[str, ...]] = {}
+POLICIES = {
+    name: (f"policies.{name}", f"type[policies.{name}]")
+    for name in ("CongestionControl", "PathManager", "Scheduler")
+}
 # Parts that are always there, so that their keys can be set.
 ALWAYS = {"Record", "FlowMptcp", "Only", "EndpointLimits", "RouteAttributes"}
 PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}
@@ -183,7 +187,7 @@ class Generator:
         if "$ref" in schema:
             name: str = schema["$ref"].rpartition("/")[2]
             if name in NAMES:
-                return " | ".join([f"{name}Name", "str", *POLICIES.get(name, ())])
+                return " | ".join([f"{name}Name", "str", *POLICIES[name]])
             return "str" if name == "SeedRange" else name
         match schema.get("type"):
             case "array":

@@ -1,0 +1,136 @@
+//! Policies written in Python.
+//!
+//! An object of Python stands where a built-in policy would: it is asked through a view that is made
+//! once and filled anew for each question. The first exception ends the run.
+
+mod congestion;
+mod path_manager;
+mod scheduler;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mptcpsim::build::BuildError;
+use mptcpsim::plan::Plan;
+use mptcpsim::session::Session;
+use mptcpsim_models::congestion::Congestion;
+use mptcpsim_models::path_manager::AnyPathManager;
+use mptcpsim_models::scheduler::AnyScheduler;
+use pyo3::prelude::*;
+
+pub(crate) use congestion::{CongestionFlow, WindowView};
+pub(crate) use path_manager::{EventView, PathsViewObject, SubflowPath};
+pub(crate) use scheduler::{AskView, SchedulerView, SubflowState};
+
+/// For each flow of a scenario, by number, the policies of its connections, by kind.
+#[derive(Default, FromPyObject)]
+pub(crate) struct Policies(BTreeMap<usize, BTreeMap<String, Py<PyAny>>>);
+
+impl Policies {
+    /// The run of a plan with these policies in place of those that the scenario names.
+    pub(crate) fn session(
+        &self,
+        plan: &Arc<Plan>,
+        trouble: &Trouble,
+    ) -> Result<Session, BuildError> {
+        let numbers = crate::plan::flow_numbers(plan);
+        let names = plan.flows.iter().map(|flow| flow.name.as_str()).zip(numbers);
+        let numbers = names.collect::<BTreeMap<_, _>>();
+        Session::new(Arc::clone(plan), &mut |flow, socket| {
+            let number = numbers.get(flow.name.as_str());
+            let Some(policies) = number.and_then(|number| self.0.get(number)) else { return };
+            let policy = |kind: &str| {
+                let object = Python::attach(|py| Some(policies.get(kind)?.clone_ref(py)))?;
+                Some(Policy::new(object, trouble.clone()))
+            };
+            if let Some(policy) = policy("scheduler") {
+                socket.scheduler = Some(AnyScheduler::custom(scheduler::InPython::new(policy)));
+            }
+            if let Some(policy) = policy("congestion_control") {
+                socket.congestion_control =
+                    Some(Congestion::custom(congestion::InPython::new(policy)));
+            }
+            if let Some(policy) = policy("path_manager") {
+                socket.path_manager =
+                    Some(AnyPathManager::custom(path_manager::InPython::new(policy)));
+            }
+        })
+    }
+}
+
+/// The first exception of any policy of a run.
+#[derive(Clone, Default)]
+pub(crate) struct Trouble(Arc<Mutex<Option<PyErr>>>);
+
+impl Trouble {
+    fn note(&self, error: PyErr) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// The exception, if there was one.
+    pub(crate) fn check(&self) -> PyResult<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+
+    /// Whether there was one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+/// An object of Python that decides something, and where its exceptions go.
+struct Policy {
+    object: Py<PyAny>,
+    trouble: Trouble,
+}
+
+impl Policy {
+    fn new(object: Py<PyAny>, trouble: Trouble) -> Self {
+        Self { object, trouble }
+    }
+
+    /// What a call returns; `otherwise` if it raises something, for the little that still happens.
+    fn call<R>(&self, otherwise: R, call: impl FnOnce(Python<'_>, &Py<PyAny>) -> PyResult<R>) -> R {
+        Python::attach(|py| {
+            call(py, &self.object).unwrap_or_else(|error| {
+                self.trouble.note(error);
+                otherwise
+            })
+        })
+    }
+
+    /// Whether a method is one of the user's, not the one that the base class has.
+    fn overrides(&self, name: &str) -> bool {
+        self.call(false, |py, object| {
+            let own = object.bind(py).get_type().getattr(name)?;
+            let kind = own.getattr_opt("_default")?;
+            kind.map_or(Ok(true), |default| Ok(!default.is_truthy()?))
+        })
+    }
+}
+
+/// Every connection has its own policy: a deep copy of the object as it was given.
+impl Clone for Policy {
+    fn clone(&self) -> Self {
+        let trouble = self.trouble.clone();
+        let object = Python::attach(|py| {
+            let copy =
+                py.import("copy").and_then(|it| it.call_method1("deepcopy", (&self.object,)));
+            copy.map_or_else(
+                |error| {
+                    trouble.note(error);
+                    self.object.clone_ref(py)
+                },
+                Bound::unbind,
+            )
+        });
+        Self { object, trouble }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a policy in Python")
+    }
+}
