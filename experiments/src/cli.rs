@@ -12,6 +12,7 @@ mod replay_cc;
 mod run;
 mod summary;
 mod sweep;
+mod theory;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -67,6 +68,8 @@ enum Command {
     Check(CheckArgs),
     /// Try each path of a scenario with a short transfer: does MPTCP survive it, and if not, why?
     Capable(capable::CapableArgs),
+    /// Compare the rates of a run with the equilibrium that fluid models give, if they give one
+    Theory(theory::TheoryArgs),
     /// Print the JSON Schema of scenarios
     Schema,
     /// Run packet scripts in the language of packetdrill against a simulated host
@@ -138,6 +141,7 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
         Command::List { kind } => print(&list::text(kind)),
         Command::Check(args) => check_scenario(&args),
         Command::Capable(args) => capable::run(&args),
+        Command::Theory(args) => theory::run(&args),
         Command::Schema => schema(),
         Command::Packetdrill(args) => packetdrill::packetdrill(&args),
         Command::ReplayCc(args) => replay_cc::replay_cc(&args),

@@ -47,3 +47,4 @@ pub mod scenario;
 pub mod session;
 pub mod shipped;
 pub mod sweep;
+pub mod theory;
