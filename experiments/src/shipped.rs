@@ -31,7 +31,8 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "short-flows",
     "raspberry-pi",
     "middleboxes",
-    "schedulers"
+    "schedulers",
+    "policies"
 ];
 
 /// The shipped scenario called `name`.

@@ -155,3 +155,51 @@ fn round_robin_without_regard_for_windows_is_as_fast_as_the_slower_path_twice() 
     assert!(share < 0.25, "{share}");
     assert!(limited > 3.0 * goodput, "{limited} {goodput}");
 }
+
+/// An upload over the out-of-tree line, over a fast path and perhaps one of long delay, to a receiver with so
+/// much memory for it.
+fn unequal(both: bool, bytes: u64, rcvbuf_kib: u32, name: Name) -> Outcome {
+    let paths = if both { vec![path(10, 10), path(2, 150)] } else { vec![path(10, 10)] };
+    let lab = Lab::upload(paths, bytes).congestion(congestion::Name::Lia);
+    let lab = managed(lab, path_manager::Name::Fullmesh, Stack::OutOfTree).with(|lab| {
+        lab.server_options.rcvbuf = Some(rcvbuf_kib * 1024);
+        for host in [&mut lab.client, &mut lab.server] {
+            host.sysctl.mptcp_checksum = false;
+        }
+    });
+    scheduled(lab, name, &[]).run(120)
+}
+
+#[test]
+fn with_a_small_receive_buffer_a_slow_path_hurts_and_blest_leaves_it_out() {
+    for kib in [128, 192, 256] {
+        let goodput = |both, name| unequal(both, 6_000_000, kib, name).goodput();
+        let alone = goodput(false, Name::LowestRtt);
+        let (default, blest) = (goodput(true, Name::LowestRtt), goodput(true, Name::Blest));
+        assert!(default < 0.75 * alone, "{kib} {default} {alone}");
+        assert!(blest > 1.3 * default && blest > 0.9 * alone, "{kib} {blest} {default} {alone}");
+        assert!(goodput(true, Name::Redundant) > 0.95 * alone);
+        assert!(goodput(true, Name::RoundRobin) < 0.6 * default);
+    }
+}
+
+/// Twelve transfers of 200 KB to 2.4 MB over each of three slow paths beside a fast one, with two couplers.
+#[test]
+fn ecf_finishes_short_transfers_sooner() {
+    let total = |scheduler| -> f64 {
+        let mut total = 0.0;
+        for (mbit, ms) in [(2, 50), (2, 100), (5, 40)] {
+            for control in [congestion::Name::Lia, congestion::Name::Cubic] {
+                for bytes in (1..=12).map(|n| n * 200_000) {
+                    let paths = vec![path(10, 10), path(mbit, ms)];
+                    let lab = Lab::upload(paths, bytes).congestion(control);
+                    let lab = managed(lab, path_manager::Name::Fullmesh, Stack::OutOfTree);
+                    total += scheduled(lab, scheduler, &[]).run(60).completion().as_secs_f64();
+                }
+            }
+        }
+        total
+    };
+    let (default, ecf) = (total(Name::LowestRtt), total(Name::Ecf));
+    assert!(ecf < 0.97 * default, "{ecf} {default}");
+}
