@@ -31,6 +31,7 @@
 //! ```
 
 mod design;
+mod elsewhere;
 mod folder;
 mod journal;
 mod parquet;
@@ -55,8 +56,11 @@ use queue::Queue;
 use worker::Worker;
 
 pub use design::{Design, Run};
+pub use elsewhere::{Elsewhere, columns, simulate};
 pub use folder::SweepManifest;
+pub use journal::Record;
 pub use statistics::{Estimate, SummaryLine, read_summary};
+pub use tables::Kind;
 
 pub(crate) use span::Span;
 
@@ -164,7 +168,7 @@ pub fn run(
         runs: design.runs(),
     };
     if !folder.is_complete() {
-        simulate(design, &mut folder, done.ahead_from(), options, &mut so_far, progress)?;
+        simulate_all(design, &mut folder, done.ahead_from(), options, &mut so_far, progress)?;
         folder.finish(design)?;
     }
     Ok(Finished {
@@ -175,7 +179,7 @@ pub fn run(
     })
 }
 
-fn simulate(
+fn simulate_all(
     design: &Design,
     folder: &mut Folder,
     queue: Queue,

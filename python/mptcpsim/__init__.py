@@ -27,6 +27,7 @@ from mptcpsim.running import load, run
 from mptcpsim.scenario_types import *  # noqa: F403
 from mptcpsim.scenario_types import __all__ as _parts
 from mptcpsim.simulation import Connection, LinkState, Simulation, Subflow
+from mptcpsim.sweeping import Executor, Sweep, sweep
 from mptcpsim.table import Table
 from mptcpsim.tools import *  # noqa: F403
 from mptcpsim.tools import __all__ as _tools
@@ -49,6 +50,7 @@ def schema() -> dict[str, Any]:
 
 __all__ = [
     "Connection",
+    "Executor",
     "Fault",
     "LinkState",
     "MptcpsimError",
@@ -57,11 +59,13 @@ __all__ = [
     "ScenarioError",
     "Simulation",
     "Subflow",
+    "Sweep",
     "Table",
     "__version__",
     "load",
     "run",
     "schema",
+    "sweep",
     "units",
 
     *_parts,

@@ -1079,7 +1079,7 @@ class Sample(Node):
 
 
 @dataclass(slots=True)
-class Sweep(Node):
+class SweepPlan(Node):
     """What a sweep varies. Its configurations are all combinations of the lists, of the groups
     that vary together, and of the points of the sample; each configuration runs once with
     each seed.
@@ -1139,7 +1139,7 @@ class TimelineEntry(Node):
 @dataclass(slots=True)
 class Scenario(ScenarioBase):
     """An experiment: a network, what flows through it and what to record."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'flows': ('list', 'Flow'), 'hosts': ('map', 'Host'), 'links': ('map', 'Link'), 'middleboxes': ('map', 'Middlebox'), 'paths': ('list', 'Path'), 'record': ('one', 'Record'), 'sweep': ('one', 'Sweep'), 'timeline': ('list', 'TimelineEntry')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'flows': ('list', 'Flow'), 'hosts': ('map', 'Host'), 'links': ('map', 'Link'), 'middleboxes': ('map', 'Middlebox'), 'paths': ('list', 'Path'), 'record': ('one', 'Record'), 'sweep': ('one', 'SweepPlan'), 'timeline': ('list', 'TimelineEntry')}
     _: KW_ONLY
     duration: Time | None = None
     """When the run ends at the latest; it ends earlier once every flow has finished. Without
@@ -1163,7 +1163,7 @@ class Scenario(ScenarioBase):
     """The seed of every random stream; two runs with the same seed and scenario are identical.
     Without it 1.
     """
-    sweep: Sweep | None = None
+    sweep: SweepPlan | None = None
     """What a sweep varies: seeds, and lists of values for keys given by their path."""
     timeline: list[TimelineEntry] = field(default_factory=list)
     """Changes at given times: a link slows down or fails, a host gains or loses an address."""
@@ -1240,7 +1240,7 @@ CLASSES: dict[str, type[Node]] = {
     "Repeat": Repeat,
     "RouteAttributes": RouteAttributes,
     "Sample": Sample,
-    "Sweep": Sweep,
+    "SweepPlan": SweepPlan,
     "TimelineEntry": TimelineEntry,
     "Scenario": Scenario,
 }
@@ -1299,7 +1299,7 @@ __all__ = [
     "SequenceBox",
     "SplitBox",
     "StripBox",
-    "Sweep",
+    "SweepPlan",
     "Timed",
     "TimelineEntry",
     "UniformJitter",

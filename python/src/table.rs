@@ -3,12 +3,16 @@
 //! A table is made once from the rows of a run; whoever speaks the Arrow C stream interface then
 //! reads its memory in place, and so does NumPy.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float64Array, LargeStringArray, RecordBatch,
+    RecordBatchIterator, UInt64Array,
+};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
@@ -197,6 +201,51 @@ pub(crate) fn table_of_ipc(data: &[u8]) -> PyResult<Table> {
     match reader.next() {
         Some(batch) => Ok(Table { batch: batch.map_err(unreadable)? }),
         None => Ok(Table { batch: RecordBatch::new_empty(reader.schema()) }),
+    }
+}
+
+/// A table in CSV. `kinds` says of columns whether they are `integer`, `real` or `bool`; others are texts.
+/// Whole numbers with gaps become reals.
+#[pyfunction]
+pub(crate) fn table_of_csv(
+    py: Python<'_>,
+    data: &str,
+    kinds: BTreeMap<String, String>,
+) -> PyResult<Table> {
+    py.detach(|| columns_of_csv(data, &kinds))
+        .map_err(|error| PyValueError::new_err(format!("data: {error}")))
+}
+
+fn columns_of_csv(data: &str, kinds: &BTreeMap<String, String>) -> Result<Table, csv::Error> {
+    let mut reader = csv::Reader::from_reader(data.as_bytes());
+    let header = reader.headers()?.clone();
+    let records = reader.records().collect::<Result<Vec<_>, _>>()?;
+    let columns = header.iter().enumerate().map(|(position, name)| {
+        let cells = || records.iter().map(|record| record.get(position).unwrap_or(""));
+        let kind = kinds.get(name).map_or("text", String::as_str);
+        (name, column_of(cells, kind), true)
+    });
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>());
+    let batch = batch.map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(Table { batch })
+}
+
+fn column_of<'a, I: Iterator<Item = &'a str>>(
+    cells: impl Fn() -> I + Copy,
+    kind: &str,
+) -> ArrayRef {
+    let whole = || cells().map(|cell| cell.parse::<u64>().ok()).collect::<Option<Vec<_>>>();
+    match kind {
+        "bool" => Arc::new(cells().map(|cell| cell.parse::<bool>().ok()).collect::<BooleanArray>()),
+        "integer" => match whole() {
+            Some(values) => Arc::new(UInt64Array::from(values)),
+            None => column_of(cells, "real"),
+        },
+        "real" => {
+            let values = cells().map(|cell| cell.parse::<f64>().ok());
+            with_nan(&(Arc::new(values.collect::<Float64Array>()) as ArrayRef))
+        }
+        _ => Arc::new(cells().map(Some).collect::<LargeStringArray>()),
     }
 }
 

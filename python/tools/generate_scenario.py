@@ -41,6 +41,8 @@ SUFFIXES = {
 }
 # Names of algorithms: the names without it belong to the classes that one derives policies from.
 NAMES = {"CongestionControl", "PathManager", "Scheduler"}
+# Classes whose own name belongs to something else.
+RENAMED = {"Sweep": "SweepPlan"}
 # Where an object with the policy can stand for a name.
 POLICIES = {
     name: (f"policies.{name}", f"type[policies.{name}]")
@@ -136,6 +138,7 @@ class Generator:
         properties = {k: v for k, v in definition["properties"].items() if "const" not in v}
         required = [key for key in properties if key in definition.get("required", [])]
         optional = [key for key in properties if key not in required]
+        name = RENAMED.get(name, name)
         self.classes.append(name)
         lines = [f"\n@dataclass(slots=True)\nclass {name}({base}):"]
         lines.append(indented_doc(definition["description"]))
@@ -144,7 +147,7 @@ class Generator:
             for key, value in properties.items()
             if (where := self.nested(value)) is not None
         }
-        if nested or tag or name == "Sweep":
+        if nested or tag:
             lines.append(f"    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {nested!r}")
         if tag:
             lines.append(f"    _tag: ClassVar[tuple[str, str] | None] = {tag!r}")
@@ -188,7 +191,7 @@ class Generator:
             name: str = schema["$ref"].rpartition("/")[2]
             if name in NAMES:
                 return " | ".join([f"{name}Name", "str", *POLICIES[name]])
-            return "str" if name == "SeedRange" else name
+            return "str" if name == "SeedRange" else RENAMED.get(name, name)
         match schema.get("type"):
             case "array":
                 return f"Sequence[{self.type_of(schema['items'])}]" if "minItems" in schema else (
@@ -215,7 +218,7 @@ class Generator:
                     pascal(self.constant(one)) + SUFFIXES[name] for one in definition["oneOf"]
                 ))
             if "properties" in definition:
-                return ("one", name)
+                return ("one", RENAMED.get(name, name))
             forms = [
                 name + pascal(one["required"][0])
                 for one in definition.get("anyOf", [])

@@ -15,13 +15,13 @@ use super::queue::{Ahead, Queue};
 
 /// What a run has left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub struct Record {
     /// The number of the run.
-    pub(super) run: u64,
+    pub run: u64,
     /// Whether it failed.
-    pub(super) failed: bool,
+    pub failed: bool,
     /// Its lines of `results.csv`.
-    pub(super) csv: String,
+    pub csv: String,
 }
 
 /// Which runs a journal holds.
@@ -33,6 +33,11 @@ pub(super) struct Done {
 }
 
 impl Done {
+    /// Which of so many runs are missing.
+    pub(super) fn missing(&self, runs: u64) -> impl Iterator<Item = u64> + '_ {
+        (0..runs).filter(|run| !self.ahead.contains(*run))
+    }
+
     /// The runs that are missing.
     pub(super) fn ahead_from(&self) -> Queue {
         Queue::new(self.ahead.clone())

@@ -24,10 +24,14 @@ pub(super) struct Column {
 
 /// What a column holds; any cell can be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// Whole numbers.
     Integer,
+    /// Numbers.
     Real,
+    /// `true` or `false`.
     Bool,
+    /// Anything else.
     Text,
 }
 

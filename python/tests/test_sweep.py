@@ -1,0 +1,132 @@
+"""Sweeps, here and elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+import mptcpsim as mp
+from test_policies import LowestRtt
+
+VARY: dict[str, list[Any]] = {
+    "flows.0.mptcp.scheduler": ["default", "redundant"],
+    "paths.1.delay": ["20 ms", 40 * mp.units.ms],
+}
+
+
+def test_a_sweep_is_all_its_runs(small: mp.Scenario) -> None:
+    done = mp.sweep(small, VARY, seeds=range(1, 4))
+    assert (done.runs, done.configurations, done.failed) == (12, 4, 0)
+    assert done.keys == list(VARY)
+    assert done.results["run"].tolist() == list(range(12))
+    assert done.results["seed"].tolist() == [1, 2, 3] * 4
+    row = done.results[10]
+    alone = mp.run(small, seed=row["seed"], set={key: row[key] for key in VARY})
+    assert alone.summary[0]["completion_s"] == row["completion_s"]
+    means = [it for it in done.summary if it["metric"] == "completion_s"]
+    times = done.results["completion_s"].reshape(4, 3)
+    assert numpy.allclose([it["mean"] for it in means], times.mean(axis=1))
+
+
+def executors() -> list[Callable[[], Any]]:
+    return [
+        lambda: ThreadPoolExecutor(2),
+        lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")),
+    ]
+
+
+@pytest.mark.parametrize("executor", executors(), ids=["threads", "processes"])
+def test_results_are_the_same_elsewhere(
+    small: mp.Scenario, executor: Callable[[], Any], tmp_path: Path
+) -> None:
+    here = mp.sweep(small, VARY, seeds="1..2", folder=tmp_path / "here")
+    with executor() as pool:
+        there = mp.sweep(small, VARY, seeds="1..2", executor=pool, folder=tmp_path / "there")
+    assert there.results.to_list() == here.results.to_list()
+    for name in ("results.csv", "summary.csv", "results.parquet"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+
+
+class Backwards:
+    """Does the last call first, and loses each worker once."""
+
+    def __init__(self) -> None:
+        self.lost: set[int] = set()
+        self.begun = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Any:
+        self.begun += 1
+        first = args[1][0] not in self.lost
+        self.lost.add(args[1][0])
+        future: Future[Any] = Future()
+        if first:
+            future.set_exception(RuntimeError("the worker was lost"))
+        else:
+            future.set_result(fn(*args))
+        return future
+
+
+def test_lost_workers_are_replaced(small: mp.Scenario) -> None:
+    executor = Backwards()
+    there = mp.sweep(small, VARY, executor=executor)
+    assert there.results.to_list() == mp.sweep(small, VARY).results.to_list()
+    assert executor.begun == 8
+
+
+class Dying(Backwards):
+    """Is lost for good after some calls."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Any:
+        self.begun += 1
+        future: Future[Any] = Future()
+        if self.begun > 2:
+            future.set_exception(RuntimeError("the cluster is gone"))
+        else:
+            future.set_result(fn(*args))
+        return future
+
+
+def test_what_was_done_is_not_done_again(small: mp.Scenario, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    with pytest.raises(RuntimeError, match="gone"):
+        mp.sweep(small, VARY, executor=Dying(), folder=folder)
+    told: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        done = mp.sweep(
+            small, VARY, executor=pool, folder=folder, resume=True, progress=told.append
+        )
+    assert told[0] > 1 and told[-1] == 4
+    assert done.results.to_list() == mp.sweep(small, VARY).results.to_list()
+
+
+def test_failed_runs_are_rows(small: mp.Scenario) -> None:
+    together = [{"paths.0.rate": ["1 Mbit/s", "2 Mbit/s"], "paths.1.rate": ["2 Mbit/s", "1 Mbit/s"]}]
+    done = mp.sweep(small, together=together)
+    assert done.configurations == 2 and not done.failed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"vary": {"paths.0.dealy": ["1 ms"]}}, mp.ScenarioError, "dealy"),
+        ({"vary": {"paths.0.delay": "1 ms"}}, TypeError, "paths.0.delay"),
+        ({"vary": {"paths.0.delay": ["soon"]}}, mp.ScenarioError, "delay"),
+        ({"seeds": "1..x"}, mp.ScenarioError, "seeds"),
+        ({"jobs": 0}, ValueError, "jobs"),
+        ({"resume": True}, ValueError, "resume"),
+        ({"executor": os}, TypeError, "executor"),
+        ({"set": {"flows.0.mptcp.scheduler": LowestRtt}}, mp.ScenarioError, "Python"),
+    ],
+)
+def test_wrong_arguments_are_named(
+    small: mp.Scenario, arguments: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        mp.sweep(small, **arguments)
