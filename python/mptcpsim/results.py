@@ -6,11 +6,14 @@ import html
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mptcpsim import _mptcpsim
+from mptcpsim import _mptcpsim, plotting
 from mptcpsim.scenario_types import Scenario
 from mptcpsim.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TABLES = (
     "summary",
@@ -120,6 +123,15 @@ class Run:
     def packet_hops(self) -> int:
         """Packets that finished transmission at a queue."""
         return int(self.manifest["packet_hops"])
+
+    def plot(self, what: str = "rate", *, ax: Axes | None = None, flow: str | None = None) -> Axes:
+        """Draws a quantity over time with matplotlib: `rate`, `cwnd`, `srtt`, `queueing` and others.
+
+        Raises:
+            ValueError: there is no such quantity or flow.
+            ImportError: matplotlib is not installed.
+        """
+        return plotting.plot(self, what, ax=ax, flow=flow)
 
     def save(self, folder: str | os.PathLike[str], *, plots: bool = False) -> Path:
         """Writes the folder that the command line writes: CSV files, scenario and manifest.
