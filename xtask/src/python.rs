@@ -35,6 +35,7 @@ pub(crate) fn test() -> bool {
                 ],
             ),
         ),
+        ("python stubs", command(&python, &["-m", "mypy.stubtest", "mptcpsim._mptcpsim"])),
     ];
     steps.into_iter().all(|(what, mut command)| {
         eprintln!("\n== {what}");
