@@ -22,7 +22,7 @@ from mptcpsim._mptcpsim import __version__
 from mptcpsim.errors import Fault, MptcpsimError, RunError, ScenarioError
 from mptcpsim.policies import *  # noqa: F403
 from mptcpsim.policies import __all__ as _policies
-from mptcpsim.results import Run
+from mptcpsim.results import Expectation, Run, Theory
 from mptcpsim.running import load, run
 from mptcpsim.scenario_types import *  # noqa: F403
 from mptcpsim.scenario_types import __all__ as _parts
@@ -51,6 +51,7 @@ def schema() -> dict[str, Any]:
 __all__ = [
     "Connection",
     "Executor",
+    "Expectation",
     "Fault",
     "LinkState",
     "MptcpsimError",
@@ -61,6 +62,7 @@ __all__ = [
     "Subflow",
     "Sweep",
     "Table",
+    "Theory",
     "__version__",
     "load",
     "run",

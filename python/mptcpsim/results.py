@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,31 @@ TABLES = (
     "counters",
     "requests",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a fluid model expects of a subflow, beside what the run gave."""
+
+    flow: str
+    path: str
+    model: str
+    """The congestion control as published."""
+    rtt_s: float
+    """The round-trip time that the model was given."""
+    loss: float
+    """The probability of loss on the path, 0 to 1."""
+    expected_bps: float
+    simulated_bps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Theory:
+    """The equilibrium of the fluid models of congestion control."""
+
+    subflows: tuple[Expectation, ...]
+    totals_bps: dict[str, float]
+    """What all MPTCP connections would have together with each algorithm, in theory."""
 
 
 class Run:
@@ -123,6 +149,17 @@ class Run:
     def packet_hops(self) -> int:
         """Packets that finished transmission at a queue."""
         return int(self.manifest["packet_hops"])
+
+    def theory(self) -> Theory:
+        """What fluid models expect of the scenario, beside what the run gave.
+
+        Raises:
+            ValueError: they have nothing to say about such a scenario; the text says why.
+        """
+        if self._native is None:
+            raise TypeError("only a run of this process can be compared with theory")
+        subflows, totals = self._native.theory()
+        return Theory(tuple(Expectation(*it) for it in subflows), dict(totals))
 
     def plot(self, what: str = "rate", *, ax: Axes | None = None, flow: str | None = None) -> Axes:
         """Draws a quantity over time with matplotlib: `rate`, `cwnd`, `srtt`, `queueing` and others.

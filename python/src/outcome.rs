@@ -10,7 +10,7 @@ use mptcpsim::results::{Manifest, ResultFolder, Tables};
 use mptcpsim::run::Outcome as Found;
 use mptcpsim::scenario::Table as Name;
 use mptcpsim_core::time::Time;
-use pyo3::exceptions::{PyKeyError, PyOSError};
+use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::errors;
@@ -18,6 +18,11 @@ use crate::plan::Plan;
 use crate::policy::{Policies, Trouble};
 use crate::table::{Table, table_of};
 use crate::watch::{Watch, now};
+
+/// What a model expects of a subflow.
+type Expected = (String, String, String, f64, f64, f64, f64);
+/// What a model gives all connections together.
+type Totals = Vec<(String, f64)>;
 
 /// What a run found out.
 #[pyclass(frozen, module = "mptcpsim._mptcpsim")]
@@ -80,6 +85,19 @@ impl Outcome {
     /// What the run was and what came out of it, as JSON.
     fn manifest_json(&self) -> PyResult<String> {
         serde_json::to_string(&self.manifest()).map_err(errors::internal)
+    }
+
+    /// What fluid models expect: per subflow its flow, path, model, round-trip time, loss, expected and
+    /// simulated rate; and per model the sum of all connections.
+    fn theory(&self, py: Python<'_>) -> PyResult<(Vec<Expected>, Totals)> {
+        let found = py.detach(|| mptcpsim::theory::theory(&self.plan, &self.outcome.tables));
+        let found = found.map_err(|reasons| PyValueError::new_err(reasons.join("; ")))?;
+        let subflows = found.subflows.into_iter().map(|it| {
+            let model = it.model.name().to_owned();
+            (it.flow, it.path, model, it.rtt_s, it.loss, it.expected_bps, it.simulated_bps)
+        });
+        let totals = found.totals.into_iter().map(|(model, sum)| (model.name().to_owned(), sum));
+        Ok((subflows.collect(), totals.collect()))
     }
 
     /// One of the tables.

@@ -131,6 +131,30 @@ def test_results_are_pickled(small: mp.Scenario) -> None:
     assert repr(again) == repr(run)
 
 
+def test_theory_has_its_say_or_says_why_not(small: mp.Scenario) -> None:
+    with pytest.raises(ValueError, match="cubic"):
+        mp.run(small).theory()
+    loss = mp.BernoulliLoss("2 %", filter="data", direction="down")
+    lossy = small.copy(
+        {
+            "duration": "20 s",
+            "paths.0.loss": loss,
+            "paths.0.rate": "100 Mbit/s",
+            "paths.1.loss": loss,
+            "paths.1.rate": "100 Mbit/s",
+            "flows.0.app": mp.Timed("20 s"),
+            "flows.0.congestion_control": "lia-rfc6356",
+            "flows.0.mptcp.scheduler": "lowest-rtt",
+        }
+    )
+    theory = mp.run(lossy).theory()
+    assert {it.model for it in theory.subflows} == {"lia"} and len(theory.subflows) == 2
+    for it in theory.subflows:
+        assert it.loss == pytest.approx(0.02, rel=1e-6)
+        assert 0.5 < it.simulated_bps / it.expected_bps < 1.5
+    assert theory.totals_bps["uncoupled"] > theory.totals_bps["lia"]
+
+
 def test_captures_are_written(small: mp.Scenario, tmp_path: Path) -> None:
     mp.run(small, captures=tmp_path / "seen")
     files = sorted((tmp_path / "seen" / "capture").glob("*.pcapng"))
