@@ -1,14 +1,13 @@
 //! A run that Python takes step by step.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use mptcpsim::session::{ChangeError, Session};
 use mptcpsim_core::time::{Span, Time};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 
 use crate::errors;
 use crate::outcome::Outcome;
@@ -30,13 +29,19 @@ struct Steps {
 }
 
 impl Simulation {
-    fn steps(&self, py: Python<'_>) -> MutexGuard<'_, Steps> {
-        // Another thread that goes on with this run may need the interpreter meanwhile.
-        self.steps.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    /// Nobody waits: who asks during a step may be what the step waits for, such as a policy.
+    fn steps(&self) -> PyResult<MutexGuard<'_, Steps>> {
+        match self.steps.try_lock() {
+            Ok(steps) => Ok(steps),
+            Err(TryLockError::Poisoned(steps)) => Ok(steps.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(PyRuntimeError::new_err(
+                "the simulation is going on: look at it and change it between steps",
+            )),
+        }
     }
 
-    fn json(&self, py: Python<'_>, look: fn(&Session) -> serde_json::Value) -> String {
-        look(&self.steps(py).session).to_string()
+    fn json(&self, look: fn(&Session) -> serde_json::Value) -> PyResult<String> {
+        Ok(look(&self.steps()?.session).to_string())
     }
 }
 
@@ -55,14 +60,14 @@ impl Simulation {
 
     /// The virtual time in seconds.
     #[getter]
-    fn now_s(&self, py: Python<'_>) -> f64 {
-        self.steps(py).session.now().as_secs_f64()
+    fn now_s(&self) -> PyResult<f64> {
+        Ok(self.steps()?.session.now().as_secs_f64())
     }
 
     /// Whether the duration is over or all flows have finished.
     #[getter]
-    fn over(&self, py: Python<'_>) -> bool {
-        self.steps(py).session.is_over()
+    fn over(&self) -> PyResult<bool> {
+        Ok(self.steps()?.session.is_over())
     }
 
     /// Goes on until the virtual time `until`, or without it to the end.
@@ -74,7 +79,7 @@ impl Simulation {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<()> {
         let until = until.map_or(Ok(Time::NEVER), time)?;
-        let mut steps = self.steps(py);
+        let mut steps = self.steps()?;
         let Steps { session, trouble, wall } = &mut *steps;
         let mut watch = Watch::new(progress, trouble);
         let went = py.detach(|| {
@@ -95,7 +100,7 @@ impl Simulation {
     fn change(&self, py: Python<'_>, entry: &str) -> PyResult<()> {
         let entry = serde_json::from_str(entry)
             .map_err(|error| PyValueError::new_err(format!("change: {error}")))?;
-        match self.steps(py).session.change(entry) {
+        match self.steps()?.session.change(entry) {
             Ok(()) => Ok(()),
             Err(ChangeError::Faults(faults)) => Err(errors::faults(py, &faults)),
             Err(error) => Err(PyValueError::new_err(error.to_string())),
@@ -103,38 +108,38 @@ impl Simulation {
     }
 
     /// The connections of all hosts, as JSON.
-    fn connections(&self, py: Python<'_>) -> String {
-        self.json(py, state::connections)
+    fn connections(&self) -> PyResult<String> {
+        self.json(state::connections)
     }
 
     /// Both directions of all links, as JSON.
-    fn links(&self, py: Python<'_>) -> String {
-        self.json(py, state::links)
+    fn links(&self) -> PyResult<String> {
+        self.json(state::links)
     }
 
     /// The counters of all hosts, as JSON.
-    fn counters(&self, py: Python<'_>) -> String {
-        self.json(py, state::counters)
+    fn counters(&self) -> PyResult<String> {
+        self.json(state::counters)
     }
 
     /// All sockets, as `ss -tiM` prints them.
-    fn ss(&self, py: Python<'_>) -> String {
-        self.steps(py).session.sockets()
+    fn ss(&self) -> PyResult<String> {
+        Ok(self.steps()?.session.sockets())
     }
 
     /// All counters, as `nstat -az` prints them.
-    fn nstat(&self, py: Python<'_>) -> String {
-        self.steps(py).session.counters()
+    fn nstat(&self) -> PyResult<String> {
+        Ok(self.steps()?.session.counters())
     }
 
     /// The scenario with all changes made so far in its timeline, as JSON.
-    fn scenario(&self, py: Python<'_>) -> PyResult<String> {
-        serde_json::to_string(self.steps(py).session.plan().scenario()).map_err(errors::internal)
+    fn scenario(&self) -> PyResult<String> {
+        serde_json::to_string(self.steps()?.session.plan().scenario()).map_err(errors::internal)
     }
 
     /// Another run that has come just as far.
-    fn fork(&self, py: Python<'_>) -> PyResult<Self> {
-        let mut steps = self.steps(py);
+    fn fork(&self) -> PyResult<Self> {
+        let mut steps = self.steps()?;
         let session = steps.session.fork();
         steps.trouble.check()?;
         let Steps { trouble, wall, .. } = &*steps;
@@ -143,7 +148,7 @@ impl Simulation {
 
     /// What the run has found out so far. It can go on.
     fn outcome(&self, py: Python<'_>) -> PyResult<Outcome> {
-        let mut steps = self.steps(py);
+        let mut steps = self.steps()?;
         let fork = steps.session.fork();
         steps.trouble.check()?;
         let (plan, wall) = (fork.shared_plan(), steps.wall);

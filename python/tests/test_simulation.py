@@ -124,6 +124,16 @@ def test_ctrl_c_leaves_a_simulation_that_can_go_on(small: mp.Scenario) -> None:
     sim.run_until()
 
 
+def test_nobody_looks_at_a_simulation_during_a_step(small: mp.Scenario) -> None:
+    class Curious(mp.Scheduler):
+        def pick(self, view: mp.SchedulerView, ask: mp.Ask) -> None:
+            assert watched[0].now >= 0
+
+    watched = [mp.Simulation(small, set={"flows.0.mptcp.scheduler": Curious})]
+    with pytest.raises(RuntimeError, match="between steps"):
+        watched[0].run_until()
+
+
 def test_boxes_are_blamed() -> None:
     verdicts = mp.capable("middleboxes")
     assert {verdict.finding for verdict in verdicts} - {"capable"}
