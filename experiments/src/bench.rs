@@ -9,15 +9,17 @@ mod workloads;
 
 use std::thread;
 
+use mptcpsim_core::sim::Simulation;
 use mptcpsim_core::time::{Span, Time};
+use mptcpsim_models::host::World;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::build::{BuildError, build, link_name};
 use crate::check::{Faults, Notation, Override, Source, check};
 use crate::plan::Plan;
-use workloads::Work;
 pub use workloads::Workload;
+use workloads::{Capacity, Work};
 
 /// What a workload took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,8 +64,8 @@ pub enum BenchError {
 /// If it cannot be built.
 pub fn measure(workload: Workload, duration: Option<&str>) -> Result<Vec<Measured>, BenchError> {
     match workload.work() {
-        Work::Scenario { text, bottlenecks } => {
-            Ok(vec![scenario(workload.name(), &text, bottlenecks, duration)?])
+        Work::Scenario { text, capacity } => {
+            Ok(vec![scenario(&workload.name(), &text, &capacity, duration)?])
         }
         Work::Engine(networks) => {
             let time = engine_duration(duration)?;
@@ -85,7 +87,7 @@ pub fn measure(workload: Workload, duration: Option<&str>) -> Result<Vec<Measure
 fn scenario(
     name: &str,
     text: &str,
-    bottlenecks: &[&str],
+    capacity: &Capacity,
     duration: Option<&str>,
 ) -> Result<Measured, BenchError> {
     let value = |text| Override::option("--duration", "duration", text);
@@ -96,20 +98,33 @@ fn scenario(
     let cpu = machine::CpuTimer::start();
     simulation.run_until(Time::ZERO + plan.duration);
     let seconds = cpu.seconds();
+    let grown = machine::memory().zip(before).map(|(now, before)| now.saturating_sub(before));
+    let result = measured(name, simulation.packet_hops(), seconds);
+    Ok(Measured {
+        utilisation: Some(utilisation(&plan, &simulation, capacity)),
+        bytes_per_flow: grown.map(|bytes| bytes / plan.flows.len().max(1) as u64),
+        ..result
+    })
+}
+
+/// Which part of what could be carried was carried, 0 to 1.
+fn utilisation(plan: &Plan, simulation: &Simulation<World>, capacity: &Capacity) -> f64 {
+    let seconds = plan.duration.as_secs_f64();
     let busy = |link: &&str| {
         let net = simulation.net();
         let link = net.link_named(&link_name(link, true)).and_then(|id| net.link(id));
         link.map_or(0.0, |link| link.busy(simulation.now()).as_secs_f64())
     };
-    let busy: f64 = bottlenecks.iter().map(busy).sum();
-    let possible = bottlenecks.len() as f64 * plan.duration.as_secs_f64();
-    let result = measured(name, simulation.packet_hops(), seconds);
-    let grown = machine::memory().zip(before).map(|(now, before)| now.saturating_sub(before));
-    Ok(Measured {
-        utilisation: Some(busy / possible),
-        bytes_per_flow: grown.map(|bytes| bytes / plan.flows.len().max(1) as u64),
-        ..result
-    })
+    match capacity {
+        Capacity::Links(links) => {
+            links.iter().map(busy).sum::<f64>() / (links.len() as f64 * seconds)
+        }
+        Capacity::Connections(rate) => {
+            let read = simulation.hosts().actors().iter().map(|end| end.app().ledger().bytes());
+            let possible = rate.as_bps() as f64 * seconds * plan.flows.len() as f64;
+            8.0 * read.sum::<u64>() as f64 / possible
+        }
+    }
 }
 
 /// Checks in a thread of its own: there the allocator keeps what the check has freed, and the

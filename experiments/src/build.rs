@@ -127,6 +127,7 @@ fn network(plan: &Plan, seed: Seed) -> Network {
         let via = || {
             path.via.iter().filter_map(|station| match station {
                 Station::Link(link) => links.get(link.0).copied(),
+                Station::Reversed(link) => links.get(link.0).map(|(up, down)| (*down, *up)),
                 Station::Middlebox(id) => boxes.get(id.0).map(|it| (*it, *it)),
             })
         };

@@ -143,7 +143,7 @@ fn trial(plan: &Plan, id: PathId, first: Option<PathId>) -> Option<Plan> {
     }
     trial.flows = vec![flow];
     if first.is_some() {
-        trial.paths[begin.0].via.retain(|station| matches!(station, Station::Link(_)));
+        trial.paths[begin.0].via.retain(|station| !matches!(station, Station::Middlebox(_)));
         let join_from = address(plan.paths[id.0].ends[0])?;
         let host = trial.hosts.get_mut(a.host.0)?;
         host.subflow_limit = 1;

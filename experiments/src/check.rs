@@ -35,6 +35,7 @@ use mptcpsim_core::units::Bytes;
 
 use crate::plan::{Plan, RecordPlan};
 use crate::scenario::{Scenario, Table};
+use crate::topology;
 
 pub use fault::{Fault, Faults, Problem};
 pub use key::KeyPath;
@@ -98,7 +99,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
     shape::check(&mut tree, report);
     let json = tree.to_json();
     drop(tree);
-    let scenario: Scenario = match serde_path_to_error::deserialize(json) {
+    let mut scenario: Scenario = match serde_path_to_error::deserialize(json) {
         Ok(scenario) => scenario,
         Err(error) => {
             let key = error.path().to_string().replace(['[', ']'], ".").replace("..", ".");
@@ -107,6 +108,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
             return None;
         }
     };
+    expand(&mut scenario, report)?;
     let network = network::declare(&scenario, report);
     let paths = paths::join(&scenario, &network, report);
     let routes = paths::routes(&network, &paths);
@@ -133,6 +135,19 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
         scenario,
         folder: source.folder.clone(),
     })
+}
+
+/// Makes links, hosts, paths and flows of a topology; none if that is not possible.
+fn expand(scenario: &mut Scenario, report: &mut Report) -> Option<()> {
+    let root = KeyPath::root();
+    if scenario.topology.is_none() && scenario.traffic.is_some() {
+        let help = "add `[topology]` with a shape and a link, or write `[[flows]]`";
+        report.invalid(&root.key("traffic"), "traffic needs a topology", help);
+    }
+    let Err(error) = topology::expand(scenario) else { return Some(()) };
+    let (key, help) = error.advice();
+    report.invalid(&root.key(key), error.to_string(), help);
+    None
 }
 
 fn duration(scenario: &Scenario, report: &mut Report) -> Span {

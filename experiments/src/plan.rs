@@ -112,8 +112,20 @@ pub struct MiddleboxPlan {
 pub enum Station {
     /// A link.
     Link(LinkId),
+    /// A link from its far end: the path leads forwards through its `down` direction.
+    Reversed(LinkId),
     /// A middlebox.
     Middlebox(MiddleboxId),
+}
+
+impl Station {
+    /// Whether both are the same thing, whatever the direction.
+    pub(crate) fn same(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Link(a) | Self::Reversed(a), Self::Link(b) | Self::Reversed(b)) => a == b,
+            (a, b) => a == b,
+        }
+    }
 }
 
 /// A host.
@@ -191,7 +203,7 @@ impl PathPlan {
     /// The links, in order from the first end.
     pub fn links(&self) -> impl DoubleEndedIterator<Item = LinkId> + '_ {
         self.via.iter().filter_map(|station| match station {
-            Station::Link(link) => Some(*link),
+            Station::Link(link) | Station::Reversed(link) => Some(*link),
             Station::Middlebox(_) => None,
         })
     }
@@ -199,7 +211,7 @@ impl PathPlan {
     /// The middleboxes, in order from the first end.
     pub fn middleboxes(&self) -> impl Iterator<Item = MiddleboxId> + '_ {
         self.via.iter().filter_map(|station| match station {
-            Station::Link(_) => None,
+            Station::Link(_) | Station::Reversed(_) => None,
             Station::Middlebox(id) => Some(*id),
         })
     }

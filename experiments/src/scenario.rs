@@ -24,6 +24,7 @@ mod record;
 mod schema;
 mod sweep;
 mod timeline;
+mod topology;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ pub use record::{Record, Table};
 pub use schema::schema;
 pub use sweep::{Domain, Range, Sample, SampleDesign, Scale, SeedRange, Seeds, SeedsError, Sweep};
 pub use timeline::{EndpointChange, LinkSet, TimelineEntry};
+pub use topology::{Matrix, Selection, Shape, Topology, Traffic};
 
 /// An experiment: a network, what flows through it and what to record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +70,12 @@ pub struct Scenario {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 9_223_372_036_854_775_807_i64))]
     pub seed: Option<u64>,
+    /// A ready network, which adds its links, hosts and paths to those below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topology: Option<Topology>,
+    /// Who sends to whom in the ready network; it adds its flows to those below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
     /// Links by name. A link has two directions, alike unless `up` or `down` say otherwise.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, Link>,
@@ -112,6 +120,7 @@ pub struct Path {
     #[schemars(example = ["phone.wlan0", "server.eth0"])]
     pub between: Option<[String; 2]>,
     /// The names of the links and middleboxes on the way, in order from the first end; at least one link.
+    /// `NAME.down` is the link `NAME` passed from its far end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = ["wifi"])]
     pub via: Option<Vec<String>>,

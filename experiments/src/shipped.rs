@@ -32,7 +32,9 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "raspberry-pi",
     "middleboxes",
     "schedulers",
-    "policies"
+    "policies",
+    "fattree",
+    "torus"
 ];
 
 /// The shipped scenario called `name`.

@@ -59,7 +59,7 @@ pub use design::{Design, Run};
 pub use elsewhere::{Elsewhere, columns, simulate};
 pub use folder::SweepManifest;
 pub use journal::Record;
-pub use statistics::{Estimate, SummaryLine, read_summary};
+pub use statistics::{ALL_FLOWS, Estimate, SummaryLine, read_summary};
 pub use tables::Kind;
 
 pub(crate) use span::Span;

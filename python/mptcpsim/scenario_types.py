@@ -140,6 +140,9 @@ SchedulerName: TypeAlias = Literal[
 SegmentKind: TypeAlias = Literal["syn", "syn-ack", "third-ack", "ack", "data", "rst", "not-syn"]
 """Kinds of segments."""
 
+Selection: TypeAlias = Literal["ecmp", "random", "distinct"]
+"""Which of the paths between two hosts the subflows of a connection take."""
+
 Stack: TypeAlias = Literal["upstream", "out-of-tree"]
 """Whose TCP and MPTCP a host runs: protocol version, defaults and names of settings."""
 
@@ -760,6 +763,64 @@ class ListLoss(Loss):
     """Which packets are counted. Without it "all"."""
 
 
+class Matrix(Node):
+    """Which hosts open connections to which. A host that both opens and accepts some is two
+    hosts at one link, `NAME` and `NAME-in`.
+    """
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class PairsMatrix(Matrix):
+    """The pairs that the topology itself is about; in a topology without any, as `permutation`."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'pairs')
+    _: KW_ONLY
+
+
+@dataclass(slots=True)
+class PermutationMatrix(Matrix):
+    """Every host to one other, every host from one other, at random."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'permutation')
+    _: KW_ONLY
+
+
+@dataclass(slots=True)
+class OneToManyMatrix(Matrix):
+    """Every host to several others at random."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'one-to-many')
+    fan: int
+    """To how many."""
+
+
+@dataclass(slots=True)
+class SparseMatrix(Matrix):
+    """Some of the hosts, drawn at random, to one other each."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'sparse')
+    percent: int
+    """Which part of the hosts opens connections, in percent."""
+
+
+@dataclass(slots=True)
+class IncastMatrix(Matrix):
+    """Several hosts, drawn at random, all to one."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'incast')
+    senders: int
+    """How many."""
+
+
+@dataclass(slots=True)
+class AllToAllMatrix(Matrix):
+    """Every host to every other."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'all-to-all')
+    _: KW_ONLY
+
+
 @dataclass(slots=True)
 class Middlebox(Node):
     """A middlebox: what it does, and to which segments."""
@@ -899,7 +960,7 @@ class Path(Node):
     """
     via: list[str] | None = None
     """The names of the links and middleboxes on the way, in order from the first end; at least
-    one link.
+    one link. `NAME.down` is the link `NAME` passed from its far end.
     """
 
 
@@ -1078,6 +1139,111 @@ class Sample(Node):
     """The lists of values, by the paths of their keys."""
 
 
+class Shape(Node):
+    """The shape of a network."""
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Parallel(Shape):
+    """A client and a server joined by links side by side, `link1`, `link2` and so on; one pair."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'parallel')
+    _: KW_ONLY
+    links: int | None = None
+    """How many links. Without it 2."""
+
+
+@dataclass(slots=True)
+class Dumbbell(Shape):
+    """Hosts on the left send to hosts on the right through one link, `bottleneck`; each host
+    has a link of its own to it.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'dumbbell')
+    pairs: int
+    """How many pairs of hosts."""
+
+
+@dataclass(slots=True)
+class SharedBottleneck(Shape):
+    """As `dumbbell`, but each left host has several links of its own, all of which lead into
+    `bottleneck`.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'shared-bottleneck')
+    _: KW_ONLY
+    links: int | None = None
+    """How many links each left host has. Without it 2."""
+    pairs: int | None = None
+    """How many pairs of hosts. Without it 2."""
+
+
+@dataclass(slots=True)
+class Triangle(Shape):
+    """Three links, `link1` to `link3`, and three pairs: each has one link to itself for a
+    short path, and a long path over the other two (Wischik et al., NSDI 2011, section 2).
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'triangle')
+    _: KW_ONLY
+
+
+@dataclass(slots=True)
+class Torus(Shape):
+    """Links in a ring, `link1` to `linkN`, and as many pairs: pair i has a path over link i
+    and one over the next (Wischik et al., NSDI 2011, section 3).
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'torus')
+    _: KW_ONLY
+    links: int | None = None
+    """How many links and pairs. Without it 5."""
+
+
+@dataclass(slots=True)
+class Fattree(Shape):
+    """Pods of edge and aggregation switches under a core: k^3/4 hosts with (k/2)^2 paths
+    between pods (Al-Fares et al., SIGCOMM 2008). Hosts `h0` and so on, switches `e`, `a`
+    and `c` with a number.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'fattree')
+    k: int
+    """The number of ports of a switch, even."""
+
+
+@dataclass(slots=True)
+class Bcube(Shape):
+    """Hosts with several ports that forward for each other: n^(levels + 1) hosts with levels +
+    1 disjoint paths between any two (Guo et al., SIGCOMM 2009). Hosts `h0` and so on,
+    switches `s` with level and number.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'bcube')
+    _: KW_ONLY
+    levels: int
+    """The highest level of switches, from 0."""
+    n: int
+    """The number of ports of a switch."""
+
+
+@dataclass(slots=True)
+class Graph(Shape):
+    """Nodes joined by cables; nodes with a single name are hosts if `hosts` says so. Paths are
+    the shortest ones.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'graph')
+    _: KW_ONLY
+    cables: list[Sequence[str]]
+    """The two ends of each cable; the link is called `A-B`."""
+    hosts: list[str]
+    """Which nodes are hosts."""
+    detour: int | None = None
+    """How many cables more than the shortest path a path may have. Without it 0."""
+
+
 @dataclass(slots=True)
 class SweepPlan(Node):
     """What a sweep varies. Its configurations are all combinations of the lists, of the groups
@@ -1137,9 +1303,43 @@ class TimelineEntry(Node):
 
 
 @dataclass(slots=True)
+class Topology(Node):
+    """A ready network: its links, hosts and paths come from a few numbers."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'access': ('one', 'OneWay'), 'host': ('one', 'Host'), 'link': ('one', 'OneWay'), 'shape': ('one', 'Parallel|Dumbbell|SharedBottleneck|Triangle|Torus|Fattree|Bcube|Graph')}
+    _: KW_ONLY
+    link: OneWay
+    """What each link is, in both directions. A link that `[links]` names is as it says there."""
+    shape: Shape
+    """What it looks like."""
+    access: OneWay | None = None
+    """What the links between hosts and the first node are; without it they are like the others."""
+    host: Host | None = None
+    """What all hosts are. A host that `[hosts]` names is as it says there. Without it
+    {"stack": "upstream"}.
+    """
+
+
+@dataclass(slots=True)
+class Traffic(Node):
+    """Who sends to whom, and over how many paths."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'flow': ('one', 'Flow'), 'matrix': ('one', 'PairsMatrix|PermutationMatrix|OneToManyMatrix|SparseMatrix|IncastMatrix|AllToAllMatrix')}
+    flow: Flow
+    """What each connection is; `from`, `to` and `name` come from the matrix."""
+    _: KW_ONLY
+    matrix: Matrix | None = None
+    """Which hosts open connections to which. Without it {"kind": "pairs"}."""
+    selection: Selection | None = None
+    """Which of the shortest paths these are. Without it "ecmp"."""
+    spread: Time | None = None
+    """Connections begin within this time, each at a random moment; without it all at once."""
+    subflows: int | None = None
+    """How many paths each connection has, one for each subflow. Without it 1."""
+
+
+@dataclass(slots=True)
 class Scenario(ScenarioBase):
     """An experiment: a network, what flows through it and what to record."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'flows': ('list', 'Flow'), 'hosts': ('map', 'Host'), 'links': ('map', 'Link'), 'middleboxes': ('map', 'Middlebox'), 'paths': ('list', 'Path'), 'record': ('one', 'Record'), 'sweep': ('one', 'SweepPlan'), 'timeline': ('list', 'TimelineEntry')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'flows': ('list', 'Flow'), 'hosts': ('map', 'Host'), 'links': ('map', 'Link'), 'middleboxes': ('map', 'Middlebox'), 'paths': ('list', 'Path'), 'record': ('one', 'Record'), 'sweep': ('one', 'SweepPlan'), 'timeline': ('list', 'TimelineEntry'), 'topology': ('one', 'Topology'), 'traffic': ('one', 'Traffic')}
     _: KW_ONLY
     duration: Time | None = None
     """When the run ends at the latest; it ends earlier once every flow has finished. Without
@@ -1167,6 +1367,10 @@ class Scenario(ScenarioBase):
     """What a sweep varies: seeds, and lists of values for keys given by their path."""
     timeline: list[TimelineEntry] = field(default_factory=list)
     """Changes at given times: a link slows down or fails, a host gains or loses an address."""
+    topology: Topology | None = None
+    """A ready network, which adds its links, hosts and paths to those below."""
+    traffic: Traffic | None = None
+    """Who sends to whom in the ready network; it adds its flows to those below."""
 
 
 Addresses: TypeAlias = str | list[str]
@@ -1223,6 +1427,12 @@ CLASSES: dict[str, type[Node]] = {
     "BernoulliLoss": BernoulliLoss,
     "GilbertElliottLoss": GilbertElliottLoss,
     "ListLoss": ListLoss,
+    "PairsMatrix": PairsMatrix,
+    "PermutationMatrix": PermutationMatrix,
+    "OneToManyMatrix": OneToManyMatrix,
+    "SparseMatrix": SparseMatrix,
+    "IncastMatrix": IncastMatrix,
+    "AllToAllMatrix": AllToAllMatrix,
     "Middlebox": Middlebox,
     "Mptcpd": Mptcpd,
     "OneWay": OneWay,
@@ -1240,8 +1450,18 @@ CLASSES: dict[str, type[Node]] = {
     "Repeat": Repeat,
     "RouteAttributes": RouteAttributes,
     "Sample": Sample,
+    "Parallel": Parallel,
+    "Dumbbell": Dumbbell,
+    "SharedBottleneck": SharedBottleneck,
+    "Triangle": Triangle,
+    "Torus": Torus,
+    "Fattree": Fattree,
+    "Bcube": Bcube,
+    "Graph": Graph,
     "SweepPlan": SweepPlan,
     "TimelineEntry": TimelineEntry,
+    "Topology": Topology,
+    "Traffic": Traffic,
     "Scenario": Scenario,
 }
 
@@ -1249,6 +1469,8 @@ __all__ = [
     "AckProxyBox",
     "AddEndpoint",
     "AlgBox",
+    "AllToAllMatrix",
+    "Bcube",
     "BernoulliLoss",
     "Bulk",
     "CapacitySteps",
@@ -1260,20 +1482,24 @@ __all__ = [
     "CorruptBox",
     "DropBox",
     "DroptailQueue",
+    "Dumbbell",
     "EchoBox",
     "EcnThresholdQueue",
     "Endpoint",
     "EndpointLimits",
     "ExponentialJitter",
+    "Fattree",
     "FirewallBox",
     "Flow",
     "FlowMptcp",
     "FqCodelQueue",
     "GilbertElliottLoss",
+    "Graph",
     "HoldBox",
     "Host",
     "HostMptcp",
     "IcmpBox",
+    "IncastMatrix",
     "Link",
     "LinkSet",
     "ListLoss",
@@ -1281,10 +1507,14 @@ __all__ = [
     "Mptcpd",
     "NatBox",
     "NormalJitter",
+    "OneToManyMatrix",
     "OneWay",
     "Only",
     "Outage",
+    "PairsMatrix",
+    "Parallel",
     "Path",
+    "PermutationMatrix",
     "Range",
     "RateStep",
     "Record",
@@ -1297,10 +1527,16 @@ __all__ = [
     "Sample",
     "Scenario",
     "SequenceBox",
+    "SharedBottleneck",
+    "SparseMatrix",
     "SplitBox",
     "StripBox",
     "SweepPlan",
     "Timed",
     "TimelineEntry",
+    "Topology",
+    "Torus",
+    "Traffic",
+    "Triangle",
     "UniformJitter",
 ]

@@ -37,7 +37,9 @@ SUFFIXES = {
     "EndpointChange": "Endpoint",
     "Jitter": "Jitter",
     "Loss": "Loss",
+    "Matrix": "Matrix",
     "Queue": "Queue",
+    "Shape": "",
 }
 # Names of algorithms: the names without it belong to the classes that one derives policies from.
 NAMES = {"CongestionControl", "PathManager", "Scheduler"}

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use mptcpsim_core::engine_bench::ClosedNetwork;
+use mptcpsim_core::units::Rate;
 
 use crate::check::{Notation, Source};
 
@@ -16,6 +17,13 @@ pub enum Workload {
     W1,
     /// One MPTCP connection over two disjoint links of 100 Mbit/s, 10 and 20 ms.
     W2,
+    /// A FatTree of `k`-port switches with permutation traffic; each connection with this many subflows.
+    W3 {
+        /// Ports of a switch.
+        k: u32,
+        /// Subflows of a connection; one is plain TCP.
+        subflows: u32,
+    },
     /// 1000 TCP flows through one link of 10 Gbit/s and 4.98 ms, each with access links of its own.
     W4,
     /// Links and hosts that send back what comes: no protocol at all.
@@ -25,9 +33,17 @@ pub enum Workload {
 /// What a workload does.
 pub(super) enum Work {
     /// Runs a scenario; the links of these names, in their `up` direction, ought to be busy.
-    Scenario { text: String, bottlenecks: &'static [&'static str] },
+    Scenario { text: String, capacity: Capacity },
     /// Lets packets circulate in networks of several sizes.
     Engine(&'static [(&'static str, ClosedNetwork)]),
+}
+
+/// What the utilisation is a part of.
+pub(super) enum Capacity {
+    /// The time in which these links could be busy, in their `up` direction.
+    Links(&'static [&'static str]),
+    /// What every connection could carry alone; what applications read counts.
+    Connections(Rate),
 }
 
 const ENGINES: &[(&str, ClosedNetwork)] = &[
@@ -44,30 +60,47 @@ route = { quickack = true }
 
 impl Workload {
     /// All workloads.
-    pub const ALL: [Self; 4] = [Self::W1, Self::W2, Self::W4, Self::Engine];
+    pub const ALL: [Self; 8] = [
+        Self::W1,
+        Self::W2,
+        Self::W3 { k: 4, subflows: 8 },
+        Self::W3 { k: 8, subflows: 1 },
+        Self::W3 { k: 8, subflows: 8 },
+        Self::W3 { k: 16, subflows: 8 },
+        Self::W4,
+        Self::Engine,
+    ];
 
     /// The name.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::W1 => "W1",
-            Self::W2 => "W2",
-            Self::W4 => "W4",
-            Self::Engine => "engine",
+            Self::W1 => "W1".into(),
+            Self::W2 => "W2".into(),
+            Self::W3 { k, subflows: 1 } => format!("W3-k{k}-tcp"),
+            Self::W3 { k, subflows } => format!("W3-k{k}-mptcp{subflows}"),
+            Self::W4 => "W4".into(),
+            Self::Engine => "engine".into(),
         }
     }
 
     pub(super) fn work(self) -> Work {
         match self {
-            Self::W1 => Work::Scenario { text: w1(), bottlenecks: &["line"] },
-            Self::W2 => Work::Scenario { text: w2(), bottlenecks: &["near", "far"] },
-            Self::W4 => Work::Scenario { text: w4(1_000), bottlenecks: &["bottleneck"] },
+            Self::W1 => Work::Scenario { text: w1(), capacity: Capacity::Links(&["line"]) },
+            Self::W2 => Work::Scenario { text: w2(), capacity: Capacity::Links(&["near", "far"]) },
+            Self::W3 { k, subflows } => {
+                let capacity = Capacity::Connections(Rate::from_bps(100_000_000));
+                Work::Scenario { text: w3(k, subflows), capacity }
+            }
+            Self::W4 => {
+                Work::Scenario { text: w4(1_000), capacity: Capacity::Links(&["bottleneck"]) }
+            }
             Self::Engine => Work::Engine(ENGINES),
         }
     }
 
     /// The smallest of the scenarios, for checking a duration.
     pub(super) fn source(self) -> Source {
-        Source::new(self.name(), &w1(), Notation::Toml)
+        Source::new(&self.name(), &w1(), Notation::Toml)
     }
 }
 
@@ -117,6 +150,31 @@ queue = {{ discipline = "droptail", limit = "333 packets" }}
 
 [[flows]]
 congestion_control = "reno"
+app = {{ kind = "timed", duration = "1 h", direction = "upload" }}
+"#
+    )
+}
+
+/// Every host sends to one other on paths through random cores; all begin within 1.3 ms.
+fn w3(k: u32, subflows: u32) -> String {
+    let (protocol, control) = if subflows == 1 { ("tcp", "reno") } else { ("mptcp", "lia") };
+    format!(
+        r#"
+duration = "1 s"
+
+[topology]
+shape = {{ kind = "fattree", k = {k} }}
+link = {{ rate = "100 Mbit/s", delay = "10 us", queue = {{ discipline = "droptail", limit = "100 packets" }} }}
+[topology.host]
+{HOST}
+[traffic]
+matrix = {{ kind = "permutation" }}
+subflows = {subflows}
+selection = "random"
+spread = "1300 us"
+[traffic.flow]
+protocol = "{protocol}"
+congestion_control = "{control}"
 app = {{ kind = "timed", duration = "1 h", direction = "upload" }}
 "#
     )
@@ -176,7 +234,8 @@ mod tests {
 
     #[test]
     fn the_workloads_are_faultless_scenarios() {
-        for (text, flows) in [(w1(), 1), (w2(), 1), (w4(300), 300)] {
+        let all = [(w1(), 1), (w2(), 1), (w3(4, 1), 16), (w3(4, 8), 16), (w4(300), 300)];
+        for (text, flows) in all {
             let plan = check(&Source::new("bench", &text, Notation::Toml), &[]);
             let plan = plan.unwrap_or_else(|faults| panic!("{faults}"));
             assert_eq!(plan.flows.len(), flows);

@@ -47,7 +47,9 @@ pub(super) fn check(
         let help = "add a table `[[flows]]`, for example with `app = { kind = \"bulk\", bytes = \"20 MB\" }`";
         report.invalid(&key, "there is no flow", help);
     }
-    let checker = Checker { network, paths, routes };
+    let mut by_path = routes.iter().collect::<Vec<_>>();
+    by_path.sort_by_key(|route| route.path);
+    let checker = Checker { network, paths, routes: by_path };
     let mut drafts = Vec::new();
     let (mut names, mut services) = (BTreeMap::new(), BTreeMap::new());
     for (index, flow) in scenario.flows.iter().enumerate() {
@@ -111,7 +113,8 @@ pub(super) fn finish(
 struct Checker<'a> {
     network: &'a Network,
     paths: &'a [PathPlan],
-    routes: &'a [Route],
+    /// In the order of their paths.
+    routes: Vec<&'a Route>,
 }
 
 impl Checker<'_> {
@@ -204,8 +207,7 @@ impl Checker<'_> {
         let source = self.named_addresses(&flow.source, from, &key.key("source"), report)?;
         let destination =
             self.named_addresses(&flow.destination, to, &key.key("destination"), report)?;
-        let mut by_path = self.routes.iter().collect::<Vec<_>>();
-        by_path.sort_by_key(|route| route.path);
+        let by_path = &self.routes;
         let fits = |a, b| source.contains(&a) && destination.contains(&b);
         let own = |route: &&&Route| self.joins(route);
         let found = by_path.iter().filter(own).chain(by_path.iter().filter(|route| !own(route)));

@@ -13,7 +13,7 @@ use super::fault::Problem;
 use super::key::KeyPath;
 use super::network::{DeclaredLink, Network};
 use super::queues;
-use crate::plan::{DirectionPlan, LinkId, LinkPlan, PathPlan};
+use crate::plan::{DirectionPlan, LinkPlan, PathPlan};
 use crate::scenario::{Directions, Jitter, Loss, OneWay, PacketFilter};
 
 /// Faster than any interface there is.
@@ -68,8 +68,8 @@ pub(super) fn check(
     report: &mut Report,
 ) -> Vec<LinkPlan> {
     let mut links = Vec::new();
-    for (index, declared) in network.links.iter().enumerate() {
-        let round_trip = longest_round_trip(network, paths, LinkId(index));
+    let round_trips = longest_round_trips(network, paths);
+    for (declared, round_trip) in network.links.iter().zip(round_trips) {
         let mut plan = |side| direction(side, round_trip, folder, report);
         let (up, down) = (plan(Side::up(declared)), plan(Side::down(declared)));
         links.push(LinkPlan { name: declared.name.clone(), up, down });
@@ -77,16 +77,21 @@ pub(super) fn check(
     links
 }
 
-/// The longest round trip without queueing of the paths that use a link.
-pub(super) fn longest_round_trip(network: &Network, paths: &[PathPlan], link: LinkId) -> Span {
-    let round_trip = |id: &LinkId| {
-        let declared = network.links.get(id.0);
-        declared.map_or(Span::ZERO, |link| Side::up(link).delay() + Side::down(link).delay())
-    };
-    let users = paths.iter().filter(|path| path.links().any(|other| other == link));
-    let longest =
-        users.map(|path| path.links().map(|link| round_trip(&link)).fold(Span::ZERO, |a, b| a + b));
-    longest.max().unwrap_or_else(|| round_trip(&link))
+/// For each link the longest round trip without queueing of the paths that use it.
+pub(super) fn longest_round_trips(network: &Network, paths: &[PathPlan]) -> Vec<Span> {
+    let round_trip = |link: &DeclaredLink| Side::up(link).delay() + Side::down(link).delay();
+    let own = network.links.iter().map(round_trip).collect::<Vec<_>>();
+    let mut longest = vec![None; own.len()];
+    for path in paths {
+        let links = || path.links().filter_map(|link| own.get(link.0).copied());
+        let whole = links().fold(Span::ZERO, |a, b| a + b);
+        for link in path.links() {
+            if let Some(longest) = longest.get_mut(link.0) {
+                *longest = (*longest).max(Some(whole));
+            }
+        }
+    }
+    longest.iter().zip(own).map(|(longest, own)| longest.unwrap_or(own)).collect()
 }
 
 fn direction(

@@ -22,6 +22,9 @@ pub(super) struct Network {
     pub(super) links: Vec<DeclaredLink>,
     pub(super) middleboxes: Vec<MiddleboxPlan>,
     pub(super) hosts: Vec<DeclaredHost>,
+    /// The numbers of links and hosts by name.
+    links_by_name: BTreeMap<String, usize>,
+    hosts_by_name: BTreeMap<String, usize>,
 }
 
 /// A link and where it was written.
@@ -73,12 +76,12 @@ pub(super) fn check_name(what: &str, name: &str, key: &KeyPath, report: &mut Rep
 impl Network {
     /// The link called `name`.
     pub(super) fn link(&self, name: &str) -> Option<LinkId> {
-        self.links.iter().position(|link| link.name == name).map(LinkId)
+        self.links_by_name.get(name).copied().map(LinkId)
     }
 
     /// The host called `name`.
     pub(super) fn host(&self, name: &str) -> Option<HostId> {
-        self.hosts.iter().position(|host| host.name == name).map(HostId)
+        self.hosts_by_name.get(name).copied().map(HostId)
     }
 
     /// The link called `name`, or a fault at `key`.
@@ -124,7 +127,8 @@ impl Network {
         report: &mut Report,
     ) -> Option<Station> {
         let middlebox = self.middlebox(name).map(Station::Middlebox);
-        let found = middlebox.or_else(|| self.link(name).map(Station::Link));
+        let reversed = || self.link(name.strip_suffix(".down")?).map(Station::Reversed);
+        let found = middlebox.or_else(|| self.link(name).map(Station::Link)).or_else(reversed);
         if found.is_none() {
             let links = self.links.iter().map(|link| link.name.clone());
             let known = links.chain(self.middleboxes.iter().map(|it| it.name.clone()));
@@ -186,7 +190,7 @@ impl Network {
         for (name, link) in &scenario.links {
             let key = links.key(name);
             check_name("link", name, &key, report);
-            self.links.push(DeclaredLink { name: name.clone(), key, link: link.clone() });
+            self.add_link(DeclaredLink { name: name.clone(), key, link: link.clone() });
         }
         let paths = KeyPath::root().key("paths");
         for (index, path) in scenario.paths.iter().enumerate() {
@@ -201,7 +205,7 @@ impl Network {
                     let first = first.key.clone();
                     report.fault(&key, Problem::Duplicate { what, first });
                 }
-                self.links.push(DeclaredLink { name, key, link: path.link.clone() });
+                self.add_link(DeclaredLink { name, key, link: path.link.clone() });
             }
         }
     }
@@ -231,6 +235,7 @@ impl Network {
                 InterfacePlan { name: interface.clone(), addresses: addresses.as_slice().to_vec() }
             });
             let interfaces = interfaces.collect();
+            self.hosts_by_name.insert(name.clone(), self.hosts.len());
             self.hosts.push(DeclaredHost {
                 name: name.clone(),
                 key,
@@ -262,7 +267,14 @@ impl Network {
         }
     }
 
+    /// Of two links of the same name the first one is found by it.
+    fn add_link(&mut self, link: DeclaredLink) {
+        self.links_by_name.entry(link.name.clone()).or_insert(self.links.len());
+        self.links.push(link);
+    }
+
     fn add_host(&mut self, name: &str) -> HostId {
+        self.hosts_by_name.insert(name.to_owned(), self.hosts.len());
         self.hosts.push(DeclaredHost {
             name: name.to_owned(),
             key: KeyPath::root().key("hosts").key(name),
@@ -274,15 +286,19 @@ impl Network {
 
     /// Interfaces count in the order in which paths use them: the first one carries the first subflow.
     fn order_interfaces(&mut self, scenario: &Scenario) {
+        let mut first_use = BTreeMap::new();
+        for (index, path) in scenario.paths.iter().enumerate() {
+            let short =
+                || SHORT_FORM_HOSTS.map(|host| format!("{host}.{}", path_name(path, index)));
+            for end in path.between.clone().unwrap_or_else(short) {
+                first_use.entry(end).or_insert(index);
+            }
+        }
         for host in &mut self.hosts {
             let name = host.name.as_str();
-            host.interfaces.sort_by_key(|interface| {
-                let names = |end: &String| end.split_once('.') == Some((name, &interface.name));
-                let joins = |(index, path): (usize, &Path)| match &path.between {
-                    Some(between) => between.iter().any(names),
-                    None => path_name(path, index) == interface.name,
-                };
-                scenario.paths.iter().enumerate().position(joins).unwrap_or(usize::MAX)
+            host.interfaces.sort_by_cached_key(|interface| {
+                let end = format!("{name}.{}", interface.name);
+                first_use.get(&end).copied().unwrap_or(usize::MAX)
             });
         }
     }

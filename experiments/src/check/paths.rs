@@ -131,7 +131,7 @@ fn via(
     let find =
         |name: &str, key: &KeyPath, report: &mut Report| network.find_station(name, key, report);
     let stations = stations(names, &key, report, find)?;
-    if !stations.iter().any(|station| matches!(station, Station::Link(_))) {
+    if !stations.iter().any(|station| !matches!(station, Station::Middlebox(_))) {
         report.invalid(&key, "the path has no link", "name at least one link");
         return None;
     }
@@ -165,7 +165,8 @@ fn stations(
     for (position, name) in names.iter().enumerate() {
         let key = key.index(position);
         let Some(station) = find(name, &key, report) else { continue };
-        if stations.contains(&station) {
+        let again = |other: &Station| other.same(station);
+        if stations.iter().any(again) {
             let what = format!("the path runs in a circle: it passes `{name}` twice");
             report.invalid(&key, what, "name each station once, in order from the first end");
         }

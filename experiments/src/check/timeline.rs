@@ -10,7 +10,7 @@ use mptcpsim_core::time::Time;
 use super::Report;
 use super::hosts;
 use super::key::KeyPath;
-use super::links::{self, Side, check_delay, check_rate, longest_round_trip};
+use super::links::{self, Side, check_delay, check_rate, longest_round_trips};
 use super::network::Network;
 use super::queues::{self, Product};
 use crate::plan::{Change, EndpointPlan, HostId, HostPlan, LinkId, PathPlan, TimedChange};
@@ -192,7 +192,10 @@ impl Checker<'_> {
         });
         Product {
             rate: set.rate.or(fixed).unwrap_or_default(),
-            round_trip: longest_round_trip(self.network, self.paths, link),
+            round_trip: longest_round_trips(self.network, self.paths)
+                .get(link.0)
+                .copied()
+                .unwrap_or_default(),
         }
     }
 

@@ -30,6 +30,21 @@ enum Name {
     /// One MPTCP connection, two links of 100 Mbit/s, 60 s
     #[value(name = "W2")]
     W2,
+    /// All FatTrees
+    #[value(name = "W3")]
+    W3,
+    /// FatTree of 4-port switches, 16 hosts, MPTCP with 8 subflows (LIA), 1 s
+    #[value(name = "W3-k4-mptcp8")]
+    W3k4,
+    /// FatTree of 8-port switches, 128 hosts, TCP (Reno), 1 s
+    #[value(name = "W3-k8-tcp")]
+    W3k8Tcp,
+    /// FatTree of 8-port switches, 128 hosts, MPTCP with 8 subflows (LIA), 1 s
+    #[value(name = "W3-k8-mptcp8")]
+    W3k8,
+    /// FatTree of 16-port switches, 1024 hosts, MPTCP with 8 subflows (LIA), 1 s
+    #[value(name = "W3-k16-mptcp8")]
+    W3k16,
     /// 1000 TCP flows through one link of 10 Gbit/s, 1 s
     #[value(name = "W4")]
     W4,
@@ -42,6 +57,10 @@ impl From<Name> for Workload {
         match name {
             Name::W1 => Self::W1,
             Name::W2 => Self::W2,
+            Name::W3k4 => Self::W3 { k: 4, subflows: 8 },
+            Name::W3k8Tcp => Self::W3 { k: 8, subflows: 1 },
+            Name::W3k8 | Name::W3 => Self::W3 { k: 8, subflows: 8 },
+            Name::W3k16 => Self::W3 { k: 16, subflows: 8 },
             Name::W4 => Self::W4,
             Name::Engine => Self::Engine,
         }
@@ -49,11 +68,14 @@ impl From<Name> for Workload {
 }
 
 pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
-    let names = match args.workloads.as_slice() {
-        [] => Name::value_variants(),
-        names => names,
-    };
-    let rows = match names {
+    let fat_trees = [Name::W3k4, Name::W3k8Tcp, Name::W3k8, Name::W3k16];
+    let all = [Name::W1, Name::W2, Name::W3, Name::W4, Name::Engine];
+    let asked = if args.workloads.is_empty() { &all[..] } else { &args.workloads };
+    let names = asked.iter().flat_map(|name| match name {
+        Name::W3 => fat_trees.to_vec(),
+        other => vec![*other],
+    });
+    let rows = match names.collect::<Vec<_>>().as_slice() {
         [only] => measure_here(*only, args)?,
         several => {
             let each = several.iter().map(|name| measure_apart(*name, args));

@@ -27,6 +27,10 @@ pub(super) enum Kind {
     Jitters,
     /// What stands on paths and changes what passes
     Middleboxes,
+    /// Ready networks
+    Topologies,
+    /// Who sends to whom in a ready network
+    Matrices,
     /// What runs over a connection
     Apps,
     /// Whose TCP and MPTCP a host runs
@@ -48,6 +52,8 @@ impl Kind {
             Self::Losses => Some(("Loss", "links.NAME.loss")),
             Self::Jitters => Some(("Jitter", "links.NAME.jitter")),
             Self::Middleboxes => Some(("Action", "middleboxes.NAME.action")),
+            Self::Topologies => Some(("Shape", "topology.shape")),
+            Self::Matrices => Some(("Matrix", "traffic.matrix")),
             Self::Apps => Some(("App", "flows.N.app")),
             Self::Stacks => Some(("Stack", "hosts.NAME.stack")),
             Self::Sysctls | Self::Scenarios => None,

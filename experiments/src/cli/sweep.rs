@@ -169,7 +169,11 @@ fn text(design: &Design, finished: &Finished, lines: &[SummaryLine]) -> String {
     if finished.failed > 0 {
         text += &format!("{} runs failed: see the column `error`\n", finished.failed);
     }
-    let goodputs = lines.iter().filter(|line| line.metric == "goodput_bps").collect::<Vec<_>>();
+    let of = |metric: &str| lines.iter().filter(|line| line.metric == metric).collect::<Vec<_>>();
+    let mut goodputs = of("goodput_bps");
+    if goodputs.is_empty() || goodputs.len() > SHOWN {
+        goodputs = of("goodput_mean_bps");
+    }
     if goodputs.len() <= SHOWN {
         let mut table = Table::new();
         let keys = design.keys().collect::<Vec<_>>();

@@ -17,6 +17,8 @@ impl Plan {
             name: Some(self.name.clone()),
             duration: Some(self.duration),
             seed: Some(self.seed),
+            topology: None,
+            traffic: None,
             links: self.links.iter().map(|link| (link.name.clone(), self.link(link))).collect(),
             middleboxes: self.scenario.middleboxes.clone(),
             hosts: self.hosts.iter().map(|host| (host.name.clone(), self.host(host))).collect(),
@@ -98,6 +100,7 @@ impl Plan {
         });
         let via = path.via.iter().map(|station| match station {
             Station::Link(link) => self.links[link.0].name.clone(),
+            Station::Reversed(link) => format!("{}.down", self.links[link.0].name),
             Station::Middlebox(id) => self.middleboxes[id.0].name.clone(),
         });
         Path {

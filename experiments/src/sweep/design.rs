@@ -132,9 +132,9 @@ impl Design {
     /// If its values do not fit together, each of them being good for itself.
     pub fn plan(&self, run: &Run) -> Result<Plan, Faults> {
         let keys = self.factors.iter().flat_map(|factor| &factor.keys);
-        let mut plan = self.template.plan(&keys.zip(&run.values).collect::<Vec<_>>())?;
-        plan.seed = run.seed;
-        Ok(plan)
+        let seed = (KeyPath::root().key("seed"), json!(run.seed));
+        let values = keys.zip(&run.values).chain([(&seed.0, &seed.1)]);
+        self.template.plan(&values.collect::<Vec<_>>())
     }
 
     /// The scenario that is varied, with its sweep.

@@ -15,7 +15,7 @@ use parquet::schema::types::Type;
 use super::tables::{Column, Kind};
 
 /// Rows that are written at a time: what a writer keeps in memory.
-const GROUP: usize = 65_536;
+const GROUP: usize = 8_192;
 
 /// Writes rows into a file.
 pub(super) struct Writer {

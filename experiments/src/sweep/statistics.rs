@@ -11,6 +11,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::SweepError;
 use super::tables::{Column, Kind};
+use crate::metrics;
 
 /// Times that say when something was and not how long it took: their mean means nothing.
 const NOT_AVERAGED: [&str; 3] = ["start_s", "end_s", "longest_gap_start_s"];
@@ -96,17 +97,37 @@ impl Moments {
     }
 }
 
+/// What stands for all flows of a run in the column `flow`.
+pub const ALL_FLOWS: &str = "all";
+
 /// Writes `summary.csv`: a row per configuration, flow and metric.
+///
+/// Flows of the same name are summed up over the seeds if every run of the
+/// configuration has them; with pairs of hosts drawn at random, only what all
+/// flows of a run have in common says anything.
 pub(super) struct Statistics {
     writer: csv::Writer<BufWriter<File>>,
-    keys: usize,
-    flow: usize,
-    metrics: Vec<(usize, String)>,
+    layout: Layout,
     /// The first cells of the configuration that is being collected.
     current: Option<(String, Vec<String>)>,
+    /// The run that is being collected.
+    run: String,
+    runs: u64,
+    goodputs: Vec<f64>,
+    completions: Vec<f64>,
+    whole: Vec<(&'static str, Moments)>,
     flows: BTreeMap<String, usize>,
     moments: Vec<(String, Vec<Moments>)>,
     quantiles: BTreeMap<u64, f64>,
+}
+
+/// Where what is in a row of the results.
+struct Layout {
+    keys: usize,
+    flow: usize,
+    goodput: usize,
+    completion: usize,
+    metrics: Vec<(usize, String)>,
 }
 
 impl Statistics {
@@ -115,17 +136,15 @@ impl Statistics {
         let head = ["configuration"].into_iter().chain(keys.iter().map(String::as_str));
         let tail = ["flow", "metric", "n", "mean", "sd", "ci95_low", "ci95_high"];
         writer.write_record(head.chain(tail))?;
-        let results = keys.len() + 4;
-        let is_metric = |column: &Column| {
-            column.kind != Kind::Text && !NOT_AVERAGED.contains(&column.name.as_str())
-        };
-        let metrics = columns.iter().enumerate().skip(results).filter(|(_, it)| is_metric(it));
         Ok(Self {
             writer,
-            keys: keys.len(),
-            flow: columns.iter().position(|column| column.name == "flow").unwrap_or(results),
-            metrics: metrics.map(|(index, column)| (index, column.name.clone())).collect(),
+            layout: Layout::of(keys.len(), columns),
             current: None,
+            run: String::new(),
+            runs: 0,
+            goodputs: Vec::new(),
+            completions: Vec::new(),
+            whole: Vec::new(),
             flows: BTreeMap::new(),
             moments: Vec::new(),
             quantiles: BTreeMap::new(),
@@ -134,59 +153,124 @@ impl Statistics {
 
     /// Takes the next row of the results.
     pub(super) fn add(&mut self, row: &StringRecord) -> csv::Result<()> {
-        let configuration = row.get(1).unwrap_or("");
+        let (run, configuration) = (row.get(0).unwrap_or(""), row.get(1).unwrap_or(""));
+        if self.run != run {
+            self.end_run();
+            run.clone_into(&mut self.run);
+        }
         if self.current.as_ref().is_none_or(|(current, _)| current != configuration) {
             self.write()?;
-            let values = row.iter().skip(2).take(self.keys).map(str::to_owned).collect();
+            let values = row.iter().skip(2).take(self.layout.keys).map(str::to_owned).collect();
             self.current = Some((configuration.to_owned(), values));
         }
-        let failed = row.get(self.keys + 3).is_some_and(|error| !error.is_empty());
-        if failed {
-            return Ok(());
-        }
-        let flow = row.get(self.flow).unwrap_or("");
-        let index = match self.flows.get(flow) {
-            Some(index) => *index,
-            None => {
-                self.moments.push((flow.to_owned(), vec![Moments::default(); self.metrics.len()]));
-                self.flows.insert(flow.to_owned(), self.moments.len() - 1);
-                self.moments.len() - 1
-            }
-        };
-        let Some((_, moments)) = self.moments.get_mut(index) else { return Ok(()) };
-        for ((column, _), moments) in self.metrics.iter().zip(moments) {
-            if let Some(value) = row.get(*column).and_then(number) {
-                moments.add(value);
-            }
+        let failed = row.get(self.layout.keys + 3).is_some_and(|error| !error.is_empty());
+        if !failed {
+            self.add_flow(row);
         }
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> csv::Result<()> {
+        self.end_run();
         self.write()?;
         let file = self.writer.into_inner().map_err(|error| error.into_error())?;
         file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
         Ok(())
     }
 
+    fn add_flow(&mut self, row: &StringRecord) {
+        self.goodputs.extend(row.get(self.layout.goodput).and_then(number));
+        self.completions.extend(row.get(self.layout.completion).and_then(number));
+        let flow = row.get(self.layout.flow).unwrap_or("");
+        let index = match self.flows.get(flow) {
+            Some(index) => *index,
+            None => {
+                let empty = vec![Moments::default(); self.layout.metrics.len()];
+                self.moments.push((flow.to_owned(), empty));
+                self.flows.insert(flow.to_owned(), self.moments.len() - 1);
+                self.moments.len() - 1
+            }
+        };
+        let Some((_, moments)) = self.moments.get_mut(index) else { return };
+        for ((column, _), moments) in self.layout.metrics.iter().zip(moments) {
+            if let Some(value) = row.get(*column).and_then(number) {
+                moments.add(value);
+            }
+        }
+    }
+
+    /// Notes what the flows of a run have together.
+    fn end_run(&mut self) {
+        let (goodputs, done) =
+            (std::mem::take(&mut self.goodputs), std::mem::take(&mut self.completions));
+        if goodputs.is_empty() {
+            return;
+        }
+        self.runs += 1;
+        let sum = goodputs.iter().sum::<f64>();
+        let metrics = [
+            ("goodput_sum_bps", Some(sum)),
+            ("goodput_mean_bps", Some(sum / goodputs.len() as f64)),
+            ("goodput_min_bps", metrics::percentile(&goodputs, 0.0)),
+            ("jain_index", metrics::jain_index(&goodputs)),
+            ("completion_p50_s", metrics::percentile(&done, 50.0)),
+            ("completion_p99_s", metrics::percentile(&done, 99.0)),
+            ("completion_max_s", metrics::percentile(&done, 100.0)),
+        ];
+        self.whole.resize(metrics.len(), Default::default());
+        for ((name, moments), (metric, value)) in self.whole.iter_mut().zip(metrics) {
+            *name = metric;
+            if let Some(value) = value {
+                moments.add(value);
+            }
+        }
+    }
+
     /// Writes the configuration that is complete.
     fn write(&mut self) -> csv::Result<()> {
         self.flows.clear();
+        let runs = std::mem::take(&mut self.runs);
+        let (flows, whole) = (std::mem::take(&mut self.moments), std::mem::take(&mut self.whole));
         let Some((configuration, values)) = self.current.take() else { return Ok(()) };
-        for (flow, moments) in std::mem::take(&mut self.moments) {
-            for ((_, metric), moments) in self.metrics.iter().zip(moments) {
-                let quantiles = &mut self.quantiles;
-                let estimate = moments.estimate(|freedom| {
-                    *quantiles.entry(freedom).or_insert_with(|| t_quantile(freedom))
-                });
-                let Some(it) = estimate else { continue };
-                let (low, high) =
-                    (it.ci95.map(|half| it.mean - half), it.ci95.map(|half| it.mean + half));
-                let numbers = (it.n, it.mean, it.sd, low, high);
-                self.writer.serialize((&configuration, &values, &flow, metric, numbers))?;
-            }
+        let everywhere = |moments: &[Moments]| moments.iter().any(|it| it.n == runs);
+        let names = self.layout.metrics.iter().map(|(_, name)| name.as_str());
+        let flows = flows.iter().filter(|(_, moments)| everywhere(moments));
+        let flows = flows.flat_map(|(flow, moments)| {
+            names.clone().zip(moments).map(move |(name, moments)| (flow.as_str(), name, moments))
+        });
+        let whole = whole.iter().map(|(name, moments)| (ALL_FLOWS, *name, moments));
+        for (flow, metric, moments) in whole.chain(flows) {
+            let quantiles = &mut self.quantiles;
+            let estimate = moments.estimate(|freedom| {
+                *quantiles.entry(freedom).or_insert_with(|| t_quantile(freedom))
+            });
+            let Some(it) = estimate else { continue };
+            let (low, high) =
+                (it.ci95.map(|half| it.mean - half), it.ci95.map(|half| it.mean + half));
+            let numbers = (it.n, it.mean, it.sd, low, high);
+            self.writer.serialize((&configuration, &values, flow, metric, numbers))?;
         }
         Ok(())
+    }
+}
+
+impl Layout {
+    fn of(keys: usize, columns: &[Column]) -> Self {
+        // Before the results stand run, configuration, the keys, seed and error.
+        let results = keys + 4;
+        let is_metric = |column: &Column| {
+            column.kind != Kind::Text && !NOT_AVERAGED.contains(&column.name.as_str())
+        };
+        let at = |name: &str| columns.iter().skip(results).position(|it| it.name == name);
+        let at = |name: &str| at(name).map_or(usize::MAX, |index| index + results);
+        let metrics = columns.iter().enumerate().skip(results).filter(|(_, it)| is_metric(it));
+        Self {
+            keys,
+            flow: at("flow"),
+            goodput: at("goodput_bps"),
+            completion: at("completion_s"),
+            metrics: metrics.map(|(index, column)| (index, column.name.clone())).collect(),
+        }
     }
 }
 
@@ -199,7 +283,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 impl Moments {
-    fn estimate(self, mut quantile: impl FnMut(u64) -> f64) -> Option<Estimate> {
+    fn estimate(&self, mut quantile: impl FnMut(u64) -> f64) -> Option<Estimate> {
         let n = (self.n > 0).then_some(self.n)?;
         let sd = (n > 1).then(|| (self.squares / (n - 1) as f64).sqrt());
         let ci95 = sd.map(|sd| quantile(n - 1) * sd / (n as f64).sqrt());

@@ -171,7 +171,7 @@ impl CongestionControl for Cubic {
         let state = self.subflows.of(flow.me());
         let clock = flow.clock;
         // Samples of the first second after a recovery show the queue of the loss.
-        if state.epoch_start != 0 && clock.jiffies() - state.epoch_start < u64::from(clock.hz) {
+        if state.epoch_start != 0 && clock.jiffies() < state.epoch_start + u64::from(clock.hz) {
             return;
         }
         let delay = rtt_us.max(1);
