@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use compare::Findings;
 use lab::{CLIENT, Lab, addr};
 
+use mptcpsim_models::congestion;
 use mptcpsim_models::path_manager::multipath::Multipath;
 use mptcpsim_models::path_manager::{self, AnyPathManager};
 use mptcpsim_models::rules::Stack;
@@ -46,9 +47,6 @@ fn metric(measured: &str) -> String {
 
 /// What keeps a scenario from being simulated here; `None` if nothing does.
 fn unsupported(name: &str, scenario: &Value) -> Option<&'static str> {
-    if scenario.get("extra").is_some() {
-        return Some("other flows beside it");
-    }
     if scenario.get("events").is_some() {
         return Some("interface down");
     }
@@ -77,6 +75,9 @@ fn lab(name: &str, scenario: &Value) -> Lab {
     if scenario.get("pre_client").is_some() {
         lab.client_endpoints.multipath.set(addr(CLIENT, 1), Multipath::Backup);
     }
+    let beside = scenario["extra"].as_array().into_iter().flatten();
+    let control = |flow: &Value| congestion::Name::from_name(flow["cc"].as_str().unwrap()).unwrap();
+    lab.beside = beside.map(control).collect();
     let rcvbuf = scenario["app_server"]["rcvbuf"].as_u64();
     lab.server_options.rcvbuf = rcvbuf.map(|bytes| 2 * bytes as u32);
     let both = scenario["server_multi"] == 1;

@@ -577,7 +577,8 @@ impl Subflow {
             if !full && len16 >= MIN_MSS && self.acks.repeats_size(len16) {
                 self.rx.rcv_mss = len16;
             } else {
-                self.acks.note_push(full, segment.flags.has(Flags::PSH));
+                let psh = cx.config.rules.full_push_acks && segment.flags.has(Flags::PSH);
+                self.acks.note_push(full, psh);
             }
         }
         if !self.negotiated.timestamps {

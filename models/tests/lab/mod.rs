@@ -101,6 +101,8 @@ pub struct Lab {
     pub server_addresses: Option<usize>,
     /// Manages the client's paths.
     pub daemon: Option<Box<dyn DynDaemon>>,
+    /// Plain TCP connections beside the one looked at, which do the same a little later.
+    pub beside: Vec<congestion::Name>,
     /// Further paths between the first addresses, through these gateways.
     pub relays: Vec<(SourceRoute, usize)>,
 }
@@ -152,6 +154,7 @@ impl Lab {
             server_addresses: None,
             daemon: None,
             relays: Vec::new(),
+            beside: Vec::new(),
         }
     }
 
@@ -273,6 +276,24 @@ impl Lab {
                 flow,
             },
         );
+        for (number, control) in self.beside.iter().enumerate() {
+            let port = PORT + 1 + number as u16;
+            let options = SocketOptions {
+                mptcp: false,
+                congestion_control: Some(congestion::Congestion::new(*control)),
+                ..SocketOptions::default()
+            };
+            let flow = world.add_flow(FlowStart {
+                at: Time::ZERO + Span::from_ms(50),
+                client: CLIENT,
+                from: addr(CLIENT, 0),
+                to: SocketAddr::new(addr(SERVER, 0), port),
+                options: options.clone(),
+                app: self.client_app.clone(),
+            });
+            let app = self.server_app.clone();
+            world.listen(SERVER, Listener { port, addr: None, options, app, flow });
+        }
         let mut simulation = Simulation::new(net, timeline, world).unwrap();
         simulation.with_hosts(|world, out| world.start(out));
         simulation
