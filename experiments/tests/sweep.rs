@@ -170,6 +170,19 @@ fn parquet_says_what_csv_says() {
     assert_eq!(kind("seed"), parquet::basic::Type::INT64);
     assert!(folder.join("runs/11/timeseries.csv").exists());
 
+    let lines = mptcpsim::sweep::read_summary(&folder).unwrap();
+    let estimate = |flow: &str, metric: &str| {
+        let found =
+            lines.iter().find(|line| (line.flow.as_str(), line.metric.as_str()) == (flow, metric));
+        found.unwrap().estimate
+    };
+    let goodput = |name: &str| estimate(name, "goodput_bps").mean;
+    let sum = estimate("all", "goodput_sum_bps");
+    assert_eq!((sum.n, estimate("all", "jain_index").n), (3, 3));
+    assert!((sum.mean - goodput("flow1") - goodput("flow2")).abs() < 1e-3 * sum.mean);
+    let fair = estimate("all", "jain_index").mean;
+    assert!((0.5..=1.0).contains(&fair), "two flows: {fair}");
+
     let kept = fs::read_to_string(folder.join("runs/11/summary.csv")).unwrap();
     let kept = kept.lines().nth(1).unwrap();
     let line = fs::read_to_string(folder.join("results.csv")).unwrap();
