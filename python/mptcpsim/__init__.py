@@ -1,12 +1,13 @@
 """A deterministic simulator and research library for Multipath TCP.
 
->>> import mptcpsim as mp
->>> base = mp.load("two-equal-paths").copy(duration="2 s")
->>> run = mp.run(base, seed=1)
->>> run.summary["flow"].tolist()
-['flow1']
->>> len(run.digest)
-64
+Examples:
+    >>> import mptcpsim as mp
+    >>> base = mp.load("two-equal-paths").copy(duration="2 s")
+    >>> run = mp.run(base, seed=1)
+    >>> run.summary["flow"].tolist()
+    ['flow1']
+    >>> len(run.digest)
+    64
 
 A scenario is data (`Scenario` and the classes of its parts), `run` makes results of it (`Run`),
 and results are tables (`Table`) that NumPy, polars, pandas and PyArrow read.
@@ -39,8 +40,9 @@ list = list_names  # noqa: A001, F405
 def schema() -> dict[str, Any]:
     """The JSON Schema of scenarios.
 
-    >>> schema()["title"]
-    'Scenario'
+    Examples:
+        >>> schema()["title"]
+        'Scenario'
     """
     from mptcpsim import _mptcpsim
 

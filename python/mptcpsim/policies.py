@@ -4,14 +4,15 @@ A class derived from `Scheduler`, `CongestionControl` or `PathManager` stands in
 a name would, as a class or as an object. Every connection end gets a deep copy of its own. An
 exception in a policy ends the run, which raises it with its traceback.
 
->>> import mptcpsim as mp
->>> class Fastest(mp.Scheduler):
-...     def pick(self, view, ask):
-...         able = (subflow for subflow in view.subflows if subflow.sendable)
-...         return min(able, key=lambda subflow: subflow.srtt, default=mp.WAIT)
->>> run = mp.run("two-equal-paths", duration="1 s", set={"flows.0.mptcp.scheduler": Fastest})
->>> run.summary[0]["subflows"]
-2
+Examples:
+    >>> import mptcpsim as mp
+    >>> class Fastest(mp.Scheduler):
+    ...     def pick(self, view, ask):
+    ...         able = (subflow for subflow in view.subflows if subflow.sendable)
+    ...         return min(able, key=lambda subflow: subflow.srtt, default=mp.WAIT)
+    >>> run = mp.run("two-equal-paths", duration="1 s", set={"flows.0.mptcp.scheduler": Fastest})
+    >>> run.summary[0]["subflows"]
+    2
 
 Policies must not depend on anything but what they are told, their own state and the seed they are
 given: then a run is the same each time.

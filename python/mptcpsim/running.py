@@ -26,8 +26,9 @@ Progress = bool | Callable[[float], object] | None
 def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Scenario:
     """A scenario from a file, a shipped one by its name, or from a tree of dictionaries.
 
-    >>> load("wifi-lte").links["wifi"].rate
-    '30 Mbit/s'
+    Examples:
+        >>> load("wifi-lte").links["wifi"].rate
+        '30 Mbit/s'
 
     Raises:
         ScenarioError: the scenario has faults.
@@ -78,8 +79,9 @@ def run(
     The same scenario and seed give the same `Run.digest`, here and on the command line. Other
     threads go on meanwhile; Ctrl-C raises `KeyboardInterrupt` within 100 ms.
 
-    >>> run("two-equal-paths", seed=1, duration="1 s").end_s
-    1.0
+    Examples:
+        >>> run("two-equal-paths", seed=1, duration="1 s").end_s
+        1.0
 
     Raises:
         ScenarioError: the scenario has faults.

@@ -87,15 +87,16 @@ class LinkState:
 class Simulation:
     """A run that goes on as far as it is told, and can be looked at and changed meanwhile.
 
-    >>> sim = Simulation("two-equal-paths", seed=1)
-    >>> sim.run_until("0.5 s")
-    >>> sim.now
-    0.5
-    >>> twin = sim.fork()
-    >>> sim.set_link("fast", up=False) if "fast" in {it.link for it in sim.links} else None
-    >>> sim.run_until(); twin.run_until()
-    >>> sim.over and twin.over
-    True
+    Examples:
+        >>> sim = Simulation("two-equal-paths", seed=1)
+        >>> sim.run_until("0.5 s")
+        >>> sim.now
+        0.5
+        >>> twin = sim.fork()
+        >>> sim.set_link("fast", up=False) if "fast" in {it.link for it in sim.links} else None
+        >>> sim.run_until(); twin.run_until()
+        >>> sim.over and twin.over
+        True
 
     Where the steps end has no influence: a simulation that nobody changes has the digest of `run`.
     """

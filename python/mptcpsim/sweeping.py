@@ -96,11 +96,12 @@ def sweep(
         resume: goes on with what an earlier sweep has left in the folder.
         progress: called some times per second with the number of runs that are done.
 
-    >>> done = sweep("two-equal-paths", {"duration": ["1 s", "2 s"]}, seeds=range(1, 3))
-    >>> done
-    <Sweep of duration: 2 configurations, 4 runs>
-    >>> done.results["seed"].tolist()
-    [1, 2, 1, 2]
+    Examples:
+        >>> done = sweep("two-equal-paths", {"duration": ["1 s", "2 s"]}, seeds=range(1, 3))
+        >>> done
+        <Sweep of duration: 2 configurations, 4 runs>
+        >>> done.results["seed"].tolist()
+        [1, 2, 1, 2]
 
     Raises:
         ScenarioError: the scenario has faults, or a value fits no key.

@@ -43,8 +43,9 @@ def capable(
 ) -> list[Verdict]:
     """Tries each path of a scenario with a short transfer: does MPTCP survive it?
 
-    >>> [verdict.capable for verdict in capable("two-equal-paths")]
-    [True, True, True, True]
+    Examples:
+        >>> [verdict.capable for verdict in capable("two-equal-paths")]
+        [True, True, True, True]
 
     Raises:
         ScenarioError: the scenario has faults.
@@ -87,8 +88,9 @@ def packetdrill(
         settings: settings of the language in front of the script's own.
         defines: words of the script, and what stands for them.
 
-    >>> packetdrill("0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 3").passed
-    True
+    Examples:
+        >>> packetdrill("0 socket(..., SOCK_STREAM, IPPROTO_MPTCP) = 3").passed
+        True
 
     Raises:
         ValueError: there is no such stack.
@@ -128,10 +130,11 @@ def replay_cc(
         A row per event: the state of the subflow after it. Windows are packets, `srtt_us8` is
         microseconds times 8.
 
-    >>> events = [{"t_us": 0, "event": "JOIN", "rtt_us": 20_000}]
-    >>> events += [{"t_us": 20_000, "event": "ACK", "acked": 2, "rtt_us": 20_000}]
-    >>> [row["cwnd"] for row in replay_cc("reno", events)]
-    [10, 12]
+    Examples:
+        >>> events = [{"t_us": 0, "event": "JOIN", "rtt_us": 20_000}]
+        >>> events += [{"t_us": 20_000, "event": "ACK", "acked": 2, "rtt_us": 20_000}]
+        >>> [row["cwnd"] for row in replay_cc("reno", events)]
+        [10, 12]
 
     Raises:
         ValueError: there is no such algorithm or parameter, or an event makes no sense.
@@ -210,8 +213,9 @@ def list_names(kind: str) -> list[Named]:
     """What can be named in a scenario: schedulers, congestion-controls, path-managers, queues,
     losses, jitters, middleboxes, apps, stacks, sysctls or scenarios.
 
-    >>> [one.name for one in list_names("schedulers")][:3]
-    ['default', 'least-linger', 'lowest-rtt']
+    Examples:
+        >>> [one.name for one in list_names("schedulers")][:3]
+        ['default', 'least-linger', 'lowest-rtt']
 
     Raises:
         ValueError: there is no such kind.

@@ -1,20 +1,21 @@
 """Units: a number times a unit is a quantity that every key of a scenario takes.
 
->>> from mptcpsim.units import ms, Mbit_s
->>> 15 * ms
-15 ms
->>> 1.5 * (10 * Mbit_s)
-15 Mbit/s
->>> str(2 * ms + 500 * us)
-'2.5 ms'
->>> (1 * s) / (10 * ms)
-100.0
->>> 1 * s > 999 * ms
-True
->>> 1 * s + 1 * MB
-Traceback (most recent call last):
-    ...
-TypeError: 1 s and 1 MB are of different kinds
+Examples:
+    >>> from mptcpsim.units import ms, Mbit_s
+    >>> 15 * ms
+    15 ms
+    >>> 1.5 * (10 * Mbit_s)
+    15 Mbit/s
+    >>> str(2 * ms + 500 * us)
+    '2.5 ms'
+    >>> (1 * s) / (10 * ms)
+    100.0
+    >>> 1 * s > 999 * ms
+    True
+    >>> 1 * s + 1 * MB
+    Traceback (most recent call last):
+        ...
+    TypeError: 1 s and 1 MB are of different kinds
 """
 
 from __future__ import annotations

@@ -76,6 +76,23 @@ def test_quantities_are_what_their_text_says() -> None:
     assert numbers.check().resolved() == texts.check().resolved()
 
 
+@pytest.mark.parametrize("name", mp.units.__all__)
+def test_every_unit_is_one_of_scenarios(name: str, small: mp.Scenario) -> None:
+    unit = getattr(mp.units, name)
+    if not isinstance(unit, mp.units.Quantity):
+        return
+    key = {
+        "time": "duration",
+        "rate": "paths.0.rate",
+        "bytes": "flows.0.app.bytes",
+        "probability": "paths.0.duplication",
+    }.get(unit.kind, "paths.0.queue")
+    amount = {"bit_s": 50_000_000, "ns": 10**8}.get(name, 3) * unit
+    queue = {"discipline": "droptail", "limit": amount}
+    resolved = small.copy({key: queue if key == "paths.0.queue" else amount}).check().resolved()
+    assert resolved
+
+
 def test_a_copy_has_other_values_and_leaves_the_first_alone(small: mp.Scenario) -> None:
     other = small.copy({"paths.1.delay": 70 * ms, "flows.0.mptcp.scheduler": "blest"}, seed=7)
     assert other.paths[1].delay == "70 ms"

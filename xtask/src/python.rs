@@ -11,7 +11,7 @@ pub(crate) fn test() -> bool {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let environment = target(&project).join("python");
     let python = environment.join("bin/python");
-    let package = format!("{}[test]", project.join("python").display());
+    let package = format!("{}[test,docs]", project.join("python").display());
     let steps = [
         ("python environment", venv(&environment)),
         ("python package", command(&python, &["-m", "pip", "install", "--quiet", BUILD, &package])),
@@ -35,6 +35,7 @@ pub(crate) fn test() -> bool {
                 ],
             ),
         ),
+        ("documentation site", command(&python, &["-m", "mkdocs", "--quiet", "build", "--strict"])),
         ("python stubs", command(&python, &["-m", "mypy.stubtest", "mptcpsim._mptcpsim"])),
     ];
     steps.into_iter().all(|(what, mut command)| {
