@@ -4,6 +4,39 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, final
 
+__all__ = [
+    "Ask",
+    "Column",
+    "CongestionFlow",
+    "Design",
+    "Outcome",
+    "PathEvent",
+    "PathsView",
+    "Plan",
+    "SchedulerView",
+    "Simulation",
+    "SubflowPath",
+    "SubflowState",
+    "Table",
+    "Window",
+    "__version__",
+    "capable",
+    "check",
+    "main",
+    "packetdrill",
+    "parameters",
+    "read",
+    "replay_cc",
+    "run",
+    "schema",
+    "seconds",
+    "shipped",
+    "sysctls",
+    "table_of_csv",
+    "table_of_ipc",
+    "toml_of",
+]
+
 __version__: str
 
 @final
