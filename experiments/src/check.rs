@@ -108,6 +108,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
             return None;
         }
     };
+    let written = scenario.topology.is_some().then(|| Box::new(scenario.clone()));
     expand(&mut scenario, report)?;
     let network = network::declare(&scenario, report);
     let paths = paths::join(&scenario, &network, report);
@@ -133,6 +134,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
         flows,
         timeline,
         scenario,
+        written,
         folder: source.folder.clone(),
     })
 }

@@ -21,8 +21,8 @@ use mptcpsim_models::scheduler;
 use mptcpsim_models::sysctl::Sysctl;
 
 use crate::scenario::{
-    App, EndpointFlag, Middlebox, Mptcpd, Multipath, OneWay, Protocol, RouteAttributes, Scenario,
-    Sweep, Table,
+    App, EndpointFlag, Middlebox, Mptcpd, Multipath, OneWay, Protocol, Repeat, RouteAttributes,
+    Scenario, Sweep, Table,
 };
 
 /// The number of a link in [`Plan::links`].
@@ -70,8 +70,10 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What a sweep over this scenario varies; a single run ignores it.
     pub sweep: Option<Sweep>,
-    /// The scenario as written, for [`Plan::resolved`].
+    /// The scenario, its topology spelt out, for [`Plan::resolved`].
     pub(crate) scenario: Scenario,
+    /// The scenario as written, if it has a topology.
+    pub(crate) written: Option<Box<Scenario>>,
     /// Where files named in it are.
     pub(crate) folder: Option<PathBuf>,
 }
@@ -355,8 +357,15 @@ pub struct RecordPlan {
 
 impl Plan {
     /// The scenario as written.
-    pub const fn scenario(&self) -> &Scenario {
-        &self.scenario
+    pub fn scenario(&self) -> &Scenario {
+        self.written.as_deref().unwrap_or(&self.scenario)
+    }
+
+    /// For each of [`Plan::flows`] the flow of the scenario that it repeats, its topology spelt out.
+    pub fn flow_numbers(&self) -> Vec<usize> {
+        let flows = self.scenario.flows.iter().enumerate();
+        let times = |repeat: Option<Repeat>| repeat.map_or(1, |repeat| repeat.times as usize);
+        flows.flat_map(|(number, flow)| std::iter::repeat_n(number, times(flow.repeat))).collect()
     }
 
     /// The folder in which files named in the scenario are looked for.

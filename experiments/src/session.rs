@@ -17,7 +17,7 @@ use crate::observe::Observer;
 use crate::plan::Plan;
 use crate::results::{Listings, Recorder};
 use crate::run::Outcome;
-use crate::scenario::TimelineEntry;
+use crate::scenario::{Scenario, TimelineEntry};
 
 /// Events between two questions whether to go on: some milliseconds of real time.
 const AT_ONCE: u64 = 4_096;
@@ -202,7 +202,8 @@ impl Session {
     /// # Errors
     /// If a timeline could not hold such an entry.
     pub fn change(&mut self, entry: TimelineEntry) -> Result<(), ChangeError> {
-        let mut scenario = self.plan.scenario.clone();
+        // What a sweep varies may be keys of a topology, which is spelt out by now.
+        let mut scenario = Scenario { sweep: None, ..self.plan.scenario.clone() };
         let at = self.now() + Span::from_ps(1);
         scenario.timeline.push(TimelineEntry { at: at - Time::ZERO, ..entry });
         let text = serde_json::to_string(&scenario).unwrap_or_default();

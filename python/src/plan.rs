@@ -45,7 +45,7 @@ impl Plan {
     /// For each connection that is opened the flow of the scenario that it belongs to.
     #[getter]
     fn flow_numbers(&self) -> Vec<usize> {
-        flow_numbers(&self.plan)
+        self.plan.flow_numbers()
     }
 
     /// The scenario as written, as JSON.
@@ -57,15 +57,6 @@ impl Plan {
     fn resolved(&self) -> PyResult<String> {
         serde_json::to_string(&self.plan.resolved()).map_err(errors::internal)
     }
-}
-
-/// The flow of the scenario behind each flow of the plan, where repetitions are flows of their own.
-pub(crate) fn flow_numbers(plan: &mptcpsim::plan::Plan) -> Vec<usize> {
-    let flows = plan.scenario().flows.iter().enumerate();
-    let times = |repeat: Option<mptcpsim::scenario::Repeat>| repeat.map_or(1, |it| it.times);
-    flows
-        .flat_map(|(number, flow)| std::iter::repeat_n(number, times(flow.repeat) as usize))
-        .collect()
 }
 
 /// Checks a scenario given as JSON. `name` stands in messages where a file name would, files named in

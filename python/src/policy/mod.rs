@@ -34,7 +34,7 @@ impl Policies {
         plan: &Arc<Plan>,
         trouble: &Trouble,
     ) -> Result<Session, BuildError> {
-        let numbers = crate::plan::flow_numbers(plan);
+        let numbers = plan.flow_numbers();
         let names = plan.flows.iter().map(|flow| flow.name.as_str()).zip(numbers);
         let numbers = names.collect::<BTreeMap<_, _>>();
         Session::new(Arc::clone(plan), &mut |flow, socket| {
