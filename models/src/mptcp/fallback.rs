@@ -101,11 +101,12 @@ impl Connection {
         self.update_reserve(env, 0);
         let sub = &mut self.subs[0];
         // Linux cuts the buffer anew when the option that one of its segments still has counts no
-        // more: those segments are longer than the MTU and never leave.
+        // more: those segments are longer than the MTU, IP refuses them, and nothing overtakes them.
         let most = match env.config.sysctl.kernel_defects {
             true => sub.tcp.size_goal(),
             false => sub.tcp.current_mss(),
         };
+        let fitting = sub.tcp.current_mss();
         let from = self.tx.head;
         let len = (self.tx.written - from).min(u64::from(most));
         sub.send_infinite = false;
@@ -115,14 +116,12 @@ impl Connection {
         sub.tcp.freeze_queue();
         sub.tcp.push(&mut cx!(self, env, 0), from, len as u32, true, len as u32);
         sub.tcp.freeze_queue();
+        if len > u64::from(fitting) {
+            sub.tcp.refuse_new_data();
+        }
         self.tx.head += len;
         self.tx.nxt = self.tx.nxt.max(self.tx.head);
         self.mark_ready(0);
-    }
-
-    /// True if a segment is longer than the MTU, so that the host's own IP layer drops it.
-    pub(super) fn too_long(&self, env: &Env<'_>, index: usize, segment: &Segment) -> bool {
-        self.subs[index].infinite_from.is_some() && segment.wire_len() > u32::from(env.config.mtu)
     }
 
     /// RFC 8684 section 3.7: data that is acknowledged without DATA_ACK shows that MPTCP does not

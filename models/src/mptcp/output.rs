@@ -54,11 +54,7 @@ impl Connection {
             // The last bit stands for all subflows from the 64th on.
             let last = if bit == 63 { self.subs.len() } else { bit + 1 };
             for index in bit..last.min(self.subs.len()) {
-                while self.poll_subflow(env, index, out) {
-                    if self.too_long(env, index, &out.segment) {
-                        *out = Outgoing::default();
-                        continue;
-                    }
+                if self.poll_subflow(env, index, out) {
                     if bit < 63 && !self.subs[index].tcp.has_output() {
                         self.maybe_expand_sndbuf(env, index);
                         self.ready &= !(1 << bit);
@@ -94,7 +90,7 @@ impl Connection {
             return false;
         }
         if !is_mptcp && self.out_of_tree.is_none() && sub.infinite_from.is_none() {
-            sub.tcp.complete(cx, &mut out.segment);
+            sub.tcp.complete(cx, out);
             return true;
         }
         let join_ack = if is_mptcp {
@@ -107,10 +103,9 @@ impl Connection {
             false
         };
         let sub = &mut self.subs[index];
-        let segment = &mut out.segment;
-        sub.tcp.complete(&mut cx!(self, env, index), segment);
+        sub.tcp.complete(&mut cx!(self, env, index), out);
         if is_mptcp {
-            self.finish_segment(env, index, segment, join_ack);
+            self.finish_segment(env, index, &mut out.segment, join_ack);
         }
         true
     }

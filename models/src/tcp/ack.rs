@@ -407,13 +407,14 @@ impl Subflow {
 
     /// True if the subflow may send data at all.
     pub(super) const fn may_send_data(&self) -> bool {
-        matches!(
-            self.state,
-            State::Established
-                | State::CloseWait
-                | State::FinWait1
-                | State::Closing
-                | State::LastAck
-        )
+        !self.refused
+            && matches!(
+                self.state,
+                State::Established
+                    | State::CloseWait
+                    | State::FinWait1
+                    | State::Closing
+                    | State::LastAck
+            )
     }
 }

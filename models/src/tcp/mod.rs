@@ -322,6 +322,8 @@ pub struct Subflow {
     option_reserve: u8,
     ip_header: u8,
     tx: scoreboard::TxQueue,
+    /// IP refuses the next segment: it is longer than the MTU.
+    refused: bool,
     /// The FIN is queued behind all data.
     fin_queued: bool,
     fin_sent: bool,
@@ -489,6 +491,11 @@ impl Subflow {
             self.option_reserve = bytes;
         }
         cx.w().mss = self.current_mss();
+    }
+
+    /// From now on IP refuses the segments that are not sent yet, as too long.
+    pub(crate) const fn refuse_new_data(&mut self) {
+        self.refused = true;
     }
 
     /// Asks the peer for its window, whatever the timers say (`tcp_write_wakeup`).

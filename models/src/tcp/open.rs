@@ -54,6 +54,7 @@ impl Subflow {
             option_reserve: 0,
             ip_header: offer.ip_header,
             tx: super::scoreboard::TxQueue::new(offer.iss + 1),
+            refused: false,
             fin_queued: false,
             fin_sent: false,
             orphaned: false,
@@ -93,7 +94,6 @@ impl Subflow {
         let largest = if self.rx.rcvbuf_locked { space } else { sysctl.tcp_rmem.max };
         let (window, shift) = initial_window(space, mss, largest, sysctl.tcp_window_scaling);
         let cap = cx.config.rules.initial_window_segments.map_or(u32::MAX, |segments| {
-            // The answer to a SYN counts segments as they will be, with their options.
             let options = if self.state == State::SynReceived { self.option_reserve } else { 0 };
             segments * (mss - u32::from(options))
         });
@@ -117,12 +117,13 @@ impl Subflow {
     pub fn accept(cx: &mut Cx<'_>, offer: Offer, syn: &Segment) -> Self {
         let mut subflow = Self::new(cx, offer, State::SynReceived);
         subflow.negotiate(cx, syn);
+        // The window counts segments as they will be, with their options (`tcp_openreq_init_rwin`).
+        let shift = subflow.negotiated.rcv_wscale;
         if cx.config.rules.initial_window_segments.is_some() {
-            let shift = subflow.negotiated.rcv_wscale;
             subflow.option_reserve = offer.option_reserve;
-            subflow.offer_window(cx);
-            subflow.negotiated.rcv_wscale = shift;
         }
+        subflow.offer_window(cx);
+        subflow.negotiated.rcv_wscale = shift;
         let wants_ecn = syn.flags.has(Flags::ECE) && syn.flags.has(Flags::CWR);
         subflow.negotiated.ecn = wants_ecn && cx.sysctl().tcp_ecn != 0;
         subflow.irs = syn.seq;

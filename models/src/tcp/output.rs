@@ -130,7 +130,7 @@ impl Subflow {
             self.wants.push = false;
             self.end_push(cx);
         }
-        if std::mem::take(&mut self.wants.window_probe) {
+        if std::mem::take(&mut self.wants.window_probe) && !self.refused {
             *out = self.window_probe(cx);
             return true;
         }
@@ -179,7 +179,8 @@ impl Subflow {
 
     /// Fills in what depends on the options: SACK blocks, window, header length. Call it when
     /// the MPTCP options are in; the segment must then be sent.
-    pub fn complete(&mut self, cx: &mut Cx<'_>, segment: &mut Segment) {
+    pub fn complete(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) {
+        let segment = &mut out.segment;
         let syn = segment.flags.has(Flags::SYN);
         if segment.flags.has(Flags::ACK) && !syn {
             self.add_sack_blocks(segment);
@@ -190,7 +191,11 @@ impl Subflow {
         }
         segment.seal(self.ip_header);
         self.totals.segs_out += 1;
-        cx.mib.inc(Counter::OutSegs);
+        // RFC 4022 counts no segments with nothing but what was sent before.
+        let opens_again = syn && self.state == State::SynSent && self.syn_retransmissions() > 0;
+        if !out.retransmission && !opens_again {
+            cx.mib.inc(Counter::OutSegs);
+        }
     }
 
     fn count_zero_window(&self, cx: &mut Cx<'_>, before: u32) {
@@ -645,7 +650,7 @@ impl Subflow {
     fn loss_probe(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         let nxt = cx.w().snd_nxt;
         let mss = self.current_mss().max(1);
-        if let Some((&chunk, left)) = self.tx.unsent(nxt) {
+        if let Some((&chunk, left)) = self.tx.unsent(nxt).filter(|_| !self.refused) {
             let len = left.min(mss);
             if (nxt + len).at_or_before(self.window_end(cx)) {
                 let last = left == len && self.tx.sends_last_chunk();
