@@ -8,13 +8,10 @@
 
 mod lab;
 
-use lab::{CLIENT, Lab, Outcome, Path, SERVER, path};
-use mptcpsim_core::middlebox::{Direction, Emit};
+use lab::{CLIENT, Lab, Outcome, Path, SERVER, meddle, path};
+use mptcpsim_core::middlebox::Direction;
 use mptcpsim_core::time::{Span, Time};
-use mptcpsim_models::host::Packet;
-use mptcpsim_models::middlebox::{
-    Effect, Filter, Kinds, Middlebox, OptionSet, Replace, Sight, Spec,
-};
+use mptcpsim_models::middlebox::{Filter, Kinds, OptionSet, Replace, Spec};
 use mptcpsim_models::mptcp::Mode;
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::segment::{Dss, ResetReason, Segment};
@@ -69,33 +66,10 @@ fn strip(path: Path, filter: Filter, what: &str) -> Path {
     path.middlebox(filter, &Spec::Strip { options: options(what), replace: Replace::Nop })
 }
 
-/// A box of one's own: changes the DSS of the segments that it is shown.
-#[derive(Clone, Copy, Debug)]
-struct Meddle(fn(&mut Segment, &mut Dss));
-
-impl Middlebox for Meddle {
-    fn kind(&self) -> &'static str {
-        "meddle"
-    }
-
-    fn on_packet(&mut self, sight: &Sight, mut packet: Packet, out: &mut Emit<Packet>) -> Effect {
-        if let Some(mut dss) = packet.segment.dss {
-            (self.0)(&mut packet.segment, &mut dss);
-            packet.segment.dss = Some(dss);
-        }
-        out.forward(sight.passage, packet);
-        Effect::Rewrote
-    }
-
-    fn clone_box(&self) -> Box<dyn Middlebox> {
-        Box::new(*self)
-    }
-}
-
 /// From the tenth data segment on, `change` for all mappings that go up.
-fn meddle(path: Path, count: Option<u64>, change: fn(&mut Segment, &mut Dss)) -> Path {
+fn mapped(path: Path, count: Option<u64>, change: fn(&mut Dss)) -> Path {
     let filter = Filter { from: 10, count, options: options("dss"), ..filter(UP, "data") };
-    path.own_middlebox(filter, Box::new(Meddle(change)))
+    path.own_middlebox(filter, meddle::mappings(change))
 }
 
 fn mode(outcome: &Outcome, host: usize) -> Mode {
@@ -152,30 +126,13 @@ fn row_01_syn_ack_without_mp_capable() {
 
 #[test]
 fn row_02_syn_ack_with_another_version() {
-    #[derive(Clone, Copy, Debug)]
-    struct OtherVersion;
-    impl Middlebox for OtherVersion {
-        fn kind(&self) -> &'static str {
-            "other-version"
+    let other_version = |segment: &mut Segment| {
+        if let Some(capable) = &mut segment.rare_mut().mp_capable {
+            capable.version = 0;
         }
-        fn on_packet(
-            &mut self,
-            sight: &Sight,
-            mut packet: Packet,
-            out: &mut Emit<Packet>,
-        ) -> Effect {
-            if let Some(capable) = &mut packet.segment.rare_mut().mp_capable {
-                capable.version = 0;
-            }
-            out.forward(sight.passage, packet);
-            Effect::Rewrote
-        }
-        fn clone_box(&self) -> Box<dyn Middlebox> {
-            Box::new(*self)
-        }
-    }
+    };
     for _ in LINES {
-        let path = clear().own_middlebox(filter(DOWN, "syn-ack"), Box::new(OtherVersion));
+        let path = clear().own_middlebox(filter(DOWN, "syn-ack"), meddle::segments(other_version));
         let outcome = run(one(path), PLAIN);
         assert_fell_back(&outcome, &[Counter::MpCapableFallbackSynAck], &[]);
     }
@@ -291,11 +248,11 @@ fn row_11_one_segment_of_a_mapping_without_dss() {
 #[test]
 fn row_12_a_mapping_of_other_bytes_of_the_subflow() {
     for _ in LINES {
-        let shifted = |_: &mut Segment, dss: &mut Dss| dss.ssn += 1_000_000;
-        let outcome = run(one(meddle(clear(), None, shifted)), PLAIN);
+        let shifted = |dss: &mut Dss| dss.ssn += 1_000_000;
+        let outcome = run(one(mapped(clear(), None, shifted)), PLAIN);
         assert_counted(&outcome, SERVER, &[Counter::DssFallback]);
         assert_intact(&outcome, BYTES);
-        let outcome = run(two(clear(), meddle(clear(), None, shifted)), PLAIN);
+        let outcome = run(two(clear(), mapped(clear(), None, shifted)), PLAIN);
         assert_reset(&outcome, 1, Some(ResetReason::MPTCP));
     }
 }
@@ -303,10 +260,10 @@ fn row_12_a_mapping_of_other_bytes_of_the_subflow() {
 #[test]
 fn row_13_a_mapping_that_ends_inside_its_segment() {
     for line in LINES {
-        let shorter = |_: &mut Segment, dss: &mut Dss| dss.len -= 100;
-        let outcome = run(one(meddle(clear(), None, shorter)), PLAIN);
+        let shorter = |dss: &mut Dss| dss.len -= 100;
+        let outcome = run(one(mapped(clear(), None, shorter)), PLAIN);
         assert_intact(&outcome, BYTES);
-        let outcome = run(two(clear(), meddle(clear(), None, shorter)), line.defects);
+        let outcome = run(two(clear(), mapped(clear(), None, shorter)), line.defects);
         assert_reset(&outcome, 1, Some(ResetReason::MPTCP));
     }
 }
@@ -314,23 +271,35 @@ fn row_13_a_mapping_that_ends_inside_its_segment() {
 #[test]
 fn row_14_a_mapping_that_differs_from_the_active_one() {
     for _ in LINES {
-        let other = |_: &mut Segment, dss: &mut Dss| dss.dsn += 1;
-        let outcome = run(one(meddle(clear(), Some(1), other)), PLAIN);
+        let other = |dss: &mut Dss| dss.dsn += 1;
+        let outcome = run(one(mapped(clear(), Some(1), other)), PLAIN);
         assert_counted(&outcome, SERVER, &[Counter::DssNotMatching, Counter::DssFallback]);
         assert_intact(&outcome, BYTES);
     }
 }
 
 #[test]
+fn row_15_a_mapping_that_lies_before_its_segment() {
+    for _ in LINES {
+        let stale = |dss: &mut Dss| dss.ssn = 1;
+        let outcome = run(one(mapped(clear(), None, stale)), PLAIN);
+        assert_counted(&outcome, SERVER, &[Counter::DssFallback]);
+        assert_intact(&outcome, BYTES);
+        let outcome = run(two(clear(), mapped(clear(), None, stale)), PLAIN);
+        assert_reset(&outcome, 1, Some(ResetReason::MPTCP));
+    }
+}
+
+#[test]
 fn rows_16_and_17_checksums_against_what_was_agreed() {
     for line in LINES {
-        let without = |_: &mut Segment, dss: &mut Dss| dss.checksummed = false;
-        let outcome = run(one(meddle(clear(), None, without)), line.checksum);
+        let without = |dss: &mut Dss| dss.checksummed = false;
+        let outcome = run(one(mapped(clear(), None, without)), line.checksum);
         assert_counted(&outcome, SERVER, &[Counter::DssFallback]);
-        let with = |_: &mut Segment, dss: &mut Dss| dss.checksummed = true;
-        let outcome = run(one(meddle(clear(), None, with)), PLAIN);
+        let with = |dss: &mut Dss| dss.checksummed = true;
+        let outcome = run(one(mapped(clear(), None, with)), PLAIN);
         assert_counted(&outcome, SERVER, &[Counter::DssFallback]);
-        let outcome = run(two(clear(), meddle(clear(), None, with)), PLAIN);
+        let outcome = run(two(clear(), mapped(clear(), None, with)), PLAIN);
         assert_reset(&outcome, 1, Some(ResetReason::MPTCP));
     }
 }
@@ -389,8 +358,8 @@ fn row_19_the_first_checksum_is_wrong() {
 #[test]
 fn row_22_an_infinite_mapping() {
     for _ in LINES {
-        let infinite = |_: &mut Segment, dss: &mut Dss| dss.len = 0;
-        let outcome = run(one(meddle(clear(), None, infinite)), PLAIN);
+        let infinite = |dss: &mut Dss| dss.len = 0;
+        let outcome = run(one(mapped(clear(), None, infinite)), PLAIN);
         assert_counted(&outcome, SERVER, &[Counter::InfiniteMapRx, Counter::DssFallback]);
         assert_intact(&outcome, BYTES);
     }

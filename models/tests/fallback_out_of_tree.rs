@@ -5,13 +5,14 @@
 
 mod lab;
 
-use lab::{CLIENT, Lab, Outcome, Path, SERVER, path};
+use lab::{CLIENT, Lab, Outcome, Path, SERVER, meddle, path};
 use mptcpsim_core::middlebox::Direction;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::middlebox::{Filter, Kinds, OptionSet, Replace, Spec};
 use mptcpsim_models::mptcp::Mode;
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::rules::Stack;
+use mptcpsim_models::segment::Dss;
 
 const BYTES: u64 = 2_000_000;
 const UP: Option<Direction> = Some(Direction::Forward);
@@ -51,6 +52,15 @@ fn first() -> Path {
 
 fn second() -> Path {
     path(10, 20)
+}
+
+/// From the hundredth data segment on, when the subflow has proved itself, `change` for the mapping
+/// of `count` segments.
+fn mapped(path: Path, count: Option<u64>, change: fn(&mut Dss)) -> Path {
+    let on = Kinds::from_name("data").unwrap();
+    let options = OptionSet::from_name("dss").unwrap();
+    let filter = Filter { on, options, from: 100, count, direction: UP, ..Filter::default() };
+    path.own_middlebox(filter, meddle::mappings(change))
 }
 
 /// An upload over `paths`; the server has one address, so each path is one subflow.
@@ -184,6 +194,36 @@ fn row_10_data_without_mapping_later_kills_one_of_two_subflows() {
         assert_eq!(arrived(&outcome), INTACT);
         assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
     }
+}
+
+#[test]
+fn row_11_a_segment_inside_a_mapping_without_dss() {
+    for checksum in [false, true] {
+        let (filter, spec) = strip("data", UP);
+        // The mapping of its neighbours covers it: with ten segments no mapping is stripped whole.
+        let one = Filter { from: 203, count: Some(1), ..filter };
+        let outcome = upload(vec![through(first(), (one, spec))], checksum);
+        assert_eq!(arrived(&outcome), INTACT);
+        assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
+    }
+}
+
+#[test]
+fn row_16_a_checksum_was_agreed_and_is_missing() {
+    let without = |dss: &mut Dss| dss.checksummed = false;
+    let outcome = upload(vec![mapped(first(), None, without), second()], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
+    let first = outcome.server().connection().subflow_statistics(0).unwrap();
+    assert!(first.delivered_bytes < 200_000, "{first:?}");
+}
+
+#[test]
+fn row_17_a_checksum_nobody_agreed_on_is_ignored() {
+    let with = |dss: &mut Dss| dss.checksummed = true;
+    let outcome = upload(vec![mapped(first(), None, with)], false);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
 }
 
 #[test]

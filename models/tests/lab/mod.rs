@@ -1,6 +1,8 @@
 //! Two hosts, some paths, one flow: what the end-to-end tests of this package run on.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+pub mod meddle;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use mptcpsim_core::capacity::Capacity;
