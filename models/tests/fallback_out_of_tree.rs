@@ -54,12 +54,12 @@ fn second() -> Path {
     path(10, 20)
 }
 
-/// From the hundredth data segment on, when the subflow has proved itself, `change` for the mapping
-/// of `count` segments.
+/// From the fortieth data segment on, when the subflow has proved itself, `change` for the mapping of
+/// `count` segments. None of them is lost in a queue yet.
 fn mapped(path: Path, count: Option<u64>, change: fn(&mut Dss)) -> Path {
     let on = Kinds::from_name("data").unwrap();
     let options = OptionSet::from_name("dss").unwrap();
-    let filter = Filter { on, options, from: 100, count, direction: UP, ..Filter::default() };
+    let filter = Filter { on, options, from: 40, count, direction: UP, ..Filter::default() };
     path.own_middlebox(filter, meddle::mappings(change))
 }
 
@@ -206,6 +206,56 @@ fn row_11_a_segment_inside_a_mapping_without_dss() {
         assert_eq!(arrived(&outcome), INTACT);
         assert_eq!(modes(&outcome), [Mode::Mptcp; 2]);
     }
+}
+
+/// The first of two subflows was reset for `counter`, the other one carried the rest.
+fn assert_first_reset(outcome: &Outcome, counter: Counter) {
+    assert_eq!(arrived(outcome), INTACT);
+    assert_eq!(modes(outcome), [Mode::Mptcp; 2]);
+    assert_eq!(outcome.counter(SERVER, counter), 1, "{}", counter.name());
+    let first = outcome.server().connection().subflow_statistics(0).unwrap();
+    assert!(first.delivered_bytes < 200_000, "{first:?}");
+}
+
+#[test]
+fn row_12_a_mapping_of_the_later_part_of_what_waits() {
+    let later = |dss: &mut Dss| {
+        dss.ssn += 100;
+        dss.dsn += 100;
+        dss.len -= 100;
+    };
+    let outcome = upload(vec![mapped(first(), None, later), second()], false);
+    assert!(outcome.counter(SERVER, Counter::DssTrimHead) > 0);
+    assert_eq!(arrived(&outcome), INTACT);
+}
+
+#[test]
+fn row_13_a_mapping_that_ends_inside_its_segment() {
+    let shorter = |dss: &mut Dss| dss.len = 100;
+    let outcome = upload(vec![mapped(first(), None, shorter), second()], false);
+    assert!(outcome.counter(SERVER, Counter::DssSplitTail) > 0);
+    assert_eq!(arrived(&outcome), INTACT);
+}
+
+#[test]
+fn row_14_a_mapping_that_differs_from_the_active_one() {
+    // Checksums would find out first: they cover the mapping.
+    let other = |dss: &mut Dss| dss.dsn += 1;
+    let outcome = upload(vec![mapped(first(), Some(1), other), second()], false);
+    assert_first_reset(&outcome, Counter::DssNotMatching);
+}
+
+/// The mapping in force goes on; those behind it lie elsewhere.
+fn elsewhere(dss: &mut Dss) {
+    if dss.ssn > 100_000 {
+        dss.ssn += 1_000_000;
+    }
+}
+
+#[test]
+fn row_15_a_mapping_that_does_not_overlap_its_segment() {
+    let outcome = upload(vec![mapped(first(), None, elsewhere), second()], false);
+    assert_first_reset(&outcome, Counter::DssNoMatchTcp);
 }
 
 #[test]
