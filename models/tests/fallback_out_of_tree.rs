@@ -12,7 +12,7 @@ use mptcpsim_models::middlebox::{Filter, Kinds, OptionSet, Replace, Spec};
 use mptcpsim_models::mptcp::Mode;
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::rules::Stack;
-use mptcpsim_models::segment::Dss;
+use mptcpsim_models::segment::{Dss, Segment};
 
 const BYTES: u64 = 2_000_000;
 const UP: Option<Direction> = Some(Direction::Forward);
@@ -103,6 +103,21 @@ fn row_01_a_syn_without_mp_capable() {
     let outcome = upload(vec![through(first(), strip("syn", UP)), second()], true);
     assert_eq!(arrived(&outcome), INTACT);
     assert_eq!(modes(&outcome), [Mode::FellBack(Counter::MpCapableFallbackSynAck), Mode::Plain]);
+}
+
+#[test]
+fn row_02_a_syn_ack_with_a_higher_version() {
+    let higher = |segment: &mut Segment| {
+        if let Some(capable) = &mut segment.rare_mut().mp_capable {
+            capable.version = 1;
+        }
+    };
+    let on = Kinds::from_name("syn-ack").unwrap();
+    let filter = Filter { on, direction: DOWN, ..Filter::default() };
+    let outcome = upload(vec![first().own_middlebox(filter, meddle::segments(higher))], true);
+    assert_eq!(arrived(&outcome), INTACT);
+    assert_eq!(modes(&outcome)[0], Mode::FellBack(Counter::MpCapableSynAckRx));
+    assert_eq!(outcome.counter(CLIENT, Counter::MpCapableFallbackSynAck), 0);
 }
 
 #[test]

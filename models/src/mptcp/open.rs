@@ -343,6 +343,11 @@ impl Connection {
             self.fall_back(env, Counter::MpCapableFallbackSynAck);
             return;
         };
+        // RFC 6824 section 3.1: no answer may have a higher version than what was asked for.
+        if self.out_of_tree.is_some() && option.version > self.capable_version() {
+            self.fall_back(env, Counter::MpCapableSynAckRx);
+            return;
+        }
         self.checksum |= option.flags & MpCapable::CHECKSUM != 0;
         self.no_join_id0 = option.flags & MpCapable::NO_JOIN_ID0 != 0;
         self.set_remote_key(Key(key));
