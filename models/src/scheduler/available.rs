@@ -36,15 +36,10 @@ pub(super) fn available(subflow: &SubflowView, ask: &Ask) -> bool {
     subflow.active && !busy(subflow, ask)
 }
 
-/// As many bytes as the congestion window allows at once: its free part, but no more than half of it
-/// (`tcp_cwnd_test`), whatever waits there already. At least a segment where it is not full.
-pub(super) fn allowance(subflow: &SubflowView) -> u32 {
+/// As much as the congestion window allows at once: its free part, but no more than half of it
+/// (`tcp_cwnd_test`), whatever waits there already.
+pub(super) fn fill(subflow: &SubflowView) -> Pick {
     let half = (subflow.cwnd >> 1).max(1);
     let packets = subflow.cwnd.saturating_sub(subflow.in_flight).min(half);
-    packets.saturating_mul(subflow.mss)
-}
-
-/// As much as the congestion window allows at once.
-pub(super) fn fill(subflow: &SubflowView) -> Pick {
-    Pick::On { subflow: subflow.id, limit: allowance(subflow) }
+    Pick::On { subflow: subflow.id, limit: packets.saturating_mul(subflow.mss) }
 }

@@ -11,7 +11,7 @@
 //! al., "ReMP TCP: Low latency multipath TCP", ICC 2016. No parameters. Later
 //! kernels of that line repeat only what waits in the send queue; this follows v0.94.
 
-use super::available::{allowance, available};
+use super::available::available;
 use super::lowest_rtt::LowestRtt;
 use super::{Ask, ConnView, Pick, Scheduler, SubflowView};
 use crate::congestion::PerSubflow;
@@ -42,7 +42,9 @@ impl Redundant {
     fn pick_next(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let any_active = view.subflows.iter().any(|subflow| subflow.active && !subflow.backup);
         for subflow in self.in_turn(view).filter(|subflow| available(subflow, &ask)) {
-            let limit = allowance(subflow);
+            // One segment more may wait where as much waits as the window has room for.
+            let room = subflow.room().max(u64::from(subflow.mss));
+            let limit = u32::try_from(room).unwrap_or(u32::MAX);
             let from = self.next(view, subflow);
             let pick = if from < view.nxt && !subflow.backup {
                 Pick::Copy { subflow: subflow.id, from, limit }
