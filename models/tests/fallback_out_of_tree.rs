@@ -233,26 +233,6 @@ fn assert_first_reset(outcome: &Outcome, counter: Counter) {
 }
 
 #[test]
-fn row_12_a_mapping_of_the_later_part_of_what_waits() {
-    let later = |dss: &mut Dss| {
-        dss.ssn += 100;
-        dss.dsn += 100;
-        dss.len -= 100;
-    };
-    let outcome = upload(vec![mapped(first(), None, later), second()], false);
-    assert!(outcome.counter(SERVER, Counter::DssTrimHead) > 0);
-    assert_eq!(arrived(&outcome), INTACT);
-}
-
-#[test]
-fn row_13_a_mapping_that_ends_inside_its_segment() {
-    let shorter = |dss: &mut Dss| dss.len = 100;
-    let outcome = upload(vec![mapped(first(), None, shorter), second()], false);
-    assert!(outcome.counter(SERVER, Counter::DssSplitTail) > 0);
-    assert_eq!(arrived(&outcome), INTACT);
-}
-
-#[test]
 fn row_14_a_mapping_that_differs_from_the_active_one() {
     // Checksums would find out first: they cover the mapping.
     let other = |dss: &mut Dss| dss.dsn += 1;
