@@ -653,6 +653,13 @@ impl Subflow {
         Some((arrived.payload, arrived.truesize))
     }
 
+    /// What is left of the first run belongs to no mapping (`mptcp_skb_split_tail`).
+    pub fn unmap_arrived(&mut self) {
+        if let Some(first) = self.rx.queue.front_mut() {
+            first.dss = None;
+        }
+    }
+
     /// Throws away what arrived and nobody has taken.
     pub fn purge_arrived(&mut self) {
         while self.take_arrived(u32::MAX).is_some() {}

@@ -30,6 +30,7 @@ impl Middlebox for Meddle {
     }
 
     fn on_packet(&mut self, sight: &Sight, mut packet: Packet, out: &mut Emit<Packet>) -> Effect {
+        let before = packet.segment.clone();
         match self.0 {
             Change::Segment(change) => change(&mut packet.segment),
             Change::Dss(change) => {
@@ -38,8 +39,9 @@ impl Middlebox for Meddle {
                 }
             }
         }
+        let effect = if packet.segment == before { Effect::None } else { Effect::Rewrote };
         out.forward(sight.passage, packet);
-        Effect::Rewrote
+        effect
     }
 
     fn clone_box(&self) -> Box<dyn Middlebox> {

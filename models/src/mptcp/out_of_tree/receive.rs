@@ -205,7 +205,11 @@ impl Connection {
                 return;
             }
             let at = first.at;
+            let ends_inside = first.payload.len() > map.len - offset;
             let Some((payload, memory)) = sub.tcp.take_arrived(map.len - offset) else { return };
+            if ends_inside {
+                sub.tcp.unmap_arrived();
+            }
             let len = payload.len();
             let start = map.start + u64::from(offset);
             let new = self.rx.insert(env, Held { start, payload, memory, at });
