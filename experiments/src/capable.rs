@@ -349,6 +349,18 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_splits_connections_is_named() {
+        let boxes = r#"
+            [middleboxes.pep]
+            action = { kind = "split-proxy", buffer = "200 kB" }
+        "#;
+        let verdicts = verdicts(boxes, r#"["pep"]"#);
+        assert!(verdicts[0].contains("falls back to TCP"), "{}", verdicts[0]);
+        assert!(verdicts[0].contains("`pep` answered a SYN, packet 1"), "{}", verdicts[0]);
+        assert!(verdicts[1].contains("`pep` answered a SYN, packet 1"), "{}", verdicts[1]);
+    }
+
+    #[test]
     fn joins_fail_by_themselves() {
         let boxes = r#"
             [middleboxes.proxy]

@@ -7,13 +7,14 @@ mod lab;
 use lab::{CLIENT, Lab, Outcome, Path, SERVER, addr, path};
 use mptcpsim_core::middlebox::Direction;
 use mptcpsim_core::time::{Span, Time};
-use mptcpsim_models::host::Tap;
+use mptcpsim_models::host::{Actor, Tap};
 use mptcpsim_models::middlebox::{
     Copies, Effect, Filter, FirewallRules, Kinds, OptionSet, Order, Replace, Shift, Spec,
 };
 use mptcpsim_models::mptcp::Mode;
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::segment::Flags;
+use mptcpsim_models::tcp::State;
 
 const BYTES: u64 = 500_000;
 
@@ -185,6 +186,63 @@ fn a_proxy_repeats_what_is_lost_behind_it() {
     let mut lab = Lab::upload(vec![lossy], BYTES);
     lab.options.mptcp = false;
     assert_intact(&lab.run(30));
+}
+
+#[test]
+fn a_split_proxy_ends_mptcp_and_the_data_is_intact() {
+    for buffer in [None, Some(20_000)] {
+        let outcome = upload(through(&Spec::SplitProxy { buffer }));
+        assert!(!is_mptcp(&outcome));
+        assert_eq!(outcome.counter(CLIENT, Counter::MpCapableFallbackSynAck), 1);
+        assert_intact(&outcome);
+        let touches = outcome.simulation.net().tables().touches.first();
+        assert_eq!((touches[0].number, touches[0].effect), (1, Effect::Answered));
+        let ends = [outcome.client(), outcome.server()];
+        assert!(ends.iter().all(|end| end.connection().is_closed()));
+    }
+}
+
+#[test]
+fn a_split_proxy_repairs_what_is_lost_behind_it() {
+    // In front of the box there is nothing that could lose data.
+    let mut lossy = through(&Spec::SplitProxy { buffer: None });
+    lossy.lost = vec![30, 31, 77, 200];
+    let outcome = Lab::upload(vec![lossy], BYTES).run(30);
+    assert_intact(&outcome);
+    assert_eq!(outcome.retransmissions(0), 0);
+}
+
+#[test]
+fn a_split_proxy_answers_before_the_server_does() {
+    let outcome = Lab::download(vec![through(&Spec::SplitProxy { buffer: None })], BYTES).run(30);
+    assert_intact(&outcome);
+    let established = |actor: &Actor| actor.connection().statistics().established_at.unwrap();
+    // The box stands in front of both links of 10 ms: its answer takes one of them, the server's both.
+    assert!(established(outcome.client()) - Time::ZERO < Span::from_ms(11));
+    assert!(established(outcome.server()) - Time::ZERO > Span::from_ms(20));
+}
+
+#[test]
+fn a_split_proxy_passes_on_what_a_box_in_front_of_it_changed() {
+    let corrupt = Spec::Corrupt { at: 1_000, stride: 50_000, bytes: 10 };
+    let front = path(10, 10).middlebox(Filter::default(), &corrupt);
+    let proxy = Spec::SplitProxy { buffer: None };
+    let mut lossy = front.middlebox(Filter::default(), &proxy);
+    lossy.lost = vec![1, 36, 37];
+    let outcome = Lab::upload(vec![lossy], BYTES).run(30);
+    let ledger = outcome.receiver().app().ledger();
+    assert_eq!((ledger.bytes(), ledger.wrong_bytes()), (BYTES, 10));
+}
+
+#[test]
+fn a_join_through_a_split_proxy_is_refused() {
+    let proxied = through(&Spec::SplitProxy { buffer: None });
+    let outcome = Lab::upload(vec![path(10, 10), proxied], BYTES).run(30);
+    assert!(is_mptcp(&outcome));
+    assert_intact(&outcome);
+    assert_eq!(outcome.client().connection().subflow(1).unwrap().state(), State::Closed);
+    // The box gives up its other half: nobody waits at the server.
+    assert!(outcome.server().connection().is_closed());
 }
 
 #[test]

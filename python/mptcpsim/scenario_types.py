@@ -335,6 +335,21 @@ class AckProxyBox(Action):
 
 
 @dataclass(slots=True)
+class SplitProxyBox(Action):
+    """Ends TCP connections and opens others in their place (RFC 3135): answers SYNs and
+    acknowledges data itself, has buffers and retransmissions of its own, and speaks no
+    MPTCP.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'split-proxy')
+    _: KW_ONLY
+    buffer: Bytes | None = None
+    """Memory for each direction of each of the two connections, as `SO_RCVBUF` and `SO_SNDBUF`
+    count it; without it they size their buffers themselves.
+    """
+
+
+@dataclass(slots=True)
 class FirewallBox(Action):
     """Drops segments that do not fit its idea of TCP."""
     _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
@@ -824,7 +839,7 @@ class AllToAllMatrix(Matrix):
 @dataclass(slots=True)
 class Middlebox(Node):
     """A middlebox: what it does, and to which segments."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'action': ('one', 'StripBox|DropBox|HoldBox|EchoBox|NatBox|SequenceBox|SplitBox|CoalesceBox|CorruptBox|AlgBox|ReorderOptionsBox|ClampBox|AckProxyBox|FirewallBox|IcmpBox'), 'only': ('one', 'Only')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'action': ('one', 'StripBox|DropBox|HoldBox|EchoBox|NatBox|SequenceBox|SplitBox|CoalesceBox|CorruptBox|AlgBox|ReorderOptionsBox|ClampBox|AckProxyBox|SplitProxyBox|FirewallBox|IcmpBox'), 'only': ('one', 'Only')}
     action: Action
     """What it does."""
     _: KW_ONLY
@@ -1403,6 +1418,7 @@ CLASSES: dict[str, type[Node]] = {
     "ReorderOptionsBox": ReorderOptionsBox,
     "ClampBox": ClampBox,
     "AckProxyBox": AckProxyBox,
+    "SplitProxyBox": SplitProxyBox,
     "FirewallBox": FirewallBox,
     "IcmpBox": IcmpBox,
     "Bulk": Bulk,
@@ -1530,6 +1546,7 @@ __all__ = [
     "SharedBottleneck",
     "SparseMatrix",
     "SplitBox",
+    "SplitProxyBox",
     "StripBox",
     "SweepPlan",
     "Timed",

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mptcpsim_core::middlebox::Direction;
 use mptcpsim_core::rng::Seed;
 use mptcpsim_core::time::Time;
+use mptcpsim_core::units::Bytes;
 use mptcpsim_models::middlebox::{
     self as models, Filter, FirewallRules, Kinds, OptionSet, Order, Placed, Replace, Shift, Spec,
 };
@@ -103,6 +104,10 @@ fn spec(action: &Action) -> Spec {
         },
         Action::Clamp { mss, window } => Spec::Clamp { mss, window },
         Action::AckProxy { timeout, absorb } => Spec::AckProxy { timeout, absorb },
+        Action::SplitProxy { buffer } => {
+            let bytes = |buffer: Bytes| u32::try_from(buffer.get()).unwrap_or(u32::MAX);
+            Spec::SplitProxy { buffer: buffer.map(bytes) }
+        }
         Action::Firewall { ref drops } => Spec::Firewall(rules(drops)),
         Action::Icmp { end, port, mtu, mss_adjust } => {
             let mtu = u32::try_from(mtu.get()).unwrap_or(u32::MAX);

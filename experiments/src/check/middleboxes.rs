@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::key::KeyPath;
-use crate::scenario::{Action, Middlebox};
+use crate::scenario::{Action, Middlebox, Only};
 
 /// Reports what is wrong with a middlebox.
 pub(super) fn check(middlebox: &Middlebox, key: &KeyPath, report: &mut Report) {
@@ -33,9 +33,22 @@ pub(super) fn check(middlebox: &Middlebox, key: &KeyPath, report: &mut Report) {
             let help = "write for example `\"300 ms\"`";
             report.invalid(&action.key("timeout"), "the proxy never waits", help);
         }
+        Action::SplitProxy { buffer: Some(buffer) } if buffer.get() < SMALLEST_BUFFER => {
+            let help = format!("write for example `\"{SMALLEST_BUFFER} B\"`, or leave it out");
+            report.invalid(&action.key("buffer"), "no segment has room in the proxy", help);
+        }
+        Action::SplitProxy { .. }
+            if middlebox.only != Only { after: middlebox.only.after, ..Only::default() } =>
+        {
+            let help = "leave out everything but `after`";
+            report.invalid(&key.key("only"), "a split proxy takes whole connections", help);
+        }
         _ => {}
     }
 }
+
+/// What two segments with their overhead take in a receive buffer (`SOCK_MIN_RCVBUF`, doubled).
+const SMALLEST_BUFFER: u64 = 4_608;
 
 /// Below this no TCP makes progress worth the name (`TCP_MIN_MSS`).
 const SMALLEST_MSS: u16 = 88;

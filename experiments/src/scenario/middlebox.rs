@@ -241,6 +241,13 @@ pub enum Action {
         #[serde(default)]
         absorb: bool,
     },
+    /// Ends TCP connections and opens others in their place (RFC 3135): answers SYNs and acknowledges data itself, has buffers and retransmissions of its own, and speaks no MPTCP.
+    SplitProxy {
+        /// Memory for each direction of each of the two connections, as `SO_RCVBUF` and `SO_SNDBUF` count it; without it they size their buffers themselves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<quantity::ByteCount>")]
+        buffer: Option<Bytes>,
+    },
     /// Drops segments that do not fit its idea of TCP.
     Firewall {
         /// What it drops.

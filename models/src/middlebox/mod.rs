@@ -32,6 +32,7 @@ mod reorder;
 mod sequence;
 mod spec;
 mod split;
+mod split_proxy;
 mod strip;
 mod touches;
 

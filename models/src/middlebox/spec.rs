@@ -9,7 +9,7 @@ use mptcpsim_core::time::Span;
 
 use super::{
     Copies, FirewallRules, Middlebox, OptionSet, Order, Replace, ack_proxy, alg, clamp, coalesce,
-    corrupt, echo, firewall, hold, icmp, nat, reorder, sequence, split, strip,
+    corrupt, echo, firewall, hold, icmp, nat, reorder, sequence, split, split_proxy, strip,
 };
 
 /// By how much a box shifts sequence numbers.
@@ -118,6 +118,11 @@ pub enum Spec {
         /// The receiver's own acknowledgements go no further.
         absorb: bool,
     },
+    /// Ends TCP connections and opens others in their place.
+    SplitProxy {
+        /// Memory for each half and direction in bytes; without it the halves size their buffers.
+        buffer: Option<u32>,
+    },
     /// Drops what does not fit its idea of TCP.
     Firewall(FirewallRules),
     /// One end of a detour inside ICMP echo requests.
@@ -163,6 +168,10 @@ impl Spec {
             Self::Clamp { mss, window } => Box::new(clamp::Clamp { mss, window }),
             Self::AckProxy { timeout, absorb } => {
                 Box::new(ack_proxy::AckProxy::new(timeout, absorb))
+            }
+            Self::SplitProxy { buffer } => {
+                let random = Stream::new(seed, &format!("middlebox.{name}.numbers"));
+                Box::new(split_proxy::SplitProxy::new(buffer, random))
             }
             Self::Firewall(rules) => Box::new(firewall::Firewall::new(rules)),
             Self::Icmp { outwards, port, mtu, mss_adjust } => {
