@@ -84,6 +84,48 @@ fn checksums_of_data_in_both_directions() {
     }
 }
 
+/// Hosts of the out-of-tree line with further settings.
+fn version_0(sysctl: &str) -> String {
+    let settings = format!("stack = \"out-of-tree\"\n    sysctl = {{ {sysctl} }}\n    addresses");
+    HOSTS.replace("addresses", &settings)
+}
+
+#[test]
+fn version_0_with_checksums() {
+    let run = checked(&two_paths(&version_0(""), &bulk("both")));
+    assert!(run.has_option(MP_JOIN) && run.has_option(ADD_ADDR));
+    for host in ["phone", "server"] {
+        assert_eq!(run.versions(host), [0]);
+        assert!(run.mapped(host) >= BULK);
+        assert!(run.assert_dss_checksums(host) > 5, "{host}");
+    }
+}
+
+#[test]
+fn version_0_without_checksums() {
+    let hosts = version_0("\"net.mptcp.mptcp_checksum\" = 0");
+    let run = checked(&two_paths(&hosts, &bulk("download")));
+    assert!(run.has_option(MP_JOIN));
+    assert!(run.mapped("server") >= BULK);
+    assert_eq!(run.mapped("phone"), FIN);
+}
+
+#[test]
+fn version_0_through_boxes() {
+    for middlebox in [
+        r#"action = { kind = "nat", address = "203.0.113.7", port_shift = 1000 }"#,
+        r#"action = { kind = "corrupt", at = 100000 }"#,
+        r#"action = { kind = "split-proxy" }"#,
+    ] {
+        let scenario = two_paths(&version_0(""), &bulk("download"))
+            .replace("via = [\"wifi\"]", "via = [\"box\", \"wifi\"]");
+        let run = checked(&format!("{scenario}\n[middleboxes.box]\n{middlebox}\n"));
+        let bytes = |frame: &dissect::Frame| frame.payload().len();
+        let sent = run.frames["server"].iter().filter(|frame| frame.is_sent());
+        assert!(sent.map(bytes).sum::<usize>() >= 400_000, "{middlebox}");
+    }
+}
+
 #[test]
 fn ipv6() {
     let hosts = r#"
@@ -189,6 +231,7 @@ fn boxes_that_take_options_or_translate_addresses() {
            only = { on = ["syn-ack"] }"#,
         r#"action = { kind = "strip", options = ["dss"] }"#,
         r#"action = { kind = "nat", address = "203.0.113.7", port_shift = 1000 }"#,
+        r#"action = { kind = "split-proxy", buffer = "100 kB" }"#,
     ];
     for middlebox in boxes {
         let scenario = two_paths(HOSTS, &bulk("download"))

@@ -24,6 +24,7 @@ const FIELDS: &[&str] = &[
     "tcp.options.sack_le",
     "mptcp.stream",
     "mptcp.expected_token",
+    "mptcp.expected_idsn",
     "mptcp.dss.dsn",
     "tcp.options.mptcp.version",
     "tcp.options.mptcp.subtype",
@@ -160,6 +161,13 @@ impl Run {
         }
     }
 
+    /// The versions that MP_CAPABLE options of a capture name.
+    pub(crate) fn versions(&self, host: &str) -> Vec<u32> {
+        let named = |frame: &Frame| frame.numbers("tcp.options.mptcp.version");
+        let all: BTreeSet<u32> = self.frames[host].iter().flat_map(named).collect();
+        all.into_iter().collect()
+    }
+
     /// How many TCP streams each MPTCP connection has.
     pub(crate) fn subflows(&self, host: &str) -> Vec<usize> {
         let mut streams = BTreeMap::<u64, BTreeSet<u64>>::new();
@@ -202,8 +210,10 @@ impl Run {
             stream.add(seq, &frame.payload());
         }
         let mut checked = 0;
+        // From the sender's key; options of version 0 have the lower half of numbers only.
+        let idsn = sent().find_map(|frame| frame.number("mptcp.expected_idsn")).unwrap_or(0);
         for frame in sent() {
-            let Some(dss) = Dss::of(frame) else { continue };
+            let Some(dss) = Dss::of(frame, idsn) else { continue };
             let stream = &streams[&frame.number("tcp.stream").unwrap()];
             let sum = stream.dss_checksum(&dss);
             assert_eq!(sum, dss.checksum, "{host}: {:?}", frame.0);
@@ -225,7 +235,8 @@ struct Dss {
 }
 
 impl Dss {
-    fn of(frame: &Frame) -> Option<Self> {
+    /// `idsn` is a number of which the first one sent is less than 2^31 away.
+    fn of(frame: &Frame, idsn: u64) -> Option<Self> {
         let options = frame.bytes("tcp.options");
         let mut rest = options.as_slice();
         let option = loop {
@@ -243,15 +254,22 @@ impl Dss {
             1 => 4,
             _ => 8,
         };
-        assert!(flags & 4 == 0 || flags & 8 != 0, "data sequence numbers of 4 bytes");
         // Only a mapping with a checksum is as long as this.
-        let at = 4 + ack;
-        (option.len() == at + 16).then(|| Self {
-            dsn: u64::from_be_bytes(option[at..at + 8].try_into().unwrap()),
-            ssn: u32::from_be_bytes(option[at + 8..at + 12].try_into().unwrap()),
-            len: u16::from_be_bytes(option[at + 12..at + 14].try_into().unwrap()),
+        let (at, width) = (4 + ack, if flags & 8 == 0 { 4 } else { 8 });
+        let number = |at: usize, len: usize| {
+            option[at..at + len].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+        };
+        let dsn = || match width {
+            4 => idsn + u64::from((number(at, 4) as u32).wrapping_sub(idsn as u32)),
+            _ => number(at, 8),
+        };
+        let behind = at + width;
+        (flags & 4 != 0 && option.len() == behind + 8).then(|| Self {
+            dsn: dsn(),
+            ssn: number(behind, 4) as u32,
+            len: number(behind + 4, 2) as u16,
             fin: flags & 0x10 != 0,
-            checksum: u16::from_be_bytes(option[at + 14..at + 16].try_into().unwrap()),
+            checksum: number(behind + 6, 2) as u16,
         })
     }
 }
