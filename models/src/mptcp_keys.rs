@@ -11,6 +11,7 @@ use arrayvec::ArrayVec;
 use hmac::digest::Update;
 use hmac::digest::array::Array;
 use hmac::{Hmac, KeyInit, Mac};
+use mptcpsim_core::rng::Stream;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -32,6 +33,18 @@ pub struct Key(pub u64);
 pub fn token(key: Key, version: Version) -> u32 {
     let digest = key_digest(key, version);
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+/// Draws a key whose token is not `taken` (RFC 8684 section 3.1); `attempts` says how often at most.
+pub(crate) fn draw_key(
+    random: &mut Stream,
+    version: Version,
+    attempts: Option<u32>,
+    taken: impl Fn(u32) -> bool,
+) -> Option<Key> {
+    let draws = 0..attempts.unwrap_or(u32::MAX);
+    let mut keys = draws.map(|_| Key(random.next_u64()));
+    keys.find(|key| key.0 != 0 && !taken(token(*key, version)))
 }
 
 /// The initial data sequence number: the last 64 bits of the key's digest (RFC 8684 section 3.1).

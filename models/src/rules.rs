@@ -115,6 +115,10 @@ pub struct Rules {
     /// (`__tcp_ack_snd_check`). That it is not so in v0.94 is a conclusion, not read in its source:
     /// only so do simulated shares and cuts agree with the measured ones.
     pub subflow_acks_follow_window: bool,
+    /// Keys that a client and a server draw until they do without MPTCP because all their tokens are
+    /// in use (`mptcp_token_new_connect`, `subflow_check_req`); without it they draw on
+    /// (`mptcp_connect_init`, `mptcp_reqsk_new_mptcp`).
+    pub key_draws: Option<[u32; 2]>,
     /// Resets say why (MP_TCPRST, RFC 8684 section 3.6).
     pub reset_reasons: bool,
     /// Connections from a host to itself use MPTCP (`mptcp_doit`).
@@ -168,6 +172,7 @@ pub const UPSTREAM: Rules = Rules {
     version: Version::V1,
     full_push_acks: true,
     subflow_acks_follow_window: true,
+    key_draws: Some([4, 5]),
     reset_reasons: true,
     loopback: true,
     congestion_control: congestion::Name::Cubic,
@@ -216,6 +221,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     version: Version::V0,
     full_push_acks: false,
     subflow_acks_follow_window: false,
+    key_draws: None,
     reset_reasons: false,
     loopback: false,
     congestion_control: congestion::Name::Lia,

@@ -10,7 +10,6 @@ use super::packet::Packet;
 use super::{Actor, Binding, Tapped, Way, World};
 use crate::app::{App, AppSpec};
 use crate::mptcp::{Connection, Opening, SocketOptions};
-use crate::mptcp_keys::token;
 use crate::observe::mib::Counter;
 use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason};
 
@@ -38,6 +37,7 @@ impl World {
         packet: &Packet,
         out: &mut Outbox<'_, Packet>,
     ) {
+        let packet = &*self.heard(route, packet);
         let (Some(&host), Some(tuple)) =
             (self.ends.get(route.0 as usize), out.tables().tuples.tuple(packet.tuple))
         else {
@@ -99,8 +99,7 @@ impl World {
         }
         let number = self.new_actor_number(out);
         let stack = &mut self.hosts[host as usize];
-        let key = stack.unused_key();
-        stack.tokens.insert(token(key, stack.config.tcp.rules.version), number);
+        let key = stack.unused_key(number, false);
         let opening = Opening { key, tuple: tuple.reversed() };
         let mut env = stack.env(now, number);
         let connection =

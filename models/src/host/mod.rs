@@ -14,6 +14,7 @@ mod tap;
 mod tuples;
 mod turn;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub use self::tuples::{Binding, TupleId, TupleTable};
 
 use crate::app::{App, AppSpec};
 use crate::mptcp::{ActiveMptcp, Connection, EphemeralPorts, Opening, SocketOptions};
-use crate::mptcp_keys::{Key, token};
+use crate::mptcp_keys::{Key, draw_key, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
 use crate::path_manager::binder::SourceRoute;
@@ -41,6 +42,7 @@ use crate::path_manager::multipath::Interfaces;
 use crate::path_manager::userspace::netlink::{DynDaemon, Netlink};
 use crate::segment::FourTuple;
 use crate::tcp::{State, TcpConfig};
+use crate::wire::drop_unheard;
 
 /// What a host is made of.
 #[derive(Clone, Debug)]
@@ -339,8 +341,7 @@ impl World {
         let endpoint = self.new_actor_number(out);
         let Some(host) = self.hosts.get_mut(client) else { return };
         let tuple = FourTuple { src: std::net::SocketAddr::new(from, host.ports.take()), dst: to };
-        let key = host.unused_key();
-        host.tokens.insert(token(key, host.config.tcp.rules.version), endpoint);
+        let key = host.unused_key(endpoint, true);
         let mut env = host.env(now, endpoint);
         let connection = Connection::connect(&mut env, Opening { key, tuple }, options);
         self.actors.push(Actor {
@@ -373,15 +374,15 @@ fn share_configs(hosts: &mut [HostConfig]) {
 }
 
 impl Host {
-    /// A key whose token no other connection of the host has (RFC 8684 section 3.1).
-    fn unused_key(&mut self) -> Key {
-        let version = self.config.tcp.rules.version;
-        loop {
-            let key = Key(self.random.next_u64());
-            if key.0 != 0 && !self.tokens.contains_key(&token(key, version)) {
-                return key;
-            }
-        }
+    /// A key whose token no other connection of the host has (RFC 8684 section 3.1), and which is
+    /// connection `number`'s from now on; none if the host gives up looking for one.
+    fn unused_key(&mut self, number: u32, client: bool) -> Option<Key> {
+        let rules = self.config.tcp.rules;
+        let attempts = rules.key_draws.map(|draws| draws[usize::from(!client)]);
+        let taken = |token| self.tokens.contains_key(&token);
+        let key = draw_key(&mut self.random, rules.version, attempts, taken)?;
+        self.tokens.insert(token(key, rules.version), number);
+        Some(key)
     }
 }
 
@@ -438,6 +439,17 @@ impl Hosts for World {
 }
 
 impl World {
+    /// The packet as the host at the end of `route` reads it: without the options it skips.
+    fn heard<'a>(&self, route: RouteId, packet: &'a Packet) -> Cow<'a, Packet> {
+        let host = self.ends.get(route.0 as usize).and_then(|host| self.hosts.get(*host as usize));
+        let Some(host) = host.filter(|_| packet.segment.rare.is_some()) else {
+            return Cow::Borrowed(packet);
+        };
+        let mut heard = packet.clone();
+        drop_unheard(&mut heard.segment, host.config.tcp.rules.version);
+        Cow::Owned(heard)
+    }
+
     /// A segment that belongs to no connection yet: its options are noted with the connection it
     /// opens or joins, before whatever that causes.
     #[cold]
@@ -498,15 +510,85 @@ impl World {
         packet: &Packet,
         out: &mut Outbox<'_, Packet>,
     ) {
+        let packet = self.heard(route, packet);
         let Some(mut turn) = self.turn(now, number, out) else { return };
         let connection = &mut turn.actor.connection;
         if connection.subflow(subflow).is_some_and(|sub| sub.state() == State::Closed) {
-            self.on_stray(route, packet, out);
+            self.on_stray(route, &packet, out);
             return;
         }
         connection.on_segment(&mut turn.env, subflow, &packet.segment);
         if turn.run() {
             self.run_commands(now, number, out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::mib::Counter;
+    use crate::rules::Stack;
+
+    fn world(stack: Stack) -> World {
+        let rules = stack.rules();
+        let tcp = TcpConfig {
+            sysctl: rules.sysctl_defaults(),
+            rules,
+            mtu: 1_500,
+            initial_cwnd: 10,
+            quickack: false,
+            tso: true,
+        };
+        let host = HostConfig {
+            name: "host".into(),
+            tcp: tcp.into(),
+            endpoints: endpoints::Config::default(),
+            addresses: Vec::new(),
+            daemon: None,
+        };
+        World::new(vec![host], Vec::new(), Seed(1), false)
+    }
+
+    /// The tokens of the next `count` keys are in use.
+    fn use_up(host: &mut Host, count: usize) {
+        let version = host.config.tcp.rules.version;
+        let mut ahead = host.random.clone();
+        for _ in 0..count {
+            host.tokens.insert(token(Key(ahead.next_u64()), version), 7);
+        }
+    }
+
+    /// Row 24 of the table of fallbacks: no token is free.
+    #[test]
+    fn row_24_the_upstream_line_gives_up_looking_for_a_token() {
+        for (client, draws) in [(true, 4), (false, 5)] {
+            let mut world = world(Stack::Upstream);
+            use_up(&mut world.hosts[0], draws - 1);
+            assert!(world.hosts[0].unused_key(1, client).is_some());
+            use_up(&mut world.hosts[0], draws);
+            assert_eq!(world.hosts[0].unused_key(2, client), None);
+        }
+    }
+
+    #[test]
+    fn row_24_without_a_token_a_client_is_plain_tcp() {
+        let mut world = world(Stack::Upstream);
+        let (src, dst) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:2".parse().unwrap());
+        let opening = Opening { key: None, tuple: FourTuple { src, dst } };
+        let mut env = world.hosts[0].env(Time::ZERO, 0);
+        let mut client =
+            Connection::connect(&mut env, opening, crate::mptcp::SocketOptions::default());
+        let (_, syn) = client.poll_segment(&mut env).unwrap();
+        assert_eq!(syn.mp_capable(), None);
+        assert_eq!(client.mode(), crate::mptcp::Mode::FellBack(Counter::MpFallbackTokenInit));
+        assert_eq!(world.hosts[0].mib.get(Counter::MpFallbackTokenInit), 1);
+    }
+
+    #[test]
+    fn row_24_the_out_of_tree_line_looks_on() {
+        let mut world = world(Stack::OutOfTree);
+        use_up(&mut world.hosts[0], 50);
+        assert!(world.hosts[0].unused_key(1, true).is_some());
     }
 }

@@ -23,7 +23,6 @@ use crate::host::TupleId;
 use crate::mptcp::{
     ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions,
 };
-use crate::mptcp_keys::Key;
 use crate::observe::event::EventLog;
 use crate::observe::mib::Mib;
 use crate::path_manager::endpoints;
@@ -281,10 +280,9 @@ impl SplitProxy {
         // What came in small segments leaves in small segments.
         options.nagle.off = true;
         let mut env = self.inside.env(sight.now);
-        let opening = |env: &mut Env<'_>, tuple| Opening { key: Key(env.random.next_u64()), tuple };
-        let as_server = opening(&mut env, tuple.reversed());
+        let as_server = Opening { key: None, tuple: tuple.reversed() };
         let client = Connection::accept(&mut env, as_server, options.clone(), &packet.segment);
-        let as_client = opening(&mut env, tuple);
+        let as_client = Opening { key: None, tuple };
         let server = Connection::connect(&mut env, as_client, options);
         let relay = Relay {
             isn: packet.segment.seq,

@@ -32,8 +32,9 @@ pub(super) struct Join {
 /// What a connection is given at birth.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
-    /// This host's key; its token must be unique on the host.
-    pub key: Key,
+    /// This host's key, whose token is unique on the host; none could be found without it, and
+    /// then the connection is plain TCP.
+    pub key: Option<Key>,
     /// Addresses as this host will send.
     pub tuple: FourTuple,
 }
@@ -56,7 +57,8 @@ impl Connection {
         let rules = env.config.rules;
         let (stack, version) = (rules.stack, rules.version);
         let mode = if options.mptcp { Mode::Mptcp } else { Mode::Plain };
-        let first_dsn = idsn(opening.key, version).wrapping_add(1);
+        let local_key = opening.key.unwrap_or(Key(0));
+        let first_dsn = idsn(local_key, version).wrapping_add(1);
         Self {
             mode,
             version,
@@ -64,7 +66,7 @@ impl Connection {
             state: MetaState::Opening,
             released: false,
             abandoned: false,
-            local_key: opening.key,
+            local_key,
             remote_key: None,
             checksum: env.config.sysctl.requires_checksum(rules.stack),
             no_join_id0: false,
@@ -101,6 +103,8 @@ impl Connection {
             && env.active.is_disabled(env.now, env.config.sysctl.blackhole_timeout)
         {
             connection.fall_back(env, Counter::MpCapableSynTxDisabled);
+        } else if opening.key.is_none() {
+            connection.fall_back(env, Counter::MpFallbackTokenInit);
         } else if connection.is_mptcp() {
             env.mib.inc(Counter::MpCapableSynTx);
         }
@@ -122,8 +126,12 @@ impl Connection {
             env.mib.inc(Counter::MpCapableSynRx);
         }
         options.mptcp &= offered.is_some();
+        if options.mptcp && opening.key.is_none() {
+            env.mib.inc(Counter::MpFallbackTokenInit);
+            options.mptcp = false;
+        }
         let mut connection = Self::new(env, opening, options, false);
-        if let Some(offer) = offered {
+        if let Some(offer) = offered.filter(|_| connection.is_mptcp()) {
             connection.checksum |= offer.flags & MpCapable::CHECKSUM != 0;
             connection.no_join_id0 = offer.flags & MpCapable::NO_JOIN_ID0 != 0;
             connection.take_offered_key(&offer);
@@ -335,6 +343,10 @@ impl Connection {
     fn capable_syn_ack(&mut self, env: &mut Env<'_>, segment: &Segment) {
         if !self.is_mptcp() {
             self.detect_blackhole(env);
+            return;
+        }
+        if self.subs[0].tcp.opened_both_ways() {
+            self.fall_back(env, Counter::SimultConnectFallback);
             return;
         }
         let version = self.version;

@@ -162,7 +162,8 @@ impl Connection {
                 return;
             }
             // RFC 6824 has the client's key in the SYN, RFC 8684 has not.
-            let with_key = answer || self.version == Version::V0;
+            // The answer to a SYN that crossed ours is our SYN again.
+            let with_key = answer && !self.client || self.version == Version::V0;
             segment.rare_mut().mp_capable = Some(MpCapable {
                 version: self.capable_version(),
                 flags: self.capable_flags(env),

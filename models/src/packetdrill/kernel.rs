@@ -15,7 +15,7 @@ use crate::congestion::Clock;
 use crate::mptcp::{
     ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions,
 };
-use crate::mptcp_keys::{Key, Version, token};
+use crate::mptcp_keys::{Key, Version, draw_key, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};
 use crate::path_manager::userspace::netlink::Netlink;
@@ -267,7 +267,7 @@ impl Kernel {
             return;
         };
         let (options, ip) = (self.listeners[listener].options.clone(), self.listeners[listener].ip);
-        let opening = self.opening(tuple.reversed());
+        let opening = self.opening(tuple.reversed(), false);
         let connection = {
             let mut env = self.env();
             Connection::accept(&mut env, opening, options, syn)
@@ -328,24 +328,24 @@ impl Kernel {
     }
 
     /// A key whose token no other connection has (RFC 8684 section 3.1).
-    fn opening(&mut self, tuple: FourTuple) -> Opening {
-        loop {
-            let key = Key(self.random.next_u64());
-            if key.0 != 0 && !self.tokens.contains_key(&token(key, self.version)) {
-                return Opening { key, tuple };
-            }
-        }
+    fn opening(&mut self, tuple: FourTuple, client: bool) -> Opening {
+        let attempts = self.config.rules.key_draws.map(|draws| draws[usize::from(!client)]);
+        let taken = |token| self.tokens.contains_key(&token);
+        let key = draw_key(&mut self.random, self.version, attempts, taken);
+        Opening { key, tuple }
     }
 
     fn hold(
         &mut self,
         connection: Connection,
-        key: Key,
+        key: Option<Key>,
         listener: Option<usize>,
         ip: IpHeader,
     ) -> usize {
         let number = self.held.len();
-        self.tokens.insert(token(key, self.version), number);
+        if let Some(key) = key {
+            self.tokens.insert(token(key, self.version), number);
+        }
         self.held.push(Held { connection, listener, ip, bound: 0 });
         self.with(number, |_, _| ());
         number
@@ -363,7 +363,7 @@ impl Kernel {
         if from.port() == 0 {
             from.set_port(self.ports.take());
         }
-        let opening = self.opening(FourTuple { src: from, dst: to });
+        let opening = self.opening(FourTuple { src: from, dst: to }, true);
         let connection = {
             let mut env = self.env();
             Connection::connect(&mut env, opening, options)

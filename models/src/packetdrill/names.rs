@@ -24,7 +24,7 @@ pub(super) struct Flow {
     pub(super) host_offset: u32,
     /// Number of the keys.
     pub(super) pair: usize,
-    /// The script sent the SYN, and nothing since.
+    /// There was a SYN, and the script has sent nothing but SYNs: another one may cross the host's.
     opening: bool,
     /// The host's timestamps by the script's.
     stamps: BTreeMap<u32, u32>,
@@ -239,7 +239,7 @@ impl Names {
             None if opens => {
                 let joins =
                     packet.options.iter().flatten().any(|o| matches!(o, TcpOption::JoinSyn { .. }));
-                self.add_flow(tuple, false, joins)
+                self.add_flow(tuple, true, joins)
             }
             None => return None,
             Some(flow) => flow,

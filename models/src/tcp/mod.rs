@@ -356,6 +356,8 @@ pub struct Subflow {
     /// The reset to send answers a segment: it takes that segment's acknowledgement as its number
     /// (RFC 9293 section 3.5.2).
     reset_answers: Option<Seq>,
+    /// The peer's SYN arrived while ours was under way.
+    crossed: bool,
 }
 
 /// Why a subflow ended against its will (the errno an application would see).

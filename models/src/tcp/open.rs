@@ -78,6 +78,7 @@ impl Subflow {
             totals: Totals::default(),
             error: None,
             reset_answers: None,
+            crossed: false,
         };
         subflow.recovery.reordering = cx.sysctl().tcp_reordering;
         subflow.offer_window(cx);
@@ -255,8 +256,11 @@ impl Subflow {
             }
             return Step::Drop;
         }
-        if !segment.flags.has(Flags::SYN) || !segment.flags.has(Flags::ACK) {
+        if !segment.flags.has(Flags::SYN) {
             return Step::Drop;
+        }
+        if !segment.flags.has(Flags::ACK) {
+            return self.syns_crossed(cx, segment);
         }
         self.irs = segment.seq;
         self.negotiate(cx, segment);
@@ -274,11 +278,40 @@ impl Subflow {
         Step::Established
     }
 
+    /// The peer opens the same connection at the same time (RFC 9293 section 3.5): each SYN is
+    /// answered, and either answer ends the handshake.
+    fn syns_crossed(&mut self, cx: &mut Cx<'_>, syn: &Segment) -> Step {
+        self.crossed = true;
+        self.set_state(cx, State::SynReceived);
+        self.negotiate(cx, syn);
+        self.negotiated.ecn = cx.sysctl().tcp_ecn == 1 && syn.flags.has(Flags::ECE | Flags::CWR);
+        self.irs = syn.seq;
+        self.rx.start_at(syn.seq + 1);
+        self.snd_wl1 = syn.seq;
+        self.set_peer_window(u32::from(syn.window));
+        self.wants.syn = true;
+        Step::Drop
+    }
+
+    /// True if the SYNs of both ends crossed on their way.
+    pub const fn opened_both_ways(&self) -> bool {
+        self.crossed
+    }
+
     /// SYN-RECEIVED: waiting for the third segment.
     pub(super) fn on_segment_syn_received(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
-        if segment.flags.has(Flags::SYN) && segment.seq == self.irs {
+        let answers_syn = self.crossed && segment.flags.has(Flags::ACK);
+        if segment.flags.has(Flags::SYN) && segment.seq == self.irs && !answers_syn {
             self.wants.syn = true;
             return Step::Drop;
+        }
+        if answers_syn && segment.flags.has(Flags::SYN) && segment.ack == self.iss + 1 {
+            self.note_timestamps(cx.now, segment);
+            cx.w().snd_una = segment.ack;
+            self.set_peer_window(u32::from(segment.window));
+            self.established(cx);
+            self.wants.ack = true;
+            return Step::Established;
         }
         if let Some(step) = self.refuse(cx, segment) {
             if step == Step::Reset {
