@@ -49,16 +49,7 @@ impl Connection {
             return;
         }
         let paths: Vec<PathView> = self.subs.iter().map(path_view).collect();
-        let view = PathsView {
-            now: env.now,
-            subflows: &paths,
-            client: self.client,
-            no_join_id0: self.no_join_id0,
-            signal_pending: self.signal.announce.is_some() || self.signal.outstanding.is_some(),
-            addresses: env.addresses,
-            multipath: &env.endpoints.multipath,
-            gateways: &env.config.sysctl.mptcp_binder_gateways,
-        };
+        let view = self.paths_view(env, &paths);
         let mut actions = Vec::new();
         if let AnyPathManager::Endpoints = self.path_manager {
             let mut manager = WithConfig { state: &mut self.endpoints, config: env.endpoints };
@@ -77,20 +68,25 @@ impl Connection {
     /// C: what the host's daemon wants done in this connection.
     pub fn path_command(&mut self, env: &mut Env<'_>, command: Command) {
         let paths: Vec<PathView> = self.subs.iter().map(path_view).collect();
-        let view = PathsView {
-            now: env.now,
-            subflows: &paths,
-            client: self.client,
-            no_join_id0: self.no_join_id0,
-            signal_pending: false,
-            addresses: env.addresses,
-            multipath: &env.endpoints.multipath,
-            gateways: &env.config.sysctl.mptcp_binder_gateways,
-        };
+        let view = self.paths_view(env, &paths);
         let mut actions = Vec::new();
         if let AnyPathManager::Userspace(userspace) = &mut self.path_manager {
             userspace.act(command, &view, &mut actions);
             self.path_actions(env, actions);
+        }
+    }
+
+    /// What a path manager sees.
+    fn paths_view<'a>(&self, env: &Env<'a>, subflows: &'a [PathView]) -> PathsView<'a> {
+        PathsView {
+            now: env.now,
+            subflows,
+            client: self.client,
+            no_join_id0: self.no_join_id0,
+            signal_pending: self.signal.announce.is_some() || self.signal.outstanding.is_some(),
+            addresses: env.addresses,
+            multipath: &env.endpoints.multipath,
+            gateways: &env.config.sysctl.mptcp_binder_gateways,
         }
     }
 

@@ -385,13 +385,23 @@ impl Link {
         }
     }
 
-    /// Puts a packet on its way, behind all that arrive no later.
+    /// Puts a packet on its way.
     #[inline]
     fn launch(&mut self, arrival: Time, ticket: Ticket) {
         let arrival = self.in_order(arrival);
+        let overtakes = self.pipe.back().is_some_and(|last| last.arrival > arrival);
         self.pipe.push_back(Flying { arrival, ticket });
+        if overtakes {
+            self.sort_last();
+        }
+    }
+
+    /// Moves the packet launched last behind all that arrive no later.
+    #[cold]
+    #[inline(never)]
+    fn sort_last(&mut self) {
         let mut at = self.pipe.len() - 1;
-        while at > 0 && self.pipe[at - 1].arrival > arrival {
+        while at > 0 && self.pipe[at - 1].arrival > self.pipe[at].arrival {
             self.pipe.swap(at - 1, at);
             at -= 1;
         }
