@@ -111,10 +111,6 @@ pub struct Rules {
     /// A full segment with PSH is acknowledged as soon as it is read (`tcp_measure_rcv_mss`, since
     /// Linux 6.7).
     pub full_push_acks: bool,
-    /// A second full segment on a subflow is acknowledged at once only if the window advances with it
-    /// (`__tcp_ack_snd_check`). That it is not so in v0.94 is a conclusion, not read in its source:
-    /// only so do simulated shares and cuts agree with the measured ones.
-    pub subflow_acks_follow_window: bool,
     /// Keys that a client and a server draw until they do without MPTCP because all their tokens are
     /// in use (`mptcp_token_new_connect`, `subflow_check_req`); without it they draw on
     /// (`mptcp_connect_init`, `mptcp_reqsk_new_mptcp`).
@@ -171,7 +167,6 @@ pub const UPSTREAM: Rules = Rules {
     procedures: Procedures::Upstream,
     version: Version::V1,
     full_push_acks: true,
-    subflow_acks_follow_window: true,
     key_draws: Some([4, 5]),
     reset_reasons: true,
     loopback: true,
@@ -220,7 +215,6 @@ pub const OUT_OF_TREE: Rules = Rules {
     procedures: Procedures::OutOfTree,
     version: Version::V0,
     full_push_acks: false,
-    subflow_acks_follow_window: false,
     key_draws: None,
     reset_reasons: false,
     loopback: false,

@@ -177,10 +177,12 @@ fn with_a_small_receive_buffer_a_slow_path_hurts_and_blest_leaves_it_out() {
         let alone = goodput(false, Name::LowestRtt);
         let (default, blest) = (goodput(true, Name::LowestRtt), goodput(true, Name::Blest));
         assert!(default < 0.75 * alone, "{kib} {default} {alone}");
-        assert!(blest > 1.25 * default && blest > 0.88 * alone, "{kib} {blest} {default} {alone}");
+        assert!(blest > 1.25 * default && blest > 0.8 * alone, "{kib} {blest} {default} {alone}");
         assert!(goodput(true, Name::Redundant) > 0.95 * alone);
-        assert!(goodput(true, Name::RoundRobin) < 0.6 * default);
     }
+    // Between two kernels it is 1.7 against 4.6 Mbit/s.
+    let goodput = |name| unequal(true, 6_000_000, 128, name).goodput();
+    assert!(goodput(Name::RoundRobin) < 0.4 * goodput(Name::LowestRtt));
 }
 
 /// Twelve transfers of 200 KB to 2.4 MB over each of three slow paths beside a fast one, with two couplers.

@@ -10,10 +10,11 @@ pub(super) fn stalled(subflow: &SubflowView, ask: &Ask) -> bool {
     subflow.ca_state == CaState::Loss || subflow.only_from.is_some_and(elsewhere)
 }
 
-/// True if the congestion window is used up, by packets in flight or by bytes that wait.
+/// True if the congestion window is used up by packets in flight, or more bytes wait than it has
+/// room for. As many as it has room for do not count: one piece more may wait.
 pub(super) const fn full(subflow: &SubflowView) -> bool {
     let packets = subflow.cwnd.saturating_sub(subflow.in_flight) as u64;
-    packets * subflow.mss as u64 <= subflow.unsent
+    packets == 0 || subflow.unsent > packets * subflow.mss as u64
 }
 
 /// True if the subflow's own send window does not take what a probe would send. Other data is
@@ -35,8 +36,10 @@ pub(super) fn available(subflow: &SubflowView, ask: &Ask) -> bool {
     subflow.active && !busy(subflow, ask)
 }
 
-/// As much as the congestion window allows.
+/// As much as the congestion window allows at once: its free part, but no more than half of it
+/// (`tcp_cwnd_test`), whatever waits there already.
 pub(super) fn fill(subflow: &SubflowView) -> Pick {
-    let limit = u32::try_from(subflow.room()).unwrap_or(u32::MAX);
-    Pick::On { subflow: subflow.id, limit }
+    let half = (subflow.cwnd >> 1).max(1);
+    let packets = subflow.cwnd.saturating_sub(subflow.in_flight).min(half);
+    Pick::On { subflow: subflow.id, limit: packets.saturating_mul(subflow.mss) }
 }

@@ -121,7 +121,7 @@ mod tests {
             SubflowView { active: false, ..fast },
             SubflowView { ca_state: CaState::Loss, ..fast },
             SubflowView { in_flight: 10, ..fast },
-            SubflowView { unsent: 10 * 1_400, ..fast },
+            SubflowView { unsent: 10 * 1_400 + 1, ..fast },
             SubflowView { only_from: Some(99), ..fast },
         ] {
             assert_eq!(pick(&[unable, slow], NEW), Some(1), "{unable:?}");

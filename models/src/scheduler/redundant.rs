@@ -42,7 +42,9 @@ impl Redundant {
     fn pick_next(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let any_active = view.subflows.iter().any(|subflow| subflow.active && !subflow.backup);
         for subflow in self.in_turn(view).filter(|subflow| available(subflow, &ask)) {
-            let limit = u32::try_from(subflow.room()).unwrap_or(u32::MAX);
+            // One segment more may wait where as much waits as the window has room for.
+            let room = subflow.room().max(u64::from(subflow.mss));
+            let limit = u32::try_from(room).unwrap_or(u32::MAX);
             let from = self.next(view, subflow);
             let pick = if from < view.nxt && !subflow.backup {
                 Pick::Copy { subflow: subflow.id, from, limit }

@@ -124,10 +124,8 @@ impl Subflow {
         }
         let rx = &self.rx;
         let more_than_a_segment = rx.rcv_nxt - rx.rcv_wup > u32::from(rx.rcv_mss);
-        let always = cx.window().multipath && !cx.config.rules.subflow_acks_follow_window;
         let window_grows = || {
-            always
-                || rx.copied == rx.rcv_nxt
+            rx.copied == rx.rcv_nxt
                 || rx.window_in(cx.space, self.negotiated.rcv_wscale) >= rx.rcv_wnd
         };
         if self.acks.now
