@@ -355,11 +355,11 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
 }
 
 /// What the two ends of a flow do: the one that opens the connection first.
-fn apps(app: &App) -> (AppSpec, AppSpec) {
-    let bulk = |send, until| AppSpec::Bulk { send, until, abort: false, delay: Span::ZERO };
+pub(crate) fn apps(app: &App) -> (AppSpec, AppSpec) {
+    let bulk = |send, until, abort| AppSpec::Bulk { send, until, abort, delay: Span::ZERO };
     let (sender, direction) = match app {
-        App::Bulk { bytes, direction } => (bulk(Some(*bytes), None), *direction),
-        App::Timed { duration, direction } => (bulk(None, Some(*duration)), *direction),
+        App::Bulk { bytes, direction, abort } => (bulk(Some(*bytes), None, *abort), *direction),
+        App::Timed { duration, direction } => (bulk(None, Some(*duration), false), *direction),
         App::Request { count, request_bytes, response_bytes, think_time } => {
             let (request, response) = (*request_bytes, *response_bytes);
             let (count, think, delay) = (*count, *think_time, Span::ZERO);
@@ -368,7 +368,7 @@ fn apps(app: &App) -> (AppSpec, AppSpec) {
             return (client, AppSpec::Respond { request, response, close_after: None });
         }
     };
-    let receiver = bulk(Some(Bytes::ZERO), None);
+    let receiver = bulk(Some(Bytes::ZERO), None, false);
     match direction {
         AppDirection::Download => (receiver, sender),
         AppDirection::Upload => (sender, receiver),

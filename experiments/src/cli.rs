@@ -7,6 +7,8 @@ mod bench;
 mod capable;
 mod faults;
 mod list;
+#[cfg(target_os = "linux")]
+mod live;
 mod packetdrill;
 mod replay_cc;
 mod run;
@@ -78,6 +80,20 @@ enum Command {
     ReplayCc(replay_cc::ReplayCcArgs),
     /// Measure how fast the simulator is on this machine
     Bench(bench::BenchArgs),
+    /// Run a scenario in real time, with the real kernel of this machine as client, server or both (Linux,
+    /// root)
+    #[cfg(target_os = "linux")]
+    Live(live::LiveArgs),
+    /// Be the application of a real kernel in a live run
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    LivePeer,
+    /// Run a scenario in real time with real kernels: on Linux only
+    #[cfg(not(target_os = "linux"))]
+    Live {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _arguments: Vec<OsString>,
+    },
 }
 
 /// A scenario and the values that replace those in it.
@@ -146,6 +162,12 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Packetdrill(args) => packetdrill::packetdrill(&args),
         Command::ReplayCc(args) => replay_cc::replay_cc(&args),
         Command::Bench(args) => bench::bench(&args),
+        #[cfg(target_os = "linux")]
+        Command::Live(args) => live::live(&args),
+        #[cfg(target_os = "linux")]
+        Command::LivePeer => live::peer(),
+        #[cfg(not(target_os = "linux"))]
+        Command::Live { .. } => Err(Failure::bad_input("real kernels run MPTCP on Linux only")),
     };
     match done {
         Ok(()) => 0,

@@ -37,6 +37,8 @@ pub mod capable;
 pub mod capture;
 pub mod check;
 pub mod cli;
+#[cfg(target_os = "linux")]
+pub mod live;
 pub mod metrics;
 mod observe;
 pub mod plan;

@@ -190,6 +190,31 @@ impl Session {
         }
     }
 
+    /// Lets happen what is due until `now` and samples on the way, whether or not flows have finished.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn live_until(
+        &mut self,
+        now: Time,
+        captures: Option<&mut Captures>,
+    ) -> Result<(), CaptureError> {
+        if self.now() == Time::ZERO && captures.is_some() {
+            self.simulation.hosts_mut().set_tap(tap(&self.plan, true));
+        }
+        while self.next_sample <= now && self.next_sample > self.sampled {
+            self.simulation.run_until(self.next_sample);
+            self.sample();
+            self.next_sample = self.now() + self.plan.record.interval;
+        }
+        self.simulation.run_until(now);
+        captures.map_or(Ok(()), |captures| captures.write(self.simulation.hosts_mut().tap()))
+    }
+
+    /// The simulation, to take packets from it and to give it some.
+    #[cfg(target_os = "linux")]
+    pub(crate) const fn simulation_mut(&mut self) -> &mut Simulation<World> {
+        &mut self.simulation
+    }
+
     fn sample(&mut self) {
         self.sampled = self.now();
         self.observer.sample(&mut self.simulation, &mut self.recorder);

@@ -387,6 +387,10 @@ class Bulk(App):
     bytes: Bytes
     """How much is sent (in each direction)."""
     _: KW_ONLY
+    abort: bool | None = None
+    """Aborts the connection after the last byte instead of closing it: with MP_FASTCLOSE, or a
+    reset.
+    """
     direction: AppDirection | None = None
     """Who sends. Without it "download"."""
 

@@ -168,6 +168,11 @@ impl<H: Hosts> Simulation<H> {
         self.engine.now
     }
 
+    /// When something is due next; [`Time::NEVER`] if nothing is.
+    pub fn next_due(&mut self) -> Time {
+        self.engine.calendar.first().map_or(Time::NEVER, |(due, _)| due)
+    }
+
     /// The hosts.
     pub fn hosts(&self) -> &H {
         &self.hosts

@@ -8,7 +8,7 @@ use mptcpsim_models::congestion::Window;
 use mptcpsim_models::host::{Actor, World};
 use mptcpsim_models::segment::FourTuple;
 
-use crate::plan::Plan;
+use crate::plan::{FlowPlan, Plan};
 use crate::results::{Recorder, TimeseriesRow};
 
 /// An end of a connection that has been seen.
@@ -46,7 +46,8 @@ impl Flows {
             let flow = self.flow_of(actor);
             let side = usize::from(!actor.connection().is_client());
             if let Some(end) = self.ends.get_mut(flow).and_then(|ends| ends.get_mut(side)) {
-                *end = Some(number);
+                // A join that has lost its option comes as a second connection.
+                end.get_or_insert(number);
             }
             self.known.push(Known { flow, delivered: Vec::new(), over: false });
         }
@@ -58,7 +59,18 @@ impl Flows {
             self.tuples.insert(tuple, actor.flow());
             return actor.flow();
         }
-        self.tuples.get(&tuple.reversed()).copied().unwrap_or_else(|| actor.flow())
+        let known = self.tuples.get(&tuple.reversed()).copied();
+        known.or_else(|| self.unserved(actor)).unwrap_or_else(|| actor.flow())
+    }
+
+    /// The first flow on the actor's port that nobody serves yet: clients elsewhere tell no more.
+    fn unserved(&self, actor: &Actor) -> Option<usize> {
+        let port = self.plan.flows.get(actor.flow())?.port;
+        let serves = |flow: &FlowPlan| flow.port == port && flow.to.host.0 == actor.host();
+        let open = |(number, flow): &(usize, &FlowPlan)| {
+            serves(flow) && self.ends.get(*number).is_some_and(|ends| ends[1].is_none())
+        };
+        self.plan.flows.iter().enumerate().find(open).map(|(number, _)| number)
     }
 
     /// The name of the flow that an actor serves.

@@ -100,6 +100,9 @@ pub enum App {
         /// Who sends.
         #[serde(default)]
         direction: AppDirection,
+        /// Aborts the connection after the last byte instead of closing it: with MP_FASTCLOSE, or a reset.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        abort: bool,
     },
     /// Sends for a time as fast as the network takes it, then closes.
     Timed {

@@ -73,7 +73,8 @@ pub enum HostChange {
 }
 
 impl HostChange {
-    const fn host(&self) -> usize {
+    /// Number of the host.
+    pub const fn host(&self) -> usize {
         match self {
             Self::AddEndpoint { host, .. }
             | Self::RemoveEndpoint { host, .. }
@@ -89,6 +90,10 @@ impl World {
     /// Changes a host and tells its connections, and its daemon.
     pub(super) fn change(&mut self, now: Time, change: HostChange, out: &mut Outbox<'_, Packet>) {
         let number = change.host();
+        if self.doors.has(number) {
+            self.doors.hand_out(change);
+            return;
+        }
         let Some(host) = self.hosts.get_mut(number) else { return };
         let events = match change {
             HostChange::Interface { addresses, up, .. } => {

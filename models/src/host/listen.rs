@@ -11,6 +11,7 @@ use super::{Actor, Binding, Tapped, Way, World};
 use crate::app::{App, AppSpec};
 use crate::mptcp::{Connection, Opening, SocketOptions};
 use crate::observe::mib::Counter;
+use crate::path_manager::endpoints::Endpoint;
 use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason};
 
 /// A listening socket.
@@ -153,10 +154,15 @@ impl World {
     }
 
     /// A join is handled by a listening socket: there must be one for its address, or the host
-    /// must be the client, whose own address the peer learnt.
+    /// must be the client, whose own address the peer learnt. An endpoint with a port has a socket
+    /// of its own (`mptcp_pm_nl_create_listen_socket`).
     fn accepts_join(&self, host: u32, number: u32, tuple: FourTuple) -> bool {
         let client = self.actors.get(number as usize).is_some_and(|a| a.connection.is_client());
-        client || self.listener(host, tuple).is_some()
+        let endpoints = &self.hosts[host as usize].config.endpoints.endpoints;
+        let of_endpoint = |endpoint: &Endpoint| {
+            endpoint.addr == tuple.dst.ip() && endpoint.port == Some(tuple.dst.port())
+        };
+        client || self.listener(host, tuple).is_some() || endpoints.iter().any(of_endpoint)
     }
 
     /// Answers go back the way the SYN came.

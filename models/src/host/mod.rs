@@ -7,6 +7,7 @@
 
 mod ahead;
 mod changes;
+mod door;
 mod listen;
 mod packet;
 mod tables;
@@ -25,6 +26,7 @@ use mptcpsim_core::sim::{Hosts, Outbox};
 use mptcpsim_core::time::Time;
 
 pub use self::changes::HostChange;
+pub use self::door::Delivered;
 pub use self::listen::Listener;
 pub use self::packet::{Packet, Protocol};
 pub use self::tables::Tables;
@@ -165,6 +167,7 @@ pub struct World {
     ends: Vec<u32>,
     changes: Vec<HostChange>,
     tap: Tap,
+    doors: door::Doors,
     ahead: ahead::Ahead,
     /// Flows whose client has finished.
     finished: usize,
@@ -208,6 +211,7 @@ impl World {
             ends,
             changes: Vec::new(),
             tap: Tap::default(),
+            doors: door::Doors::default(),
             ahead: ahead::Ahead::default(),
             finished: 0,
         }
@@ -338,6 +342,9 @@ impl World {
 
     fn start_flow(&mut self, now: Time, flow: usize, out: &mut Outbox<'_, Packet>) {
         let FlowStart { client, from, to, options, app, .. } = self.flows[flow].clone();
+        if self.doors.has(client) {
+            return;
+        }
         let endpoint = self.new_actor_number(out);
         let Some(host) = self.hosts.get_mut(client) else { return };
         let tuple = FourTuple { src: std::net::SocketAddr::new(from, host.ports.take()), dst: to };
@@ -402,6 +409,9 @@ impl Hosts for World {
         }
         if self.tap.is_enabled() {
             self.tap_arrival(now, route, &packet, out);
+        }
+        if self.doors.any() && self.deliver_to_door(now, route, &packet, out) {
+            return;
         }
         if let Some(Binding { connection, subflow }) = out.tables().tuples.binding(packet.tuple) {
             self.deliver(now, connection, subflow as usize, route, &packet, out);

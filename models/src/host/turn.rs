@@ -167,7 +167,7 @@ impl Turn<'_, '_> {
 
 /// The route of packets of `tuple`: the one for its addresses, else any from its source, as
 /// routing by source address does.
-fn find_route(
+pub(super) fn find_route(
     routes: &BTreeMap<(IpAddr, IpAddr), RouteId>,
     addresses: &[IpAddr],
     tuple: FourTuple,

@@ -1,0 +1,238 @@
+//! The application of a host that is a real kernel: a process in its namespace.
+//!
+//! ```text
+//! driver ─► Task (a line of JSON) ─► listen ─► "ready"
+//! driver ─► when time zero is     ─► connect, accept, move bytes ─► a Report per connection
+//! ```
+//!
+//! Both directions of a connection have a thread. When its input ends, the process ends: it does
+//! not outlive the program that started it.
+
+mod info;
+mod work;
+
+use std::io::{self, BufRead, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use nix::libc;
+use serde::{Deserialize, Serialize};
+use socket2::{Domain, Protocol, Socket, Type};
+
+pub use self::info::MptcpInfo;
+use self::info::read_info;
+use self::work::{Account, work};
+use super::clock::WallClock;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1_024;
+
+/// What a peer is to do.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Task {
+    pub(super) connect: Vec<Connect>,
+    pub(super) listen: Vec<Listen>,
+}
+
+/// A connection to open.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Connect {
+    /// Number of the flow.
+    pub(super) flow: usize,
+    /// When, in nanoseconds since time zero.
+    pub(super) at_ns: u64,
+    pub(super) from: IpAddr,
+    pub(super) to: SocketAddr,
+    pub(super) socket: Options,
+    pub(super) app: App,
+}
+
+/// A port to listen on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Listen {
+    /// Numbers of the flows, in the order in which they will come.
+    pub(super) flows: Vec<usize>,
+    pub(super) v6: bool,
+    pub(super) port: u16,
+    pub(super) socket: Options,
+    pub(super) app: App,
+}
+
+/// Options of a socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Options {
+    pub(super) mptcp: bool,
+    pub(super) congestion_control: String,
+    pub(super) receive_buffer: Option<usize>,
+    pub(super) send_buffer: Option<usize>,
+}
+
+/// What is done with a connection.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum App {
+    /// Sends `send` bytes, or for `until_ns`, while it receives; then shuts its side down, or aborts.
+    Bulk { send: Option<u64>, until_ns: Option<u64>, abort: bool },
+    /// Sends `count` requests, each after the answer to the last one.
+    Request { request: u64, response: u64, count: u32, think_ns: u64 },
+    /// Answers requests until the peer closes.
+    Respond { request: u64, response: u64 },
+}
+
+/// What became of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Number of the flow.
+    pub flow: usize,
+    /// This end opened it.
+    pub client: bool,
+    /// Bytes handed to the socket.
+    pub sent: u64,
+    /// Bytes read.
+    pub received: u64,
+    /// Bytes that were not those the other end sent.
+    pub wrong: u64,
+    /// When the first byte was read, in nanoseconds since time zero.
+    pub first_byte_ns: Option<u64>,
+    /// When the last byte was read.
+    pub last_byte_ns: Option<u64>,
+    /// The longest time between two reads of data, and when it began.
+    pub longest_gap_ns: Option<(u64, u64)>,
+    /// The end of the stream was read.
+    pub ended: bool,
+    /// How long each answer took.
+    pub answers_ns: Vec<u64>,
+    /// What went wrong: a system call, and what the kernel said.
+    pub error: Option<String>,
+    /// What `MPTCP_INFO` said at the end; nothing if the socket is one of plain TCP by then.
+    pub mptcp: Option<MptcpInfo>,
+}
+
+/// The process: reads its task from the standard input, reports on the standard output.
+///
+/// # Errors
+/// If the task is none, or a port cannot be listened on.
+pub fn run() -> io::Result<()> {
+    let mut input = io::stdin().lock().lines();
+    let mut line = || input.next().unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()));
+    let task: Task = serde_json::from_str(&line()?)?;
+    let listening = task.listen.into_iter().map(|it| Ok((listen(&it)?, it)));
+    let listening = listening.collect::<io::Result<Vec<_>>>()?;
+    say("\"ready\"")?;
+    let clock = WallClock::started_at(serde_json::from_str(&line()?)?);
+    drop(input);
+    std::thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(0);
+    });
+    std::thread::scope(|scope| {
+        for connection in task.connect {
+            scope.spawn(move || report(connect(&connection, clock)));
+        }
+        for (listener, task) in &listening {
+            scope.spawn(move || {
+                for flow in &task.flows {
+                    let accepted = listener.accept();
+                    scope.spawn(move || report(serve(accepted, *flow, &task.app, clock)));
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    writeln!(output, "{line}")?;
+    output.flush()
+}
+
+fn report(report: Report) {
+    let text = serde_json::to_string(&report).unwrap_or_default();
+    // Nobody listens any more: then nobody misses it.
+    let _ = say(&text);
+}
+
+fn socket(v6: bool, options: &Options) -> io::Result<Socket> {
+    let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
+    let protocol = if options.mptcp { Protocol::MPTCP } else { Protocol::TCP };
+    let socket = match Socket::new(domain, Type::STREAM, Some(protocol)) {
+        // What programs do whose kernel has `net.mptcp.enabled = 0`.
+        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {
+            Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?
+        }
+        made => made?,
+    };
+    socket.set_tcp_congestion(options.congestion_control.as_bytes())?;
+    if let Some(bytes) = options.receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = options.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    Ok(socket)
+}
+
+fn listen(task: &Listen) -> io::Result<Socket> {
+    let socket = socket(task.v6, &task.socket)?;
+    socket.set_reuse_address(true)?;
+    let any: IpAddr =
+        if task.v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    if task.v6 {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SocketAddr::new(any, task.port).into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+fn connect(task: &Connect, clock: WallClock) -> Report {
+    clock.sleep_until(work::time(task.at_ns));
+    let open = || {
+        let socket = socket(task.from.is_ipv6(), &task.socket)?;
+        socket.bind(&SocketAddr::new(task.from, 0).into())?;
+        socket.connect(&task.to.into())?;
+        Ok(socket)
+    };
+    let mut report = match open() {
+        Ok(socket) => carry_out(socket, &task.app, clock),
+        Err(error) => failed("connect", &error),
+    };
+    (report.flow, report.client) = (task.flow, true);
+    report
+}
+
+fn serve(
+    accepted: io::Result<(Socket, socket2::SockAddr)>,
+    flow: usize,
+    app: &App,
+    clock: WallClock,
+) -> Report {
+    let report = match accepted {
+        Ok((socket, _)) => carry_out(socket, app, clock),
+        Err(error) => failed("accept", &error),
+    };
+    Report { flow, ..report }
+}
+
+fn failed(what: &str, error: &io::Error) -> Report {
+    Report { error: Some(format!("{what}: {error}")), ..Report::default() }
+}
+
+fn carry_out(socket: Socket, app: &App, clock: WallClock) -> Report {
+    let socket = Arc::new(socket);
+    let account = work(&socket, app, clock);
+    let Account { sent, received, first, last, gap, ended, wrong, answers, error } = account;
+    Report {
+        sent,
+        received,
+        wrong,
+        first_byte_ns: first,
+        last_byte_ns: last,
+        longest_gap_ns: gap,
+        ended,
+        answers_ns: answers,
+        error,
+        mptcp: read_info(&socket),
+        ..Report::default()
+    }
+}

@@ -1,0 +1,72 @@
+//! What the processes on real kernels are to do: the flows of a plan, end by end.
+
+use std::net::SocketAddr;
+
+use mptcpsim_core::units::Bytes;
+use mptcpsim_models::app::AppSpec;
+
+use super::peer::{App, Connect, Listen, Options, Task};
+use crate::build;
+use crate::plan::{FlowEnd, FlowPlan, Plan};
+use crate::scenario::Protocol;
+
+/// The task of host `number`.
+pub(super) fn task(plan: &Plan, number: usize) -> Task {
+    let mut task = Task::default();
+    for (index, flow) in plan.flows.iter().enumerate() {
+        let (client, server) = build::apps(&flow.app);
+        if flow.from.host.0 == number {
+            task.connect.push(Connect {
+                flow: index,
+                at_ns: flow.start.as_ns(),
+                from: flow.from.address,
+                to: SocketAddr::new(flow.to.address, flow.port),
+                socket: options(flow, &flow.from),
+                app: app(&client),
+            });
+        }
+        if flow.to.host.0 == number {
+            let shared = task.listen.iter_mut().find(|listen| listen.port == flow.port);
+            match shared {
+                Some(listen) => listen.flows.push(index),
+                None => task.listen.push(Listen {
+                    flows: vec![index],
+                    v6: flow.to.address.is_ipv6(),
+                    port: flow.port,
+                    socket: options(flow, &flow.to),
+                    app: app(&server),
+                }),
+            }
+        }
+    }
+    task
+}
+
+fn options(flow: &FlowPlan, end: &FlowEnd) -> Options {
+    let bytes = |bytes: Option<Bytes>| bytes.and_then(|bytes| usize::try_from(bytes.get()).ok());
+    Options {
+        mptcp: flow.protocol == Protocol::Mptcp,
+        congestion_control: end.congestion_control.name.name().to_owned(),
+        receive_buffer: bytes(end.receive_buffer),
+        send_buffer: bytes(end.send_buffer),
+    }
+}
+
+fn app(spec: &AppSpec) -> App {
+    match *spec {
+        AppSpec::Bulk { send, until, abort, .. } => App::Bulk {
+            send: send.map(Bytes::get),
+            until_ns: until.map(|until| until.as_ns()),
+            abort,
+        },
+        AppSpec::Request { request, response, count, think, .. } => App::Request {
+            request: request.get(),
+            response: response.get(),
+            count,
+            think_ns: think.as_ns(),
+        },
+        AppSpec::Respond { request, response, .. } => {
+            App::Respond { request: request.get(), response: response.get() }
+        }
+    }
+}
