@@ -24,6 +24,14 @@ pub enum Version {
     V1,
 }
 
+impl Version {
+    /// MP_CAPABLE of a SYN has the client's key (RFC 6824 section 3.1); later only the third
+    /// segment brings it (RFC 8684 section 3.1).
+    pub const fn has_key_in_syn(self) -> bool {
+        matches!(self, Self::V0)
+    }
+}
+
 /// A host's key for one connection: the eight bytes of the wire, the first one highest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub u64);

@@ -115,6 +115,8 @@ pub struct Rules {
     /// in use (`mptcp_token_new_connect`, `subflow_check_req`); without it they draw on
     /// (`mptcp_connect_init`, `mptcp_reqsk_new_mptcp`).
     pub key_draws: Option<[u32; 2]>,
+    /// SYN cookies are used for joins too (`subflow_init_req_cookie_join_save`).
+    pub join_cookies: bool,
     /// Resets say why (MP_TCPRST, RFC 8684 section 3.6).
     pub reset_reasons: bool,
     /// Connections from a host to itself use MPTCP (`mptcp_doit`).
@@ -168,6 +170,7 @@ pub const UPSTREAM: Rules = Rules {
     version: Version::V1,
     full_push_acks: true,
     key_draws: Some([4, 5]),
+    join_cookies: true,
     reset_reasons: true,
     loopback: true,
     congestion_control: congestion::Name::Cubic,
@@ -216,6 +219,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     version: Version::V0,
     full_push_acks: false,
     key_draws: None,
+    join_cookies: false,
     reset_reasons: false,
     loopback: false,
     congestion_control: congestion::Name::Lia,

@@ -270,6 +270,8 @@ sysctls! {
         "SYN timeouts of one second before they double";
     tcp_synack_retries: u8 = 5, 0..=255, "net.ipv4.tcp_synack_retries",
         "retransmissions of a SYN/ACK before giving up";
+    tcp_syncookies: u8 = 1, 0..=2, "net.ipv4.tcp_syncookies",
+        "2 answers every SYN by a cookie (RFC 4987); 0 and 1 none, for here no queue of SYNs overflows";
     tcp_retries1: u8 = 3, 1..=255, "net.ipv4.tcp_retries1",
         "timeouts before the route is suspected";
     tcp_retries2: u8 = 15, 1..=255, "net.ipv4.tcp_retries2",

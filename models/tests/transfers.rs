@@ -5,12 +5,15 @@
 
 mod lab;
 
-use lab::{Lab, Path};
+use lab::{Lab, Outcome, Path};
 use mptcpsim_core::impair::{Filter, Impairments, Jitter, Loss};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Probability;
 use mptcpsim_models::congestion::Name;
 use mptcpsim_models::host::Actor;
+use mptcpsim_models::mptcp::Mode;
+use mptcpsim_models::observe::mib::Counter;
+use mptcpsim_models::rules::Stack;
 use proptest::prelude::*;
 
 fn probability(per_mille: u32) -> Probability {
@@ -131,4 +134,49 @@ proptest! {
             prop_assert_eq!(outcome.receiver().app().ledger().bytes(), case.bytes);
         }
     }
+}
+
+/// With SYN cookies at the server; packet number 2 up, the third ACK, is lost or not.
+fn upload_by_cookies(stack: Stack, third_ack_lost: bool) -> Outcome {
+    let mut lab = Lab::upload(vec![lab::path(10, 10), lab::path(10, 20)], 2_000_000);
+    if third_ack_lost {
+        for path in &mut lab.paths {
+            let loss = Loss::Listed(vec![2]);
+            let all = Filter::All;
+            path.impairments = Some(Impairments { loss, loss_of: all, ..Impairments::default() });
+        }
+    }
+    lab.server_addresses = Some(1);
+    for host in [&mut lab.client, &mut lab.server] {
+        host.rules = stack.rules();
+        host.sysctl = host.rules.sysctl_defaults();
+        host.sysctl.tcp_syncookies = 2;
+    }
+    let outcome = lab.run(30);
+    let ledger = outcome.receiver().app().ledger();
+    assert_eq!((ledger.bytes(), ledger.wrong_bytes()), (2_000_000, 0));
+    assert!(outcome.counter(lab::SERVER, Counter::SyncookiesRecv) >= 1);
+    outcome
+}
+
+#[test]
+fn a_server_that_answers_by_cookies_speaks_mptcp() {
+    let cases = [(Stack::Upstream, false), (Stack::Upstream, true), (Stack::OutOfTree, false)];
+    for (stack, third_ack_lost) in cases {
+        let outcome = upload_by_cookies(stack, third_ack_lost);
+        let server = outcome.server().connection();
+        assert_eq!(server.mode(), Mode::Mptcp, "{stack:?} {third_ack_lost}");
+        assert_eq!(server.subflow_count(), 2, "{stack:?} {third_ack_lost}");
+        assert_eq!(outcome.counter(lab::SERVER, Counter::MpCapableSynRx), 1);
+        assert_eq!(outcome.counter(lab::SERVER, Counter::MpJoinSynRx), 1);
+        assert_eq!(outcome.counter(lab::SERVER, Counter::MpJoinAckRx), 1);
+    }
+}
+
+/// Version 0 sends both keys once: if they are lost, the server has never heard of MPTCP.
+#[test]
+fn a_cookie_without_keys_opens_plain_tcp() {
+    let outcome = upload_by_cookies(Stack::OutOfTree, true);
+    assert_eq!(outcome.server().connection().mode(), Mode::Plain);
+    assert_ne!(outcome.client().connection().mode(), Mode::Mptcp);
 }

@@ -9,7 +9,7 @@ use mptcpsim_core::time::Time;
 use super::packet::Packet;
 use super::{Actor, Binding, Tapped, Way, World};
 use crate::app::{App, AppSpec};
-use crate::mptcp::{Connection, Opening, SocketOptions};
+use crate::mptcp::{Connection, Opening, SocketOptions, SynCookies};
 use crate::observe::mib::Counter;
 use crate::path_manager::endpoints::Endpoint;
 use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason};
@@ -52,6 +52,9 @@ impl World {
         let opens =
             segment.flags.has(Flags::SYN) && !segment.flags.intersects(Flags::ACK | Flags::RST);
         if !opens {
+            if self.on_cookie(now, route, packet, tuple, host, out) {
+                return;
+            }
             self.answer_stray(route, packet, tuple, None, host, out);
         } else if let Some(&MpJoin::Syn { token, .. }) = segment.mp_join() {
             self.on_join(now, route, packet, tuple, token, host, out);
@@ -74,7 +77,7 @@ impl World {
         }
     }
 
-    fn listener(&self, host: u32, tuple: FourTuple) -> Option<&Listener> {
+    pub(super) fn listener(&self, host: u32, tuple: FourTuple) -> Option<&Listener> {
         self.hosts[host as usize].listeners.iter().find(|listener| {
             listener.port == tuple.dst.port()
                 && listener.addr.is_none_or(|addr| addr == tuple.dst.ip())
@@ -98,10 +101,14 @@ impl World {
         if Connection::drops_syn(&stack.env(now, 0), &packet.segment) {
             return;
         }
+        if SynCookies::are_used(&stack.env(now, 0)) {
+            self.answer_by_cookie(now, route, packet, tuple, (host, &listener), out);
+            return;
+        }
         let number = self.new_actor_number(out);
         let stack = &mut self.hosts[host as usize];
         let key = stack.unused_key(number, false);
-        let opening = Opening { key, tuple: tuple.reversed() };
+        let opening = Opening { key, tuple: tuple.reversed(), iss: None };
         let mut env = stack.env(now, number);
         let connection =
             Connection::accept(&mut env, opening, listener.options.clone(), &packet.segment);
@@ -140,7 +147,22 @@ impl World {
             return;
         }
         let actor = &mut self.actors[number as usize];
-        let mut env = self.hosts[host as usize].env(now, number);
+        let stack = &mut self.hosts[host as usize];
+        if SynCookies::are_used_for_joins(&stack.env(now, number)) {
+            let mut cookies = std::mem::take(&mut stack.cookies);
+            let mut env = stack.env(now, number);
+            let joined = (&actor.connection, tuple);
+            let answer = cookies.answer_join(&mut env, joined, &packet.segment);
+            stack.cookies = cookies;
+            match answer {
+                Ok(answer) => self.send_alone(host, answer, packet, tuple, route, out),
+                Err(refusal) => {
+                    self.answer_stray(route, packet, tuple, Some(refusal.reason), host, out);
+                }
+            }
+            return;
+        }
+        let mut env = stack.env(now, number);
         match actor.connection.join(&mut env, tuple.reversed(), &packet.segment) {
             Ok(index) => {
                 self.bind_passive(number, index, packet, route, out);
@@ -166,7 +188,7 @@ impl World {
     }
 
     /// Answers go back the way the SYN came.
-    fn bind_passive(
+    pub(super) fn bind_passive(
         &mut self,
         number: u32,
         subflow: usize,

@@ -7,6 +7,7 @@
 
 mod ahead;
 mod changes;
+mod cookies;
 mod door;
 mod listen;
 mod packet;
@@ -34,7 +35,7 @@ pub use self::tap::{Tap, Tapped};
 pub use self::tuples::{Binding, TupleId, TupleTable};
 
 use crate::app::{App, AppSpec};
-use crate::mptcp::{ActiveMptcp, Connection, EphemeralPorts, Opening, SocketOptions};
+use crate::mptcp::{ActiveMptcp, Connection, EphemeralPorts, Opening, SocketOptions, SynCookies};
 use crate::mptcp_keys::{Key, draw_key, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
@@ -71,6 +72,7 @@ pub struct Host {
     random: Stream,
     ports: EphemeralPorts,
     active: ActiveMptcp,
+    cookies: SynCookies,
     listeners: Vec<Listener>,
     /// Connections by their token.
     tokens: BTreeMap<u32, u32>,
@@ -188,6 +190,9 @@ impl World {
                 random: Stream::new(seed, &format!("host.{}", config.name)),
                 ports: EphemeralPorts::default(),
                 active: ActiveMptcp::default(),
+                cookies: SynCookies::new(
+                    Stream::new(seed, &format!("host.{}.cookies", config.name)).next_u64(),
+                ),
                 listeners: Vec::new(),
                 tokens: BTreeMap::new(),
                 routes: BTreeMap::new(),
@@ -350,7 +355,7 @@ impl World {
         let tuple = FourTuple { src: std::net::SocketAddr::new(from, host.ports.take()), dst: to };
         let key = host.unused_key(endpoint, true);
         let mut env = host.env(now, endpoint);
-        let connection = Connection::connect(&mut env, Opening { key, tuple }, options);
+        let connection = Connection::connect(&mut env, Opening { key, tuple, iss: None }, options);
         self.actors.push(Actor {
             host: client as u32,
             flow: flow as u32,
@@ -585,7 +590,7 @@ mod tests {
     fn row_24_without_a_token_a_client_is_plain_tcp() {
         let mut world = world(Stack::Upstream);
         let (src, dst) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:2".parse().unwrap());
-        let opening = Opening { key: None, tuple: FourTuple { src, dst } };
+        let opening = Opening { key: None, tuple: FourTuple { src, dst }, iss: None };
         let mut env = world.hosts[0].env(Time::ZERO, 0);
         let mut client =
             Connection::connect(&mut env, opening, crate::mptcp::SocketOptions::default());

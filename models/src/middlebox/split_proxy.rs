@@ -280,9 +280,9 @@ impl SplitProxy {
         // What came in small segments leaves in small segments.
         options.nagle.off = true;
         let mut env = self.inside.env(sight.now);
-        let as_server = Opening { key: None, tuple: tuple.reversed() };
+        let as_server = Opening { key: None, tuple: tuple.reversed(), iss: None };
         let client = Connection::accept(&mut env, as_server, options.clone(), &packet.segment);
-        let as_client = Opening { key: None, tuple };
+        let as_client = Opening { key: None, tuple, iss: None };
         let server = Connection::connect(&mut env, as_client, options);
         let relay = Relay {
             isn: packet.segment.seq,

@@ -29,6 +29,7 @@
 mod addresses;
 mod blackhole;
 mod close;
+mod cookies;
 mod fallback;
 mod info;
 mod open;
@@ -47,6 +48,7 @@ use mptcpsim_core::rng::Stream;
 use mptcpsim_core::time::{Span, Time};
 
 pub use self::blackhole::ActiveMptcp;
+pub(crate) use self::cookies::SynCookies;
 pub use self::info::{MptcpInfo, SubflowInfo};
 pub use self::open::{Opening, Refusal};
 

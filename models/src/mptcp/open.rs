@@ -37,6 +37,8 @@ pub struct Opening {
     pub key: Option<Key>,
     /// Addresses as this host will send.
     pub tuple: FourTuple,
+    /// The initial sequence number; a random one without it.
+    pub iss: Option<Seq>,
 }
 
 /// Why an MP_JOIN is refused: what the reset says.
@@ -98,7 +100,7 @@ impl Connection {
     pub fn connect(env: &mut Env<'_>, opening: Opening, mut options: SocketOptions) -> Self {
         options.mptcp &= speaks_mptcp(env, opening.tuple);
         let mut connection = Self::new(env, opening, options, true);
-        connection.add_active(env, opening.tuple, false, None);
+        connection.add_active(env, opening.tuple, opening.iss, false, None);
         if connection.out_of_tree.is_none()
             && env.active.is_disabled(env.now, env.config.sysctl.blackhole_timeout)
         {
@@ -119,12 +121,20 @@ impl Connection {
         syn: &Segment,
     ) -> Self {
         options.mptcp &= speaks_mptcp(env, opening.tuple);
-        let version = env.config.rules.version;
-        let offered = syn.mp_capable().copied().filter(|option| offers(option, version));
-        let listens = options.mptcp;
-        if listens && offered.is_some() {
+        if options.mptcp && offer_of(env, syn).is_some() {
             env.mib.inc(Counter::MpCapableSynRx);
         }
+        Self::accept_uncounted(env, opening, options, syn)
+    }
+
+    /// The same for a SYN that was counted when it came.
+    pub(super) fn accept_uncounted(
+        env: &mut Env<'_>,
+        opening: Opening,
+        mut options: SocketOptions,
+        syn: &Segment,
+    ) -> Self {
+        let offered = offer_of(env, syn);
         options.mptcp &= offered.is_some();
         if options.mptcp && opening.key.is_none() {
             env.mib.inc(Counter::MpFallbackTokenInit);
@@ -136,7 +146,7 @@ impl Connection {
             connection.no_join_id0 = offer.flags & MpCapable::NO_JOIN_ID0 != 0;
             connection.take_offered_key(&offer);
         }
-        connection.add_passive(env, opening.tuple, syn, None);
+        connection.add_passive(env, opening.tuple, opening.iss, syn, None);
         connection
     }
 
@@ -154,7 +164,7 @@ impl Connection {
         self.admit_join(env, backup)?;
         let local_nonce = env.random.next_u64() as u32;
         let join = Join { local_nonce, remote_nonce: nonce };
-        let index = self.add_passive(env, tuple, syn, Some(Box::new(join)));
+        let index = self.add_passive(env, tuple, None, syn, Some(Box::new(join)));
         let (local_id, backup_by_us) = self.join_id(env, tuple.src.ip());
         let sub = &mut self.subs[index];
         sub.remote_id = address_id;
@@ -165,7 +175,7 @@ impl Connection {
     }
 
     /// Whether a SYN with MP_JOIN is answered by a SYN/ACK.
-    fn admit_join(&self, env: &mut Env<'_>, backup: bool) -> Result<(), Refusal> {
+    pub(super) fn admit_join(&self, env: &mut Env<'_>, backup: bool) -> Result<(), Refusal> {
         if self.out_of_tree.is_some() {
             return self.admit_join_out_of_tree(env);
         }
@@ -181,7 +191,7 @@ impl Connection {
     }
 
     /// The id of a local address that the peer joins to, and whether it is a backup.
-    fn join_id(&self, env: &Env<'_>, local: IpAddr) -> (u8, bool) {
+    pub(super) fn join_id(&self, env: &Env<'_>, local: IpAddr) -> (u8, bool) {
         if !matches!(self.path_manager, AnyPathManager::Endpoints) {
             let backup = env.endpoints.multipath.of(local) == Multipath::Backup;
             return (self.path_manager.local_id(env.addresses, local), backup);
@@ -201,7 +211,7 @@ impl Connection {
         source_route: Option<SourceRoute>,
     ) -> usize {
         let tuple = FourTuple { src: SocketAddr::new(local, env.ports.take()), dst: remote };
-        let index = self.add_active(env, tuple, true, source_route);
+        let index = self.add_active(env, tuple, None, true, source_route);
         self.subs[index].source_route = source_route.map(Box::new);
         let sub = &mut self.subs[index];
         (sub.local_id, sub.remote_id) = ids;
@@ -211,9 +221,9 @@ impl Connection {
         index
     }
 
-    fn offer(&self, env: &mut Env<'_>, tuple: FourTuple) -> Offer {
+    fn offer(&self, env: &mut Env<'_>, tuple: FourTuple, iss: Option<Seq>) -> Offer {
         Offer {
-            iss: Seq(env.random.next_u64() as u32),
+            iss: iss.unwrap_or_else(|| Seq(env.random.next_u64() as u32)),
             ip_header: tuple.ip_header(),
             rcvbuf: self.rx.space.rcvbuf,
             rcvbuf_locked: self.options.rcvbuf.is_some(),
@@ -226,10 +236,11 @@ impl Connection {
         &mut self,
         env: &mut Env<'_>,
         tuple: FourTuple,
+        iss: Option<Seq>,
         joined: bool,
         source_route: Option<SourceRoute>,
     ) -> usize {
-        let mut offer = self.offer(env, tuple);
+        let mut offer = self.offer(env, tuple, iss);
         offer.ip_header += source_route.map_or(0, |route| route.option_len());
         let index = self.add_window(env, offer.iss);
         let tcp = Subflow::connect(&mut cx!(self, env, index), offer);
@@ -241,14 +252,15 @@ impl Connection {
         index
     }
 
-    fn add_passive(
+    pub(super) fn add_passive(
         &mut self,
         env: &mut Env<'_>,
         tuple: FourTuple,
+        iss: Option<Seq>,
         syn: &Segment,
         join: Option<Box<Join>>,
     ) -> usize {
-        let offer = self.offer(env, tuple);
+        let offer = self.offer(env, tuple, iss);
         let index = self.add_window(env, offer.iss);
         let tcp = Subflow::accept(&mut cx!(self, env, index), offer, syn);
         self.add_sub(env, tcp, tuple, false, join);
@@ -549,6 +561,12 @@ fn speaks_mptcp(env: &Env<'_>, tuple: FourTuple) -> bool {
     let loopback = tuple.src.ip().is_loopback() || tuple.dst.ip().is_loopback();
     let rules = env.config.rules;
     env.config.sysctl.allows_mptcp(rules.stack) && (rules.loopback || !loopback)
+}
+
+/// The MP_CAPABLE of a SYN that this host answers.
+fn offer_of(env: &Env<'_>, syn: &Segment) -> Option<MpCapable> {
+    let version = env.config.rules.version;
+    syn.mp_capable().copied().filter(|option| offers(option, version))
 }
 
 /// True if an MP_CAPABLE of a SYN is one this host answers (`mptcp_parse_option`,

@@ -163,7 +163,7 @@ impl Connection {
             }
             // RFC 6824 has the client's key in the SYN, RFC 8684 has not.
             // The answer to a SYN that crossed ours is our SYN again.
-            let with_key = answer && !self.client || self.version == Version::V0;
+            let with_key = answer && !self.client || self.version.has_key_in_syn();
             segment.rare_mut().mp_capable = Some(MpCapable {
                 version: self.capable_version(),
                 flags: self.capable_flags(env),

@@ -353,7 +353,7 @@ impl Shell<'_> {
 }
 
 /// Sysctls whose effect cannot be seen here: nothing queues, remembers or forwards.
-const IRRELEVANT: [&str; 15] = [
+const IRRELEVANT: [&str; 14] = [
     "net.core.default_qdisc",
     "net.core.optmem_max",
     "net.core.rmem_max",
@@ -367,7 +367,6 @@ const IRRELEVANT: [&str; 15] = [
     "net.ipv4.tcp_migrate_req",
     "net.ipv4.tcp_no_metrics_save",
     "net.ipv4.tcp_notsent_lowat",
-    "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_tw_reuse",
 ];
 

@@ -13,7 +13,7 @@ use mptcpsim_core::time::Time;
 
 use crate::congestion::Clock;
 use crate::mptcp::{
-    ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions,
+    ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions, SynCookies,
 };
 use crate::mptcp_keys::{Key, Version, draw_key, token};
 use crate::observe::event::EventLog;
@@ -84,6 +84,7 @@ pub(super) struct Kernel {
     random: Stream,
     ports: EphemeralPorts,
     active: ActiveMptcp,
+    cookies: SynCookies,
     netlink: Netlink,
     held: Vec<Held>,
     /// Which subflow of which connection packets of a tuple are for.
@@ -114,6 +115,7 @@ impl Kernel {
             random: Stream::new(Seed(1), "packetdrill.host"),
             ports: EphemeralPorts::default(),
             active: ActiveMptcp::default(),
+            cookies: SynCookies::new(1),
             netlink: Netlink::default(),
             held: Vec::new(),
             bindings: BTreeMap::new(),
@@ -239,6 +241,9 @@ impl Kernel {
         }
         let flags = segment.flags;
         if !flags.has(Flags::SYN) || flags.intersects(Flags::ACK | Flags::RST) {
+            if self.receive_cookie(tuple, segment) {
+                return;
+            }
             self.answer_stray(tuple, segment, None);
         } else if let Some(&MpJoin::Syn { token, .. }) = segment.mp_join() {
             self.receive_join(tuple, segment, token);
@@ -268,6 +273,13 @@ impl Kernel {
         };
         let (options, ip) = (self.listeners[listener].options.clone(), self.listeners[listener].ip);
         let opening = self.opening(tuple.reversed(), false);
+        if SynCookies::are_used(&self.env()) {
+            let cookies = std::mem::take(&mut self.cookies);
+            let answer = cookies.answer_syn(&mut self.env(), tuple, opening.key, options, syn);
+            self.cookies = cookies;
+            self.send_alone(tuple, answer, ip);
+            return;
+        }
         let connection = {
             let mut env = self.env();
             Connection::accept(&mut env, opening, options, syn)
@@ -286,11 +298,69 @@ impl Kernel {
             self.answer_stray(tuple, syn, None);
             return;
         }
+        if SynCookies::are_used_for_joins(&self.env()) {
+            self.answer_join_by_cookie(number, tuple, syn);
+            return;
+        }
         let joined =
             self.with(number, |connection, env| connection.join(env, tuple.reversed(), syn));
         if let Some(Err(refusal)) = joined {
             self.answer_stray(tuple, syn, Some(refusal.reason));
         }
+    }
+
+    fn send_alone(&mut self, tuple: FourTuple, segment: Option<Segment>, ip: IpHeader) {
+        let at = self.now;
+        let tuple = tuple.reversed();
+        self.sent.extend(segment.map(|segment| Sent { at, ip, tuple, segment }));
+    }
+
+    fn answer_join_by_cookie(&mut self, number: usize, tuple: FourTuple, syn: &Segment) {
+        let Some(held) = self.held.get(number).cloned() else { return };
+        let mut cookies = std::mem::take(&mut self.cookies);
+        let joined = (&held.connection, tuple);
+        let answer = cookies.answer_join(&mut self.env(), joined, syn);
+        self.cookies = cookies;
+        match answer {
+            Ok(answer) => self.send_alone(tuple, Some(answer), held.ip),
+            Err(refusal) => self.answer_stray(tuple, syn, Some(refusal.reason)),
+        }
+    }
+
+    /// A segment that may be the third of a handshake by cookie; false if it is not.
+    fn receive_cookie(&mut self, tuple: FourTuple, ack: &Segment) -> bool {
+        let usable = ack.flags.has(Flags::ACK) && !ack.flags.has(Flags::RST);
+        let Some(listener) = self.listener(tuple.dst) else { return false };
+        if !usable || !SynCookies::are_used(&self.env()) {
+            return false;
+        }
+        let cookies = std::mem::take(&mut self.cookies);
+        let syn = cookies.syn_of(&mut self.env(), tuple, ack);
+        self.cookies = cookies;
+        let Some(syn) = syn else { return false };
+        let joins = matches!(ack.mp_join(), Some(MpJoin::Ack { .. }));
+        let opened = if joins && SynCookies::are_used_for_joins(&self.env()) {
+            let saved = self.cookies.take_join(tuple);
+            let number = saved.and_then(|saved| self.tokens.get(&saved.token).copied());
+            saved.zip(number).and_then(|(saved, number)| {
+                let segments = (&syn, ack);
+                let index = self.with(number, |connection, env| {
+                    connection.join_by_cookie(env, tuple, saved, segments)
+                })?;
+                Some((number, index))
+            })
+        } else {
+            let Listener { options, ip, .. } = self.listeners[listener].clone();
+            let (tokens, version) = (self.tokens.clone(), self.version);
+            let is_free = |key| !tokens.contains_key(&token(key, version));
+            let (key, connection) =
+                SynCookies::open(&mut self.env(), tuple, options, (&syn, ack), is_free);
+            Some((self.hold(connection, key, Some(listener), ip), 0))
+        };
+        if let Some((number, index)) = opened {
+            self.with(number, |connection, env| connection.on_segment(env, index, ack));
+        }
+        true
     }
 
     /// A segment for nobody.
@@ -332,7 +402,7 @@ impl Kernel {
         let attempts = self.config.rules.key_draws.map(|draws| draws[usize::from(!client)]);
         let taken = |token| self.tokens.contains_key(&token);
         let key = draw_key(&mut self.random, self.version, attempts, taken);
-        Opening { key, tuple }
+        Opening { key, tuple, iss: None }
     }
 
     fn hold(

@@ -25,6 +25,7 @@
 mod ack;
 mod acking;
 mod close;
+pub(crate) mod cookie;
 mod info;
 mod nagle;
 mod open;
@@ -356,6 +357,8 @@ pub struct Subflow {
     /// The reset to send answers a segment: it takes that segment's acknowledgement as its number
     /// (RFC 9293 section 3.5.2).
     reset_answers: Option<Seq>,
+    /// When the SYN/ACK was sent is not known.
+    unmeasured: bool,
     /// The peer's SYN arrived while ours was under way.
     crossed: bool,
 }

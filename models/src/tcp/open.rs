@@ -79,6 +79,7 @@ impl Subflow {
             error: None,
             reset_answers: None,
             crossed: false,
+            unmeasured: false,
         };
         subflow.recovery.reordering = cx.sysctl().tcp_reordering;
         subflow.offer_window(cx);
@@ -349,7 +350,7 @@ impl Subflow {
         cx.w().ca_state = CaState::Open;
         self.recovery.high_seq = self.iss + 1;
         self.init_buffer_space();
-        if timeouts == 0 {
+        if timeouts == 0 && !self.unmeasured {
             let rtt_us = (cx.now - self.opened_at).as_us().clamp(1, u64::from(u32::MAX)) as u32;
             self.rtt_sample(cx, rtt_us, rtt_us);
         } else if let Some(rtt_us) = self.timestamp_rtt_us(cx.now) {
