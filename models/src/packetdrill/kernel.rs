@@ -368,7 +368,7 @@ impl Kernel {
         let Some(mut reset) = stray.reset_for_nobody() else { return };
         self.mib.inc(Counter::OutSegs);
         self.mib.inc(Counter::OutRsts);
-        if let Some(reason) = reason {
+        if let Some(reason) = reason.filter(|_| self.config.rules.reset_reasons) {
             self.mib.inc(Counter::MpRstTx);
             reset.rare_mut().mp_tcprst = Some(MpTcpRst { transient: false, reason });
         }

@@ -53,7 +53,8 @@ impl Connection {
         index: usize,
         segment: &Segment,
     ) {
-        let repeated = segment.flags.has(Flags::SYN)
+        let repeated = !self.client
+            && segment.flags.has(Flags::SYN)
             && self.subs[index].tcp.state() == TcpState::SynReceived
             && segment.mp_capable().is_none();
         if repeated && index == 0 && self.is_mptcp() && self.out_of_tree.is_some() {
