@@ -76,9 +76,19 @@ pub enum CaptureError {
     },
 }
 
+/// Somebody who is shown every packet.
+struct Watcher(Box<dyn FnMut(&Tapped)>);
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watcher")
+    }
+}
+
 /// A capture of each host of a plan.
 #[derive(Debug)]
 pub struct Captures {
+    watcher: Option<Watcher>,
     hosts: Vec<HostCapture>,
     snap_length: usize,
     /// The packet being written.
@@ -117,12 +127,22 @@ impl Captures {
             bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
         };
         let hosts = plan.hosts.iter().map(|host| HostCapture::create(folder, host, snap_length));
-        Ok(Self { hosts: hosts.collect::<Result<_, _>>()?, snap_length, packet: Vec::new() })
+        let hosts = hosts.collect::<Result<_, _>>()?;
+        Ok(Self { watcher: None, hosts, snap_length, packet: Vec::new() })
+    }
+
+    /// Writes no file: `watch` is shown what hosts send and receive, in order of time.
+    pub fn watching(watch: impl FnMut(&Tapped) + 'static) -> Self {
+        let watcher = Some(Watcher(Box::new(watch)));
+        Self { watcher, hosts: Vec::new(), snap_length: 0, packet: Vec::new() }
     }
 
     /// Writes what the tap has seen since the last call.
     pub(crate) fn write(&mut self, tap: &mut Tap) -> Result<(), CaptureError> {
         for tapped in tap.drain() {
+            if let Some(Watcher(watch)) = &mut self.watcher {
+                watch(&tapped);
+            }
             self.packet(&tapped)?;
         }
         Ok(())

@@ -15,6 +15,8 @@ mod run;
 mod summary;
 mod sweep;
 mod theory;
+#[cfg(target_os = "linux")]
+mod validate;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -84,6 +86,9 @@ enum Command {
     /// root)
     #[cfg(target_os = "linux")]
     Live(live::LiveArgs),
+    /// Run scenarios simulated and between two real kernels, and compare (Linux, root)
+    #[cfg(target_os = "linux")]
+    Validate(validate::ValidateArgs),
     /// Be the application of a real kernel in a live run
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -164,6 +169,8 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Bench(args) => bench::bench(&args),
         #[cfg(target_os = "linux")]
         Command::Live(args) => live::live(&args),
+        #[cfg(target_os = "linux")]
+        Command::Validate(args) => validate::run(&args),
         #[cfg(target_os = "linux")]
         Command::LivePeer => live::peer(),
         #[cfg(not(target_os = "linux"))]

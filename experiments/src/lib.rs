@@ -52,3 +52,5 @@ pub mod shipped;
 pub mod sweep;
 pub mod theory;
 mod topology;
+#[cfg(target_os = "linux")]
+pub mod validate;

@@ -127,6 +127,16 @@ pub struct LiveOutcome {
     pub took: Duration,
 }
 
+impl LiveOutcome {
+    /// Writes what was seen of real kernels into the folder `kernel` within `folder`.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_kernels(&self, folder: &Path) -> std::io::Result<()> {
+        report::write(folder, &self.kernels)
+    }
+}
+
 /// Which hosts of a plan are real kernels.
 ///
 /// # Errors

@@ -79,6 +79,7 @@ pub(super) fn live(args: &LiveArgs) -> Result<(), Failure> {
     let manifest = Manifest::of(&plan, &done.outcome, done.took);
     folder.write_run(&plan, &done.outcome.tables)?;
     folder.write_listings(&done.outcome.listings)?;
+    done.write_kernels(folder.path()).map_err(Failure::failed)?;
     folder.write_manifest(&manifest)?;
     if !args.no_plots {
         mptcpsim::plot::plot(folder.path()).map_err(Failure::failed)?;

@@ -93,7 +93,7 @@ fn subflows(rows: &[SubflowRow]) -> String {
 }
 
 /// A table with the columns of `numbers` to the right.
-fn table(heads: &[&str], numbers: std::ops::Range<usize>) -> Table {
+pub(super) fn table(heads: &[&str], numbers: std::ops::Range<usize>) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(heads);
     for column in numbers {
@@ -104,7 +104,7 @@ fn table(heads: &[&str], numbers: std::ops::Range<usize>) -> Table {
     table
 }
 
-fn finished(table: &Table, rows: usize, file: &str) -> String {
+pub(super) fn finished(table: &Table, rows: usize, file: &str) -> String {
     let text = table.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
     match rows.saturating_sub(MOST_ROWS) {
         0 => text,

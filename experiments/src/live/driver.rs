@@ -38,6 +38,8 @@ pub(super) struct Driver {
     session: Session,
     hosts: Vec<KernelHost>,
     reports: Vec<(usize, Report)>,
+    /// How many of the listings at given times are done.
+    listed: usize,
     lateness: Vec<u32>,
     buffer: Vec<u8>,
 }
@@ -59,7 +61,7 @@ impl Driver {
             host.start(program, &tasks::task(&plan, host.number))?;
         }
         let (reports, lateness) = (Vec::new(), Vec::new());
-        Ok(Self { session, hosts, reports, lateness, buffer: vec![0; LARGEST] })
+        Ok(Self { session, hosts, reports, listed: 0, lateness, buffer: vec![0; LARGEST] })
     }
 
     /// Runs until all flows are over, or the duration is.
@@ -90,6 +92,7 @@ impl Driver {
                     return Ok(());
                 }
                 self.hear();
+                self.list_sockets(now)?;
                 if over_at == end && self.is_done() {
                     over_at = end.min(now + LINGER);
                 }
@@ -144,6 +147,15 @@ impl Driver {
             let number = host.number;
             self.reports.extend(host.reports().into_iter().map(|report| (number, report)));
         }
+    }
+
+    fn list_sockets(&mut self, now: Time) -> Result<(), LiveError> {
+        let plan = self.session.shared_plan();
+        while plan.record.ss_at.get(self.listed).is_some_and(|at| *at <= now) {
+            self.listed += 1;
+            self.hosts.iter().try_for_each(|host| host.list(now))?;
+        }
+        Ok(())
     }
 
     fn is_done(&mut self) -> bool {

@@ -7,8 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mptcpsim_core::time::Time;
 use mptcpsim_models::host::{Delivered, HostChange};
 use mptcpsim_models::mptcp_keys::Version;
 use mptcpsim_models::wire::{self, IpFields, Parsed};
@@ -25,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Where the checksum is in a TCP header.
 const CHECKSUM: usize = 16;
 
+/// The options of `ss`.
+const SOCKETS: &[&str] = &["-tiMnae"];
+
 /// A host that is a real kernel.
 pub(super) struct KernelHost {
     /// Its number in the plan.
@@ -40,6 +45,7 @@ pub(super) struct KernelHost {
     id: u16,
     packet: Vec<u8>,
     peer: Option<Peer>,
+    listings: Arc<Mutex<String>>,
     // Last, so that the devices go before their namespace.
     namespace: Namespace,
 }
@@ -79,6 +85,7 @@ impl KernelHost {
             id: 0,
             packet: Vec::new(),
             peer: None,
+            listings: Arc::default(),
             namespace,
         })
     }
@@ -207,9 +214,25 @@ impl KernelHost {
         self.namespace.output("nstat", &["-az"])
     }
 
-    /// What `ss -tiM` prints.
+    /// Lists the sockets soon, as `ss -tiM` prints them; does not wait.
+    pub(super) fn list(&self, at: Time) -> Result<(), LiveError> {
+        let listings = Arc::clone(&self.listings);
+        self.namespace.start(move || {
+            let text = match namespace::output("ss", SOCKETS) {
+                Ok(text) => format!("at {:.3} s\n{text}\n", at.as_secs_f64()),
+                Err(error) => format!("{error}\n"),
+            };
+            if let Ok(mut listings) = listings.lock() {
+                listings.push_str(&text);
+            }
+        })
+    }
+
+    /// All listings so far, and one of now.
     pub(super) fn sockets(&self) -> Result<String, LiveError> {
-        self.namespace.output("ss", &["-tiMnae"])
+        let last = self.namespace.output("ss", SOCKETS)?;
+        let before = self.listings.lock().map(|text| text.clone()).unwrap_or_default();
+        Ok(format!("{before}at the end\n{last}"))
     }
 }
 

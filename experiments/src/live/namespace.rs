@@ -79,11 +79,7 @@ impl Namespace {
         program: &'static str,
         arguments: &'static [&str],
     ) -> Result<String, LiveError> {
-        self.run(move || {
-            let output = Command::new(program).args(arguments).stderr(Stdio::null()).output();
-            let output = output.map_err(|error| missing(program, &error))?;
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        })?
+        self.run(move || output(program, arguments))?
     }
 }
 
@@ -95,6 +91,13 @@ impl Drop for Namespace {
             let _ = thread.join();
         }
     }
+}
+
+/// What a program prints in the namespace of the calling thread.
+pub(super) fn output(program: &str, arguments: &[&str]) -> Result<String, LiveError> {
+    let output = Command::new(program).args(arguments).stderr(Stdio::null()).output();
+    let output = output.map_err(|error| missing(program, &error))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Runs `ip -batch -`, and what begins with `-6` in a second batch: a family is one of a batch.

@@ -1,11 +1,30 @@
 //! What real kernels reported, in the tables of a run.
 
+use std::path::Path;
+use std::{fs, io};
+
 use super::KernelReport;
 use super::peer::Report;
 use crate::plan::{FlowPlan, Plan};
 use crate::results::{CounterRow, SummaryRow};
 use crate::run::Outcome;
 use crate::scenario::{App, AppDirection};
+
+/// The folder of what was seen of real kernels, within the folder of a run.
+pub(super) const FOLDER: &str = "kernel";
+
+/// Writes what `nstat` and `ss` printed on each real kernel, and what its process reported.
+pub(super) fn write(folder: &Path, kernels: &[KernelReport]) -> io::Result<()> {
+    let folder = folder.join(FOLDER);
+    fs::create_dir_all(&folder)?;
+    for kernel in kernels {
+        let file = |what: &str| folder.join(format!("{}.{what}", kernel.host));
+        fs::write(file("nstat.txt"), &kernel.counters)?;
+        fs::write(file("ss.txt"), &kernel.sockets)?;
+        fs::write(file("connections.json"), serde_json::to_string_pretty(&kernel.flows)?)?;
+    }
+    Ok(())
+}
 
 /// Fills in what the tables of a simulation do not know of ends that are real kernels.
 pub(super) fn merge(plan: &Plan, kernels: &[KernelReport], outcome: &mut Outcome) {
@@ -17,6 +36,11 @@ pub(super) fn merge(plan: &Plan, kernels: &[KernelReport], outcome: &mut Outcome
         if !reports.is_empty() {
             summary(flow, &reports, end, row);
         }
+    }
+    // The kernel counts by host: of several connections each could be meant.
+    if let [row] = outcome.tables.summary.as_mut_slice() {
+        let again = kernels.iter().map(|kernel| kernel.counter("TcpRetransSegs"));
+        row.retransmitted_packets += again.sum::<u64>();
     }
     let names: Vec<&str> = kernels.iter().map(|kernel| kernel.host.as_str()).collect();
     outcome.tables.counters.retain(|row| !names.contains(&row.host.as_str()));
