@@ -117,6 +117,9 @@ pub struct Rules {
     pub key_draws: Option<[u32; 2]>,
     /// SYN cookies are used for joins too (`subflow_init_req_cookie_join_save`).
     pub join_cookies: bool,
+    /// A segment that ends beyond the window is refused while data is unread (`tcp_sequence`, since
+    /// Linux 6.17).
+    pub window_is_strict: bool,
     /// Resets say why (MP_TCPRST, RFC 8684 section 3.6).
     pub reset_reasons: bool,
     /// Connections from a host to itself use MPTCP (`mptcp_doit`).
@@ -170,6 +173,7 @@ pub const UPSTREAM: Rules = Rules {
     version: Version::V1,
     full_push_acks: true,
     key_draws: Some([4, 5]),
+    window_is_strict: true,
     join_cookies: true,
     reset_reasons: true,
     loopback: true,
@@ -219,6 +223,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     version: Version::V0,
     full_push_acks: false,
     key_draws: None,
+    window_is_strict: false,
     join_cookies: false,
     reset_reasons: false,
     loopback: false,

@@ -70,6 +70,7 @@ counters! {
     DsackOfoSent = "TcpExtTCPDSACKOfoSent",
     DsackRecv = "TcpExtTCPDSACKRecv",
     PawsEstab = "TcpExtPAWSEstab",
+    #[upstream] BeyondWindow = "TcpExtBeyondWindow",
     SyncookiesSent = "TcpExtSyncookiesSent",
     SyncookiesRecv = "TcpExtSyncookiesRecv",
     SyncookiesFailed = "TcpExtSyncookiesFailed",

@@ -235,7 +235,7 @@ impl Subflow {
             self.duplicate_ack(cx, segment);
             return Some(Step::Drop);
         }
-        if !self.in_window(segment) {
+        if !self.in_window(cx, segment) {
             if !reset {
                 if segment.flags.has(Flags::SYN) {
                     self.challenge_syn(cx);
@@ -273,9 +273,22 @@ impl Subflow {
     }
 
     /// RFC 9293 section 3.10.7.4; Linux counts from the last advertisement (`tcp_sequence`).
-    fn in_window(&self, segment: &Segment) -> bool {
+    fn in_window(&self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
+        if segment.end_seq().before(self.rx.rcv_wup) {
+            return false;
+        }
         let edge = self.rx.rcv_nxt + self.rx.remaining_window();
-        segment.end_seq().at_or_after(self.rx.rcv_wup) && segment.seq.at_or_before(edge)
+        if segment.end_seq().at_or_before(edge) {
+            return true;
+        }
+        let unread = if cx.window().multipath { 0 } else { cx.space.used };
+        let nothing_unread = self.rx.queue.is_empty() && unread == 0;
+        let holds = !cx.config.rules.window_is_strict || nothing_unread;
+        let fits = segment.seq.at_or_before(edge) && holds;
+        if !fits && cx.config.rules.window_is_strict {
+            cx.mib.inc(Counter::BeyondWindow);
+        }
+        fits
     }
 
     /// PAWS (RFC 7323 section 5), with the exception for reordered pure acknowledgements
