@@ -45,12 +45,18 @@ pub(super) fn check(plan: &Plan, number: usize) -> Result<(), LiveError> {
             let name = end.scheduler.name.name();
             return unfit(format!("uses scheduler `{name}`; the kernel has `default` alone"));
         }
-        if end.path_manager.name != path_manager::Name::Endpoints {
+        if !is_in_kernel(end.path_manager.name) {
             let name = end.path_manager.name.name();
             return unfit(format!("uses path manager `{name}`; a real host has `endpoints`"));
         }
     }
     Ok(())
+}
+
+/// All are the kernel's own path manager there; how it is used, the endpoints say.
+const fn is_in_kernel(name: path_manager::Name) -> bool {
+    use path_manager::Name::{Default, Endpoints, Fullmesh};
+    matches!(name, Endpoints | Default | Fullmesh)
 }
 
 /// Says if the kernel lacks a congestion control that flows of host `number` use.

@@ -171,7 +171,20 @@ impl Connection {
         sub.backup_by_peer = backup;
         sub.local_id = local_id;
         sub.backup_by_us = backup_by_us;
+        if self.out_of_tree.is_none() && self.has_other_port(index) {
+            env.mib.inc(Counter::MpJoinPortSynRx);
+        }
         Ok(index)
+    }
+
+    /// True if a subflow uses another port of the server than the first one: one that was announced
+    /// (`subflow_use_different_sport`, `subflow_use_different_dport`).
+    fn has_other_port(&self, index: usize) -> bool {
+        let port = |index| {
+            let tuple = self.tuple(index)?;
+            Some(if self.is_client() { tuple.dst.port() } else { tuple.src.port() })
+        };
+        port(index) != port(0)
     }
 
     /// Whether a SYN with MP_JOIN is answered by a SYN/ACK.
@@ -436,6 +449,9 @@ impl Connection {
         }
         self.fallback_allowed = false;
         env.mib.inc(Counter::MpJoinSynAckRx);
+        if self.has_other_port(index) {
+            env.mib.inc(Counter::MpJoinPortSynAckRx);
+        }
         if backup {
             env.mib.inc(Counter::MpJoinSynAckBackupRx);
         }
@@ -479,6 +495,9 @@ impl Connection {
         self.fallback_allowed = false;
         self.statistics.subflows_total += 1;
         env.mib.inc(Counter::MpJoinAckRx);
+        if self.has_other_port(index) {
+            env.mib.inc(Counter::MpJoinPortAckRx);
+        }
         env.log.mptcp(env.now, index, "mp-join", || "third ACK carries a valid MP_JOIN".into());
         self.fully_established(env, index);
         true

@@ -257,7 +257,9 @@ impl Subflow {
                 cx.w().sacked_out -= 1;
             } else if self.negotiated.sack {
                 self.rate.delivered = self.rate.delivered.wrapping_add(1);
-                self.rack_advance(cx, &record);
+                if !self.is_spurious(&record) {
+                    self.rack_advance(cx, &record);
+                }
             }
             if record.marks.has(Marks::LOST) {
                 cx.w().lost_out -= 1;

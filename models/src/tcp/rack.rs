@@ -84,6 +84,12 @@ impl Subflow {
         }
     }
 
+    /// A packet was sent again, but what was acknowledged is an earlier copy, as the echoed timestamp
+    /// tells (`tcp_skb_spurious_retrans`).
+    pub(super) fn is_spurious(&self, record: &Record) -> bool {
+        record.marks.was_retransmitted() && self.echoes_before(record.sent_at)
+    }
+
     /// How much later than a packet another one may be delivered before it counts as lost
     /// (`tcp_rack_reo_wnd`).
     fn reo_wnd(&self, cx: &mut Cx<'_>) -> Span {

@@ -13,8 +13,11 @@ use socket2::Socket;
 use super::super::clock::WallClock;
 use super::App;
 
-/// Bytes handed to the kernel, or taken, at once.
+/// Bytes taken from the kernel at once.
 const CHUNK: usize = 65_536;
+/// Bytes handed to it at once: a program that has more to say says it in one call, for the end of
+/// what it says may wait for an acknowledgement (`tcp_nagle_check`).
+const CALL: u64 = 4_000_000;
 
 /// What happened on a connection.
 #[derive(Debug, Default)]
@@ -108,7 +111,7 @@ fn write(
     clock: WallClock,
     news: &Receiver<u64>,
 ) -> Written {
-    let mut writer = Writer { socket, sent: 0, chunk: Vec::with_capacity(CHUNK) };
+    let mut writer = Writer { socket, sent: 0, chunk: Vec::new() };
     let mut answers = Vec::new();
     let result = match *app {
         App::Bulk { send, until_ns, abort } => {
@@ -141,10 +144,10 @@ impl Writer<'_> {
     /// Writes the stream up to `end`.
     fn write_to(&mut self, end: u64) -> io::Result<()> {
         while self.sent < end {
-            let length = (end - self.sent).min(CHUNK as u64);
+            let length = (end - self.sent).min(CALL);
             self.chunk.clear();
             let piece = Payload::pattern(self.sent, u32::try_from(length).unwrap_or(u32::MAX));
-            piece.write_to(CHUNK, &mut self.chunk);
+            piece.write_to(usize::MAX, &mut self.chunk);
             self.socket.write_all(&self.chunk)?;
             self.sent += length;
         }
