@@ -8,6 +8,9 @@ use crate::congestion;
 use crate::path_manager::endpoints::Config;
 use crate::tcp::{State, TcpInfo};
 
+/// Segments of an initial window (`TCP_INIT_CWND`).
+const INITIAL_SEGMENTS: u32 = 10;
+
 /// The fields of `struct mptcp_info` that the model has, by their names there. Moments are
 /// moments and not yet ages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,7 +128,13 @@ impl Connection {
 
     /// `tcp_info` of the subflow with index `index`.
     pub fn tcp_info(&self, index: usize) -> Option<TcpInfo> {
-        Some(self.subs.get(index)?.tcp.info(self.windows.get(index)?))
+        let info = self.subs.get(index)?.tcp.info(self.windows.get(index)?);
+        let rcv_space = match self.rx.tuning.space {
+            // Before the first round it is what ten segments bring (`tcp_init_buffer_space`).
+            0 => info.rcv_wnd.min(INITIAL_SEGMENTS * info.advmss),
+            space => u32::try_from(space).unwrap_or(u32::MAX),
+        };
+        Some(TcpInfo { rcv_space, ..info })
     }
 
     /// What the subflow with index `index` is within the connection.

@@ -242,6 +242,17 @@ fn tcp_rates(details: &mut Details, info: &TcpInfo, now: Time) {
     details.rate("pacing_rate", 8.0 * info.pacing_rate as f64);
     details.rate("delivery_rate", 8.0 * info.delivery_rate as f64);
     details.count("delivered", info.delivered);
+    if info.app_limited {
+        details.word("app_limited");
+    }
+    let (busy, limited) = (info.chrono.busy(now), info.chrono.window_limited(now));
+    if !busy.is_zero() {
+        details.word(&format!("busy:{}ms", busy.as_ms()));
+    }
+    if !limited.is_zero() {
+        let percent = 100.0 * limited.as_secs_f64() / busy.as_secs_f64();
+        details.word(&format!("rwnd_limited:{}ms({percent:.1}%)", limited.as_ms()));
+    }
 }
 
 fn tcp_flight(details: &mut Details, info: &TcpInfo) {
@@ -255,12 +266,15 @@ fn tcp_flight(details: &mut Details, info: &TcpInfo) {
     if info.reordering != USUAL_REORDERING {
         details.count("reordering", info.reordering);
     }
+    details.count("reord_seen", info.totals.reord_seen);
     details.milliseconds("rcv_rtt", u64::from(info.rcv_rtt));
+    details.count("rcv_space", info.rcv_space);
     details.count("rcv_ssthresh", info.rcv_ssthresh);
     details.count("notsent", info.notsent_bytes);
     if info.min_rtt != u32::MAX {
         details.milliseconds("minrtt", u64::from(info.min_rtt));
     }
+    details.count("rcv_ooopack", info.totals.rcv_ooopack);
     details.count("snd_wnd", info.snd_wnd);
     details.count("rcv_wnd", info.rcv_wnd);
 }

@@ -2,6 +2,7 @@
 
 use mptcpsim_core::time::{Span, Time};
 
+use super::chrono::Chrono;
 use super::{Negotiated, State, Subflow, Totals};
 use crate::congestion::{CaState, Window};
 
@@ -61,10 +62,16 @@ pub struct TcpInfo {
     pub reordering: u32,
     /// The receiver's estimate of the round-trip time in microseconds.
     pub rcv_rtt: u32,
+    /// Bytes that the application reads in a round trip, for which the buffer is sized.
+    pub rcv_space: u32,
     /// Rate of pacing in bytes per second.
     pub pacing_rate: u64,
     /// Last measured rate of delivery in bytes per second.
     pub delivery_rate: u64,
+    /// The rate is that of the application, not of the path.
+    pub app_limited: bool,
+    /// What the sender spent its time with: `busy_time`, `rwnd_limited`.
+    pub chrono: Chrono,
     /// Packets delivered.
     pub delivered: u32,
     /// Bytes written and not sent yet.
@@ -113,8 +120,11 @@ impl Subflow {
             snd_cwnd: window.cwnd,
             reordering: self.recovery.reordering,
             rcv_rtt: self.rx.rtt.rtt_us,
+            rcv_space: 0,
             pacing_rate: window.pacing_rate,
             delivery_rate: self.delivery_rate(window),
+            app_limited: self.rate.rate_app_limited,
+            chrono: self.chrono,
             delivered: self.rate.delivered,
             notsent_bytes: self.unsent_bytes(window.snd_nxt),
             snd_wnd: self.snd_wnd,

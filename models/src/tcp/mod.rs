@@ -24,6 +24,7 @@
 
 mod ack;
 mod acking;
+mod chrono;
 mod close;
 pub(crate) mod cookie;
 mod info;
@@ -45,6 +46,7 @@ mod window;
 use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::time::{Span, Time};
 
+pub use self::chrono::Chrono;
 pub use self::info::TcpInfo;
 pub use self::nagle::Nagle;
 pub use self::open::Offer;
@@ -297,6 +299,10 @@ pub struct Totals {
     pub timeouts: u64,
     /// Duplicate segments the peer reported.
     pub dsack_dups: u64,
+    /// How often the path was seen to reorder what was sent.
+    pub reord_seen: u64,
+    /// Segments received ahead of a gap.
+    pub rcv_ooopack: u64,
     /// Retransmissions that proved unnecessary.
     pub spurious_recoveries: u64,
 }
@@ -359,6 +365,7 @@ pub struct Subflow {
     reset_answers: Option<Seq>,
     /// When the SYN/ACK was sent is not known.
     unmeasured: bool,
+    chrono: chrono::Chrono,
     /// The peer's SYN arrived while ours was under way.
     crossed: bool,
 }

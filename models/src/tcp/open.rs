@@ -80,6 +80,7 @@ impl Subflow {
             reset_answers: None,
             crossed: false,
             unmeasured: false,
+            chrono: super::chrono::Chrono::default(),
         };
         subflow.recovery.reordering = cx.sysctl().tcp_reordering;
         subflow.offer_window(cx);

@@ -76,6 +76,8 @@ pub(super) struct Burst {
     start: Seq,
     /// The window, not the data, ended the loop.
     cwnd_limited: bool,
+    /// The peer's window ended it.
+    window_limited: bool,
     /// The loop runs to tell a spurious timeout from a real one.
     pub(super) frto_probe: bool,
     /// When data was last sent: bursts form only behind other data.
@@ -322,6 +324,7 @@ impl Subflow {
         }
         let len = left.min(mss);
         if (nxt + len).after(self.window_end(cx)) {
+            self.burst.window_limited = true;
             return false;
         }
         let last = left == len && self.tx.sends_last_chunk();
@@ -471,6 +474,8 @@ impl Subflow {
     fn end_push(&mut self, cx: &mut Cx<'_>) {
         let sent = std::mem::take(&mut self.burst.sent);
         self.burst.quota = 0;
+        let window_limited = std::mem::take(&mut self.burst.window_limited);
+        self.note_pushed(cx, window_limited);
         let w = cx.w();
         let limited = std::mem::take(&mut self.burst.cwnd_limited) || w.in_flight() >= w.cwnd;
         if sent > 0 || limited {

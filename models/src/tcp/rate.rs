@@ -25,6 +25,7 @@ pub(super) struct Rate {
     /// Last good sample: packets and time.
     pub(super) rate_delivered: u32,
     pub(super) rate_interval: Span,
+    pub(super) rate_app_limited: bool,
 }
 
 /// What one acknowledgement tells of the delivery rate.
@@ -129,6 +130,7 @@ impl Rate {
         if !sample.app_limited || beats_last {
             self.rate_delivered = delivered;
             self.rate_interval = sample.interval;
+            self.rate_app_limited = sample.app_limited;
         }
     }
 

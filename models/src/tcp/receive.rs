@@ -221,6 +221,7 @@ impl Subflow {
         if self.ack(cx, segment) == AckVerdict::Invalid {
             return Step::Drop;
         }
+        self.note_acknowledged(cx);
         self.look_for_data(cx);
         self.measure_rtt_by_echo(cx, segment);
         self.after_fin_acked(cx, segment);
@@ -559,6 +560,7 @@ impl Subflow {
             self.flush_compressed_ack(cx);
         }
         cx.mib.inc(Counter::OfoQueueTcp);
+        self.totals.rcv_ooopack += 1;
         let size = new.truesize;
         let len = new.payload.len();
         let mut freed = 0;

@@ -194,6 +194,7 @@ impl Subflow {
         if w.sacked_out + holes > w.packets_out {
             w.sacked_out = w.packets_out - holes;
             self.recovery.reordering = (w.packets_out + acked).min(max);
+            self.totals.reord_seen += 1;
             cx.mib.inc(Counter::RenoReorder);
         }
     }
@@ -251,6 +252,7 @@ impl Subflow {
             self.recovery.reordering = metric.div_ceil(mss).min(max);
         }
         self.recovery.reord_seen = true;
+        self.totals.reord_seen += 1;
         cx.mib.inc(Counter::SackReorder);
     }
 
