@@ -40,10 +40,10 @@ impl Chrono {
     fn until(mut self, now: Time) -> Self {
         let passed = now.max(self.since) - self.since;
         if self.work != Work::None {
-            self.busy = self.busy + passed;
+            self.busy += passed;
         }
         if self.work == Work::WindowLimited {
-            self.window_limited = self.window_limited + passed;
+            self.window_limited += passed;
         }
         self.since = now;
         self
