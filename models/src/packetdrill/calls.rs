@@ -8,6 +8,7 @@ use super::kernel::Kernel;
 use super::script::{Call, Expression, Field};
 use super::sockets::{Answer, Shutdown, Socket, Sockets, errno, events};
 use super::sockopts;
+use super::zerocopy;
 
 /// `O_RDWR`, `O_NONBLOCK` and `SOCK_NONBLOCK`.
 const READ_WRITE: i64 = 0x2;
@@ -53,7 +54,7 @@ impl From<Answer> for Attempt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unsupported(pub(super) String);
 
-fn unsupported<T>(what: impl Into<String>) -> Result<T, Unsupported> {
+pub(super) fn unsupported<T>(what: impl Into<String>) -> Result<T, Unsupported> {
     Err(Unsupported(what.into()))
 }
 
@@ -82,6 +83,9 @@ impl Caller<'_> {
             "accept" | "accept4" => self.accept(call)?,
             "connect" => self.connect(call)?,
             "read" | "recv" | "recvfrom" | "readv" => self.read(call)?,
+            "recvmsg" if self.transfer(call)?.1 & MSG_ERRQUEUE != 0 => {
+                return self.read_errors(call);
+            }
             "recvmsg" => {
                 let answer = self.read(call)?;
                 let wrong = self.control_differs(call, answer)?;
@@ -171,9 +175,24 @@ impl Caller<'_> {
         Ok(None)
     }
 
+    /// `recvmsg` with `MSG_ERRQUEUE`: which calls with `MSG_ZEROCOPY` are done.
+    fn read_errors(&mut self, call: &Call) -> Result<Attempt, Unsupported> {
+        let Some(socket) = self.sockets.get_mut(descriptor(call)?) else {
+            return Ok(Answer::Fails(errno::EBADF).into());
+        };
+        let unacknowledged = socket.unacknowledged(self.kernel);
+        let Some(done) = socket.zerocopy.take_done(unacknowledged) else {
+            return Ok(Answer::Fails(errno::EAGAIN).into());
+        };
+        let control = argument(call, 1)?.field("msg_control");
+        let wrong = control.map_or(Ok(None), |control| zerocopy::differs(control, done))?;
+        Ok(Attempt { answer: Answer::Returns(0), wrong })
+    }
+
     fn write(&mut self, call: &Call, progress: &mut Progress) -> Result<Answer, Unsupported> {
         let (bytes, flags) = self.transfer(call)?;
-        if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR) != 0 {
+        let known = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_ZEROCOPY;
+        if flags & !known != 0 {
             return unsupported(format!("the flags {flags:#x} of `{}`", call.name));
         }
         let dontwait = flags & MSG_DONTWAIT != 0;
@@ -183,6 +202,10 @@ impl Caller<'_> {
             self.kernel.with(number, |connection, _| connection.expect_more(true));
         }
         let answer = self.sockets.write(fd, bytes, &mut progress.written, dontwait, self.kernel);
+        if let (Some(socket), Answer::Returns(bytes)) = (self.sockets.get_mut(fd), answer) {
+            let agreed = socket.remembered.get("SO_ZEROCOPY").is_some_and(|value| *value != 0);
+            socket.zerocopy.wrote(bytes, agreed && flags & MSG_ZEROCOPY != 0);
+        }
         if let Some(number) = connection {
             self.kernel.with(number, |connection, _| {
                 connection.expect_more(false);
@@ -340,6 +363,8 @@ const MSG_PEEK: i64 = 0x2;
 const MSG_TRUNC: i64 = 0x20;
 const MSG_DONTWAIT: i64 = 0x40;
 const MSG_EOR: i64 = 0x80;
+const MSG_ERRQUEUE: i64 = 0x2000;
+const MSG_ZEROCOPY: i64 = 0x400_0000;
 const MSG_NOSIGNAL: i64 = 0x4000;
 const MSG_MORE: i64 = 0x8000;
 
@@ -439,8 +464,8 @@ pub(super) fn constant(word: &str) -> Option<i64> {
         "MSG_NOSIGNAL" => MSG_NOSIGNAL,
         "MSG_MORE" => MSG_MORE,
         "MSG_EOR" => MSG_EOR,
-        "MSG_ERRQUEUE" => 0x2000,
-        "MSG_ZEROCOPY" => 0x400_0000,
+        "MSG_ERRQUEUE" => MSG_ERRQUEUE,
+        "MSG_ZEROCOPY" => MSG_ZEROCOPY,
         "MSG_FASTOPEN" => 0x2000_0000,
         "POLLIN" => events::IN,
         "POLLOUT" => events::OUT,

@@ -32,6 +32,7 @@ mod sockets;
 mod sockopts;
 mod translate;
 mod words;
+mod zerocopy;
 
 use std::fmt;
 

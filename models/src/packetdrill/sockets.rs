@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::kernel::{IpHeader, Kernel};
+use super::zerocopy::ZeroCopy;
 use crate::mptcp::{Connection, MetaState, Mode, SocketOptions};
 
 /// A number of `errno.h` by its name.
@@ -80,6 +81,7 @@ pub(super) struct Socket {
     connect_reported: bool,
     write_shut: bool,
     read_shut: bool,
+    pub(super) zerocopy: ZeroCopy,
 }
 
 impl Socket {
@@ -98,6 +100,7 @@ impl Socket {
             connect_reported: false,
             write_shut: false,
             read_shut: false,
+            zerocopy: ZeroCopy::default(),
         }
     }
 

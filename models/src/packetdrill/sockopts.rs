@@ -9,7 +9,7 @@ use crate::congestion;
 use crate::mptcp::{Connection, Env};
 
 /// Options that change nothing here: they read as they were set, at first 0.
-const REMEMBERED: [&str; 24] = [
+const REMEMBERED: [&str; 25] = [
     "IPV6_FREEBIND",
     "IPV6_MTU_DISCOVER",
     "IPV6_RECVERR",
@@ -31,6 +31,7 @@ const REMEMBERED: [&str; 24] = [
     "SO_REUSEPORT",
     "SO_RCVTIMEO",
     "SO_SNDTIMEO",
+    "SO_ZEROCOPY",
     "TCP_INQ",
     "TCP_NOTSENT_LOWAT",
     "TCP_SAVE_SYN",
