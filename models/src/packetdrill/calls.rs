@@ -195,6 +195,11 @@ impl Caller<'_> {
         if flags & !known != 0 {
             return unsupported(format!("the flags {flags:#x} of `{}`", call.name));
         }
+        let pieces = argument(call, 1)?.field("msg_iov");
+        if flags & MSG_ZEROCOPY != 0 && matches!(pieces, Some(Expression::List(p)) if p.len() > 1) {
+            // Each would be a fragment of its own, of which a buffer holds 17.
+            return unsupported("several pieces of memory with `MSG_ZEROCOPY`");
+        }
         let dontwait = flags & MSG_DONTWAIT != 0;
         let fd = descriptor(call)?;
         let connection = self.sockets.get(fd).and_then(Socket::connection);

@@ -280,7 +280,7 @@ pub(super) struct AddAddr {
     pub(super) addr: Option<IpAddr>,
     pub(super) port: Option<u16>,
     pub(super) echo: bool,
-    /// The HMAC if it is not the right one.
+    /// The HMAC if it is not the right one, which in version 0 is none.
     pub(super) hmac: Option<u64>,
 }
 

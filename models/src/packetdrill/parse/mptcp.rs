@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use winnow::combinator::{alt, cut_err, fail, opt, preceded, repeat, separated};
+use winnow::combinator::{alt, cut_err, empty, fail, opt, preceded, repeat, separated};
 use winnow::prelude::*;
 
 use super::lex::{
@@ -227,8 +227,9 @@ fn add_address(input: &mut Input<'_>) -> ModalResult<AddAddr> {
     let (echo, hmac) = alt((
         keyword("addr_echo").value((true, None)),
         preceded(assigned("hmac"), cut_err(value)).map(|hmac| (false, hmac)),
+        // Version 0 has no HMAC.
+        empty.value((false, None)),
     ))
-    .context(expected("`addr_echo` or `hmac=`"))
     .parse_next(input)?;
     Ok(AddAddr { address_id, name: name.to_owned(), addr, port, echo, hmac })
 }
