@@ -8,6 +8,9 @@ use std::net::Ipv4Addr;
 
 use lab::{Lab, Outcome, Path, path};
 use mptcpsim_core::link::LinkChange;
+use mptcpsim_core::time::Span;
+use mptcpsim_core::units::Bytes;
+use mptcpsim_models::app::AppSpec;
 use mptcpsim_models::path_manager::binder::SourceRoute;
 use mptcpsim_models::path_manager::userspace::mptcpd::Mptcpd;
 use mptcpsim_models::path_manager::{self, AnyPathManager};
@@ -204,4 +207,32 @@ fn ecf_finishes_short_transfers_sooner() {
     };
     let (default, ecf) = (total(Name::LowestRtt), total(Name::Ecf));
     assert!(ecf < 0.97 * default, "{ecf} {default}");
+}
+
+/// Answers of 100 kB, each begun when the last one has been acknowledged: a burst ends with the second
+/// fragment of a page of memory that is filled anew, 65,456 bytes; the rest takes the other path. So
+/// it is between two kernels, byte by byte.
+#[test]
+fn each_answer_begins_with_a_burst_of_two_fragments() {
+    let answers = 20;
+    let (request, response) = (Bytes::new(200), Bytes::new(100_000));
+    let (think, delay) = (Span::from_ms(10), Span::ZERO);
+    let lab = Lab::download(vec![path(100, 5), path(100, 10)], 0).with(|lab| {
+        lab.client_app = AppSpec::Request {
+            request,
+            response,
+            count: answers,
+            think,
+            delay,
+            server_closes: false,
+        };
+        lab.server_app = AppSpec::Respond { request, response, close_after: None };
+    });
+    let outcome = lab.run(10);
+    let server = outcome.server().connection();
+    let carried =
+        |index| server.subflow(index).map_or(0, |subflow| subflow.totals().bytes_acked as i64);
+    // While the second path is being joined one or two answers are divided otherwise.
+    let expected = 20 * 65_456 + 34_544;
+    assert!((carried(0) - expected).abs() < 5_000, "{} {}", carried(0), carried(1));
 }

@@ -8,7 +8,6 @@
 
 use mptcpsim_core::time::{Span, Time};
 
-use super::send::FRAGMENT;
 use super::{Connection, Env, MetaState, cx};
 use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
@@ -176,7 +175,7 @@ impl Connection {
 
     /// Sends the oldest unacknowledged fragment on another subflow, as far as it was ever sent.
     fn retransmit_fragment(&mut self, env: &mut Env<'_>, index: usize) {
-        let end = ((self.tx.una / FRAGMENT + 1) * FRAGMENT).min(self.tx.nxt);
+        let end = self.tx.fragment_end(self.tx.una).min(self.tx.nxt);
         let mut from = self.tx.una;
         while from < end {
             let pushed = self.push_range(env, index, from, end);

@@ -12,7 +12,7 @@ use crate::tcp::TcpConfig;
 
 /// Bytes of the stream that the kernel keeps, and sends again, as one fragment: a page fragment
 /// of 32 KiB less its bookkeeping (`mptcp_carve_data_frag`).
-pub(super) const FRAGMENT: u64 = 32_768 - 40;
+const FRAGMENT: u64 = 32_768 - 40;
 /// Memory that one full segment takes in a send buffer (`tcp_sndbuf_expand`).
 const MEMORY_PER_SEGMENT: u32 = 2_304;
 /// Memory of a socket buffer that holds no data.
@@ -33,6 +33,8 @@ pub(super) struct Sender {
     pub(super) head: u64,
     /// Behind the last offset written.
     pub(super) written: u64,
+    /// Where the page began that memory is taken from, as a stream offset.
+    page_start: u64,
     /// Right edge of the peer's window.
     pub(super) window_end: u64,
     /// While sending anew: `nxt` when that began.
@@ -59,6 +61,7 @@ impl Sender {
             nxt: 0,
             head: 0,
             written: 0,
+            page_start: 0,
             window_end: 0,
             recovery: None,
             fin_wanted: false,
@@ -69,6 +72,18 @@ impl Sender {
             fixed_sndbuf: options.sndbuf,
             plain_acked: 1,
         }
+    }
+
+    /// Behind the fragment of memory that holds offset `at`.
+    pub(super) const fn fragment_end(&self, at: u64) -> u64 {
+        let into = at.saturating_sub(self.page());
+        self.page() + (into / FRAGMENT + 1) * FRAGMENT
+    }
+
+    /// Where the page begins that the next write takes memory from: a page of which nothing is in use
+    /// any more is filled anew (`skb_page_frag_refill`).
+    const fn page(&self) -> u64 {
+        if self.una == self.written { self.written } else { self.page_start }
     }
 
     /// What a scheduler sees of it.
@@ -123,6 +138,7 @@ impl Connection {
             return 0;
         }
         let taken = bytes.min(self.writable());
+        self.tx.page_start = self.tx.page();
         self.tx.written += taken;
         if taken > 0 {
             self.push_pending(env);
@@ -141,7 +157,7 @@ impl Connection {
         // Memory is taken a fragment at a time while the limit is not reached: the last one may
         // pass it.
         let limit = self.tx.una + size - 1;
-        (limit / FRAGMENT + 1) * FRAGMENT - self.tx.written
+        self.tx.fragment_end(limit) - self.tx.written
     }
 
     /// C: sends small segments at once, or not (`TCP_NODELAY`).
@@ -242,7 +258,7 @@ impl Connection {
         let mut budget = i64::from(limit);
         let before = self.tx.head;
         loop {
-            let fragment_end = (self.tx.head / FRAGMENT + 1) * FRAGMENT;
+            let fragment_end = self.tx.fragment_end(self.tx.head);
             let mut end = fragment_end.min(self.tx.written);
             if exact {
                 end = end.min(self.tx.head + u64::try_from(budget).unwrap_or(0));
