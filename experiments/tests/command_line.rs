@@ -208,7 +208,9 @@ fn sockets_and_counters_are_listed_as_on_linux() {
     assert_eq!(listed["listings"]["ss.txt"], sockets);
     let tables: Vec<&str> = sockets.lines().filter(|line| line.starts_with('#')).collect();
     assert_eq!(tables.len(), 4, "two hosts, two times: {tables:?}");
-    for part in ["flags:Mmec", "flags:Jjec", "flags:Mec", "flags:Jec", " cubic wscale:7,7 rto:"] {
+    for part in
+        ["flags:Mmec", "flags:Jjec", "flags:Mec", "flags:Jec", " cubic wscale:7,7 rto:", " busy:"]
+    {
         assert!(sockets.contains(part), "{part} in {sockets}");
     }
     assert_eq!(sockets.lines().filter(|line| line.starts_with("mptcp ESTAB")).count(), 4);
