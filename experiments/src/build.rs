@@ -19,7 +19,7 @@ use mptcpsim_core::sim::{Simulation, SimulationError};
 use mptcpsim_core::time::Span;
 use mptcpsim_core::timeline::{Change as NetChange, Timeline};
 use mptcpsim_core::units::Bytes;
-use mptcpsim_models::app::AppSpec;
+use mptcpsim_models::app::{AppSpec, Schedule};
 use mptcpsim_models::congestion::Congestion;
 use mptcpsim_models::host::{FlowStart, HostChange, HostConfig, Listener, Packet, World};
 use mptcpsim_models::mptcp::SocketOptions;
@@ -33,10 +33,10 @@ use mptcpsim_models::tcp::TcpConfig;
 use thiserror::Error;
 
 use crate::plan::{
-    Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan, Station,
+    Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan, Station, Work,
 };
 use crate::scenario::{
-    App, AppDirection, EndpointFlag, Mptcpd, MptcpdPlugin, Multipath, NotifyFlag, Protocol,
+    AppDirection, EndpointFlag, Mptcpd, MptcpdPlugin, Multipath, NotifyFlag, Protocol,
 };
 
 /// The largest IP packet, as on Ethernet.
@@ -316,7 +316,7 @@ fn add_flows(
 ) -> Result<(), ParamError> {
     let mut listening = BTreeSet::new();
     for flow in &plan.flows {
-        let (client, server) = apps(&flow.app);
+        let (client, server) = apps(&flow.work);
         let mut options = socket(plan, flow, &flow.from)?;
         policies(flow, &mut options);
         let number = world.add_flow(FlowStart {
@@ -355,18 +355,28 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
 }
 
 /// What the two ends of a flow do: the one that opens the connection first.
-pub(crate) fn apps(app: &App) -> (AppSpec, AppSpec) {
+pub(crate) fn apps(work: &Work) -> (AppSpec, AppSpec) {
     let bulk = |send, until, abort| AppSpec::Bulk { send, until, abort, delay: Span::ZERO };
-    let (sender, direction) = match app {
-        App::Bulk { bytes, direction, abort } => (bulk(Some(*bytes), None, *abort), *direction),
-        App::Timed { duration, direction } => (bulk(None, Some(*duration), false), *direction),
-        App::Request { count, request_bytes, response_bytes, think_time } => {
-            let (request, response) = (*request_bytes, *response_bytes);
-            let (count, think, delay) = (*count, *think_time, Span::ZERO);
-            let client =
-                AppSpec::Request { request, response, count, think, delay, server_closes: false };
+    let (sender, direction) = match work {
+        Work::Bulk { bytes, direction, abort } => (bulk(Some(*bytes), None, *abort), *direction),
+        Work::Timed { duration, direction } => (bulk(None, Some(*duration), false), *direction),
+        Work::Request { count, request, response, think } => {
+            let (request, response, count, think) = (*request, *response, *count, *think);
+            let (delay, server_closes) = (Span::ZERO, false);
+            let client = AppSpec::Request { request, response, count, think, delay, server_closes };
             return (client, AppSpec::Respond { request, response, close_after: None });
         }
+        Work::Script(script) => {
+            return (AppSpec::Ask(script.clone()), AppSpec::Answer(script.clone()));
+        }
+        Work::Messages { down, up, .. } => {
+            let app = |send: &Schedule, expect: &Schedule| AppSpec::Messages {
+                send: send.clone(),
+                expect: expect.clone(),
+            };
+            return (app(up, down), app(down, up));
+        }
+        Work::Video(video) => return (AppSpec::Play(video.clone()), AppSpec::Serve),
     };
     let receiver = bulk(Some(Bytes::ZERO), None, false);
     match direction {

@@ -24,8 +24,8 @@ use mptcpsim_models::segment::ResetReason;
 use mptcpsim_models::tcp::State;
 
 use crate::build::{BuildError, build};
-use crate::plan::{Algorithm, EndpointPlan, PathId, PathPlan, Plan, Station};
-use crate::scenario::{App, AppDirection, EndpointFlag, Protocol};
+use crate::plan::{Algorithm, EndpointPlan, PathId, PathPlan, Plan, Station, Work};
+use crate::scenario::{AppDirection, EndpointFlag, Protocol};
 
 /// What is sent each way.
 const TRANSFER: Bytes = Bytes::new(500_000);
@@ -135,7 +135,7 @@ fn trial(plan: &Plan, id: PathId, first: Option<PathId>) -> Option<Plan> {
     flow.protocol = Protocol::default();
     (flow.from.host, flow.to.host) = (a.host, b.host);
     (flow.from.address, flow.to.address) = (address(a)?, address(b)?);
-    flow.app = App::Bulk { bytes: TRANSFER, direction: AppDirection::Both, abort: false };
+    flow.work = Work::Bulk { bytes: TRANSFER, direction: AppDirection::Both, abort: false };
     for end in [&mut flow.from, &mut flow.to] {
         if plan.hosts.get(end.host.0)?.stack == Stack::Upstream {
             end.path_manager = Algorithm { name: Name::Endpoints, params: Vec::new() };

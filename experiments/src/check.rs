@@ -26,6 +26,7 @@ mod sweep;
 mod template;
 mod timeline;
 mod tree;
+mod workloads;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -113,8 +114,13 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
     let network = network::declare(&scenario, report);
     let paths = paths::join(&scenario, &network, report);
     let routes = paths::routes(&network, &paths);
-    let links = links::check(&network, &paths, source.folder.as_deref(), report);
-    let flows = flows::check(&scenario, &network, &paths, &routes, report);
+    let folder = source.folder.as_deref();
+    let links = links::check(&network, &paths, folder, report);
+    let flows = flows::check(&scenario, &network, &paths, &routes, folder, report);
+    let recordings = flows
+        .iter()
+        .filter_map(|draft| Some((draft.declared, draft.recording()?.to_owned())))
+        .collect();
     let hosts = hosts::check(&scenario, &network, &flows, report);
     let timeline = timeline::check(&scenario, &network, &paths, &hosts, report);
     let flows = flows::finish(flows, &scenario, &hosts, report);
@@ -126,6 +132,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
         record: record(&scenario, duration, report),
         sweep: scenario.sweep.clone(),
         warnings: hosts::warnings(&network, &hosts, &flows),
+        recordings,
         links,
         middleboxes: network.middleboxes,
         hosts,

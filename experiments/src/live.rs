@@ -156,6 +156,13 @@ pub fn kernel_hosts(plan: &Plan, sides: Sides) -> Result<BTreeSet<usize>, LiveEr
     let kernels = sides.into_iter().filter(|(side, _)| *side == Side::Kernel);
     let kernels: BTreeSet<usize> = kernels.flat_map(|(_, hosts)| hosts).collect();
     kernels.iter().try_for_each(|host| settings::check(plan, *host))?;
+    if let (false, Some(flow)) = (kernels.is_empty(), tasks::unfit(plan)) {
+        let name = &flow.name;
+        return Err(LiveError::Unfit(format!(
+            "no process on a real kernel plays the application of flow `{name}`: \
+             bulk, timed and request with fixed sizes can be played"
+        )));
+    }
     Ok(kernels)
 }
 

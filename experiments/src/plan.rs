@@ -6,13 +6,15 @@
 
 mod resolved;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use mptcpsim_core::link::{LinkChange, LinkConfig};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
+use mptcpsim_models::app::video::Video;
+use mptcpsim_models::app::{Schedule, Script};
 use mptcpsim_models::congestion;
 use mptcpsim_models::path_manager;
 use mptcpsim_models::path_manager::binder::SourceRoute;
@@ -21,8 +23,8 @@ use mptcpsim_models::scheduler;
 use mptcpsim_models::sysctl::Sysctl;
 
 use crate::scenario::{
-    App, EndpointFlag, Middlebox, Mptcpd, Multipath, OneWay, Protocol, Repeat, RouteAttributes,
-    Scenario, Sweep, Table,
+    App, AppDirection, EndpointFlag, Middlebox, Mptcpd, Multipath, OneWay, Protocol,
+    RouteAttributes, Scenario, Sweep, Table,
 };
 
 /// The number of a link in [`Plan::links`].
@@ -70,6 +72,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What a sweep over this scenario varies; a single run ignores it.
     pub sweep: Option<Sweep>,
+    /// What flows of the scenario replay: the text of the files, by the number of the flow.
+    pub(crate) recordings: BTreeMap<usize, String>,
     /// The scenario, its topology spelt out, for [`Plan::resolved`].
     pub(crate) scenario: Scenario,
     /// The scenario as written, if it has a topology.
@@ -240,6 +244,8 @@ pub struct Route {
 /// A connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowPlan {
+    /// Which of the scenario's flows it is, or is a connection of.
+    pub declared: usize,
     /// The name; no other flow has it.
     pub name: String,
     /// When it is opened.
@@ -252,8 +258,62 @@ pub struct FlowPlan {
     pub to: FlowEnd,
     /// Port that `to` listens on. Only repetitions of the same flow share it.
     pub port: u16,
-    /// What runs over it.
+    /// What runs over it, as the scenario says.
     pub app: App,
+    /// What both ends do, everything drawn and read.
+    pub work: Work,
+}
+
+/// What both ends of a connection do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Work {
+    /// A number of bytes as fast as possible.
+    Bulk {
+        /// How many, in each direction.
+        bytes: Bytes,
+        /// Who sends.
+        direction: AppDirection,
+        /// Who sends resets the connection when all is sent.
+        abort: bool,
+    },
+    /// As much as possible in a time.
+    Timed {
+        /// The time.
+        duration: Span,
+        /// Who sends.
+        direction: AppDirection,
+    },
+    /// Requests and answers that are all alike.
+    Request {
+        /// How many.
+        count: u32,
+        /// The size of a request.
+        request: Bytes,
+        /// The size of an answer.
+        response: Bytes,
+        /// The pause between.
+        think: Span,
+    },
+    /// Requests and answers that differ.
+    Script(Script),
+    /// Messages at given times.
+    Messages {
+        /// What the end that accepts the connection writes.
+        down: Schedule,
+        /// What the end that opens it writes.
+        up: Schedule,
+        /// A message that takes longer is late.
+        deadline: Option<Span>,
+    },
+    /// An adaptive video.
+    Video(Video),
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        let direction = AppDirection::default();
+        Self::Bulk { bytes: Bytes::ZERO, direction, abort: false }
+    }
 }
 
 impl FlowPlan {
@@ -363,9 +423,7 @@ impl Plan {
 
     /// For each of [`Plan::flows`] the flow of the scenario that it repeats, its topology spelt out.
     pub fn flow_numbers(&self) -> Vec<usize> {
-        let flows = self.scenario.flows.iter().enumerate();
-        let times = |repeat: Option<Repeat>| repeat.map_or(1, |repeat| repeat.times as usize);
-        flows.flat_map(|(number, flow)| std::iter::repeat_n(number, times(flow.repeat))).collect()
+        self.flows.iter().map(|flow| flow.declared).collect()
     }
 
     /// The folder in which files named in the scenario are looked for.

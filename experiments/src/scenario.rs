@@ -25,6 +25,7 @@ mod schema;
 mod sweep;
 mod timeline;
 mod topology;
+mod workload;
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use flow::{
-    App, AppDirection, CongestionControl, Flow, FlowMptcp, PathManager, Protocol, Repeat, Scheduler,
+    Adaptation, App, AppDirection, CongestionControl, Flow, FlowMptcp, PathManager, Protocol,
+    Repeat, Scheduler,
 };
 pub use host::{
     Addresses, Endpoint, EndpointFlag, EndpointLimits, Host, HostMptcp, Mptcpd, MptcpdPlugin,
@@ -54,6 +56,7 @@ pub use schema::schema;
 pub use sweep::{Domain, Range, Sample, SampleDesign, Scale, SeedRange, Seeds, SeedsError, Sweep};
 pub use timeline::{EndpointChange, LinkSet, TimelineEntry};
 pub use topology::{Matrix, Selection, Shape, Topology, Traffic};
+pub use workload::{MeasuredSizes, SizePoint, Sizes, Times};
 
 /// An experiment: a network, what flows through it and what to record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

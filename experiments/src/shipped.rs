@@ -30,6 +30,7 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "handover",
     "short-flows",
     "raspberry-pi",
+    "workloads",
     "middleboxes",
     "schedulers",
     "policies",

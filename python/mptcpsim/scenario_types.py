@@ -16,6 +16,9 @@ from mptcpsim.tree import Node, ScenarioBase
 from mptcpsim.units import Quantity
 
 
+Adaptation: TypeAlias = Literal["throughput", "buffer"]
+"""How a video player chooses the quality of a segment."""
+
 AppDirection: TypeAlias = Literal["download", "upload", "both"]
 """Who sends the bytes of an application."""
 
@@ -61,6 +64,9 @@ FirewallRule: TypeAlias = Literal[
 
 Limit: TypeAlias = str | Quantity
 """The room of a queue: a number and BDP, packets, or a unit of bytes."""
+
+MeasuredSizes: TypeAlias = Literal["web-search", "data-mining"]
+"""A distribution of flow sizes that was measured."""
 
 MptcpdPlugin: TypeAlias = Literal["addr_adv", "sspi"]
 """A plugin of mptcpd."""
@@ -382,9 +388,9 @@ class App(Node):
 @dataclass(slots=True)
 class Bulk(App):
     """Sends a number of bytes as fast as the network takes them, then closes."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'bytes': ('form', 'SizesFrom|SizesExponential|SizesPareto|SizesLognormal|SizesMeasured|SizesCumulative')}
     _tag: ClassVar[tuple[str, str] | None] = ('kind', 'bulk')
-    bytes: Bytes
+    bytes: Sizes
     """How much is sent (in each direction)."""
     _: KW_ONLY
     abort: bool | None = None
@@ -412,17 +418,118 @@ class Request(App):
     """Sends a request and waits for the response, several times on the same connection, then
     closes.
     """
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'request_bytes': ('form', 'SizesFrom|SizesExponential|SizesPareto|SizesLognormal|SizesMeasured|SizesCumulative'), 'response_bytes': ('form', 'SizesFrom|SizesExponential|SizesPareto|SizesLognormal|SizesMeasured|SizesCumulative'), 'think_time': ('form', 'TimesFrom|TimesExponential|TimesPareto|TimesLognormal')}
     _tag: ClassVar[tuple[str, str] | None] = ('kind', 'request')
-    response_bytes: Bytes
+    response_bytes: Sizes
     """The size of a response."""
     _: KW_ONLY
     count: int | None = None
     """How many requests there are. Without it 1."""
-    request_bytes: Bytes | None = None
+    request_bytes: Sizes | None = None
     """The size of a request. Without it "200 B"."""
-    think_time: Time | None = None
+    think_time: Times | None = None
     """The pause between a response and the next request. Without it "0 s"."""
+
+
+@dataclass(slots=True)
+class Page(App):
+    """Loads a web page: the page itself over the first connection, and what it is made of over
+    all of them in turn, one object after the other on each. All connections are opened at
+    once.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'object_bytes': ('form', 'SizesFrom|SizesExponential|SizesPareto|SizesLognormal|SizesMeasured|SizesCumulative')}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'page')
+    _: KW_ONLY
+    connections: int | None = None
+    """How many connections there are: 6 is what browsers open with HTTP/1.1. Without it 1."""
+    object_bytes: Sizes | None = None
+    """The size of an object. Without it {"lognormal": "15 KB", "sigma": 1.4}."""
+    objects: int | None = None
+    """How many objects it is made of. Without it 40."""
+    page_bytes: Bytes | None = None
+    """The size of the page itself. Without it "30 KB"."""
+
+
+@dataclass(slots=True)
+class ConstantRate(App):
+    """Writes messages of the same size at the same distance, as voice and sensors do."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'constant-rate')
+    _: KW_ONLY
+    duration: Time
+    """For how long."""
+    rate: Rate
+    """How much is written per time."""
+    deadline: Time | None = None
+    """A message that takes longer is late."""
+    direction: AppDirection | None = None
+    """Who writes. Without it "download"."""
+    message_bytes: Bytes | None = None
+    """The size of a message. Without it "1 KB"."""
+
+
+@dataclass(slots=True)
+class OnOff(App):
+    """Writes messages at a constant rate for a time, pauses, and so on."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'off': ('form', 'TimesFrom|TimesExponential|TimesPareto|TimesLognormal'), 'on': ('form', 'TimesFrom|TimesExponential|TimesPareto|TimesLognormal')}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'on-off')
+    _: KW_ONLY
+    duration: Time
+    """For how long altogether."""
+    off: Times
+    """For how long it pauses."""
+    on: Times
+    """For how long it writes."""
+    rate: Rate
+    """How much is written per time while it writes."""
+    deadline: Time | None = None
+    """A message that takes longer is late."""
+    direction: AppDirection | None = None
+    """Who writes. Without it "download"."""
+    message_bytes: Bytes | None = None
+    """The size of a message. Without it "1 KB"."""
+
+
+@dataclass(slots=True)
+class Trace(App):
+    """Writes what was recorded, when it was recorded."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'trace')
+    file: str
+    """A CSV file beside the scenario with the columns `time_s` (seconds from the start of the
+    flow, in order) and `bytes`.
+    """
+    _: KW_ONLY
+    deadline: Time | None = None
+    """A message that takes longer is late."""
+    direction: AppDirection | None = None
+    """Who writes. Without it "download"."""
+
+
+@dataclass(slots=True)
+class Video(App):
+    """Plays an adaptive video (DASH): fetches segment after segment, each in the quality that
+    the network or the buffer allows, and stalls when the buffer is empty.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    _tag: ClassVar[tuple[str, str] | None] = ('kind', 'video')
+    segments: int
+    """How many segments are played."""
+    _: KW_ONLY
+    adaptation: Adaptation | None = None
+    """How the quality is chosen. Without it "throughput"."""
+    bitrates: list[Rate] | None = None
+    """The bit rates in which the video exists, the lowest first. Without it ["400 kbit/s",
+    "800 kbit/s", "1500 kbit/s", "3 Mbit/s", "6 Mbit/s"].
+    """
+    buffer: Time | None = None
+    """No segment is fetched while there is more than this in the buffer. Without it "30 s"."""
+    segment: Time | None = None
+    """How long a segment plays. Without it "4 s"."""
+    startup: Time | None = None
+    """Playing begins, and begins again after a stall, with this much in the buffer. Without it
+    "4 s".
+    """
 
 
 @dataclass(slots=True)
@@ -529,7 +636,7 @@ class EndpointLimits(Node):
 @dataclass(slots=True)
 class Flow(Node):
     """A connection and what runs over it."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'app': ('one', 'Bulk|Timed|Request'), 'mptcp': ('one', 'FlowMptcp'), 'repeat': ('one', 'Repeat')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'app': ('one', 'Bulk|Timed|Request|Page|ConstantRate|OnOff|Trace|Video'), 'mptcp': ('one', 'FlowMptcp'), 'repeat': ('one', 'Repeat')}
     app: App
     """What runs over the connection."""
     _: KW_ONLY
@@ -558,7 +665,9 @@ class Flow(Node):
     it.
     """
     repeat: Repeat | None = None
-    """The same flow several times, one after the other."""
+    """The same flow several times, one after the other. What is drawn at random is drawn anew
+    for each.
+    """
     send_buffer: Bytes | None = None
     """A fixed send buffer at both ends, as set with SO_SNDBUF; without it the kernel tunes it."""
     source: str | None = None
@@ -1123,11 +1232,18 @@ class Record(Node):
 @dataclass(slots=True)
 class Repeat(Node):
     """A flow that is opened again and again, each time as a connection of its own."""
-    _: KW_ONLY
-    every: Time
-    """The time from one start to the next."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'every': ('form', 'TimesFrom|TimesExponential|TimesPareto|TimesLognormal')}
     times: int
     """How many connections there are."""
+    _: KW_ONLY
+    at: list[Time] | None = None
+    """When they start, counted from `start`, in place of `every`: the arrivals of a trace, one
+    for each of `times`.
+    """
+    every: Times | None = None
+    """The time from one start to the next; `{ exponential = "200 ms" }` makes it a Poisson
+    process.
+    """
 
 
 @dataclass(slots=True)
@@ -1264,6 +1380,68 @@ class Graph(Shape):
 
 
 @dataclass(slots=True)
+class SizePoint(Node):
+    """A point of a distribution function of sizes."""
+    _: KW_ONLY
+    bytes: Bytes
+    """The size."""
+    probability: float
+    """The probability of that size or less."""
+
+
+@dataclass(slots=True)
+class SizesFrom(Node):
+    """Each size between two with the same probability."""
+    _: KW_ONLY
+    from_: Bytes
+    """The smallest size."""
+    to: Bytes
+    """The largest size."""
+
+
+@dataclass(slots=True)
+class SizesExponential(Node):
+    """Exponential."""
+    exponential: Bytes
+    """The mean."""
+
+
+@dataclass(slots=True)
+class SizesPareto(Node):
+    """Pareto: many small ones and a few very large ones."""
+    _: KW_ONLY
+    pareto: Bytes
+    """The mean."""
+    shape: float
+    """Above 1; the nearer to 1, the heavier the tail."""
+
+
+@dataclass(slots=True)
+class SizesLognormal(Node):
+    """Lognormal."""
+    _: KW_ONLY
+    lognormal: Bytes
+    """The median."""
+    sigma: float
+    """The standard deviation of the logarithm."""
+
+
+@dataclass(slots=True)
+class SizesMeasured(Node):
+    """A distribution that was measured."""
+    measured: MeasuredSizes
+    """Which one."""
+
+
+@dataclass(slots=True)
+class SizesCumulative(Node):
+    """A distribution function of one's own."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'cumulative': ('list', 'SizePoint')}
+    cumulative: list[SizePoint]
+    """Its points in order, the last one with probability 1; straight lines between."""
+
+
+@dataclass(slots=True)
 class SweepPlan(Node):
     """What a sweep varies. Its configurations are all combinations of the lists, of the groups
     that vary together, and of the points of the sample; each configuration runs once with
@@ -1319,6 +1497,43 @@ class TimelineEntry(Node):
     """What the link is from then on."""
     up: bool | None = None
     """Whether the interface is up from then on."""
+
+
+@dataclass(slots=True)
+class TimesFrom(Node):
+    """Each time between two with the same probability."""
+    _: KW_ONLY
+    from_: Time
+    """The shortest time."""
+    to: Time
+    """The longest time."""
+
+
+@dataclass(slots=True)
+class TimesExponential(Node):
+    """Exponential: between arrivals, a Poisson process."""
+    exponential: Time
+    """The mean."""
+
+
+@dataclass(slots=True)
+class TimesPareto(Node):
+    """Pareto."""
+    _: KW_ONLY
+    pareto: Time
+    """The mean."""
+    shape: float
+    """Above 1; the nearer to 1, the heavier the tail."""
+
+
+@dataclass(slots=True)
+class TimesLognormal(Node):
+    """Lognormal."""
+    _: KW_ONLY
+    lognormal: Time
+    """The median."""
+    sigma: float
+    """The standard deviation of the logarithm."""
 
 
 @dataclass(slots=True)
@@ -1404,8 +1619,14 @@ Domain: TypeAlias = list[Any] | Range
 Seeds: TypeAlias = str | list[int]
 """The seeds of a sweep."""
 
+Sizes: TypeAlias = Bytes | SizesFrom | SizesExponential | SizesPareto | SizesLognormal | SizesMeasured | SizesCumulative
+"""A size, or what sizes are drawn from; no drawn size is below 1 B."""
+
 SysctlValue: TypeAlias = int | str
 """The value of a sysctl."""
+
+Times: TypeAlias = Time | TimesFrom | TimesExponential | TimesPareto | TimesLognormal
+"""A time, or what times are drawn from."""
 
 
 CLASSES: dict[str, type[Node]] = {
@@ -1428,6 +1649,11 @@ CLASSES: dict[str, type[Node]] = {
     "Bulk": Bulk,
     "Timed": Timed,
     "Request": Request,
+    "Page": Page,
+    "ConstantRate": ConstantRate,
+    "OnOff": OnOff,
+    "Trace": Trace,
+    "Video": Video,
     "CapacitySteps": CapacitySteps,
     "CapacityTrace": CapacityTrace,
     "Endpoint": Endpoint,
@@ -1478,8 +1704,19 @@ CLASSES: dict[str, type[Node]] = {
     "Fattree": Fattree,
     "Bcube": Bcube,
     "Graph": Graph,
+    "SizePoint": SizePoint,
+    "SizesFrom": SizesFrom,
+    "SizesExponential": SizesExponential,
+    "SizesPareto": SizesPareto,
+    "SizesLognormal": SizesLognormal,
+    "SizesMeasured": SizesMeasured,
+    "SizesCumulative": SizesCumulative,
     "SweepPlan": SweepPlan,
     "TimelineEntry": TimelineEntry,
+    "TimesFrom": TimesFrom,
+    "TimesExponential": TimesExponential,
+    "TimesPareto": TimesPareto,
+    "TimesLognormal": TimesLognormal,
     "Topology": Topology,
     "Traffic": Traffic,
     "Scenario": Scenario,
@@ -1499,6 +1736,7 @@ __all__ = [
     "ClampBox",
     "CoalesceBox",
     "CodelQueue",
+    "ConstantRate",
     "CorruptBox",
     "DropBox",
     "DroptailQueue",
@@ -1527,10 +1765,12 @@ __all__ = [
     "Mptcpd",
     "NatBox",
     "NormalJitter",
+    "OnOff",
     "OneToManyMatrix",
     "OneWay",
     "Only",
     "Outage",
+    "Page",
     "PairsMatrix",
     "Parallel",
     "Path",
@@ -1548,6 +1788,13 @@ __all__ = [
     "Scenario",
     "SequenceBox",
     "SharedBottleneck",
+    "SizePoint",
+    "SizesCumulative",
+    "SizesExponential",
+    "SizesFrom",
+    "SizesLognormal",
+    "SizesMeasured",
+    "SizesPareto",
     "SparseMatrix",
     "SplitBox",
     "SplitProxyBox",
@@ -1555,9 +1802,15 @@ __all__ = [
     "SweepPlan",
     "Timed",
     "TimelineEntry",
+    "TimesExponential",
+    "TimesFrom",
+    "TimesLognormal",
+    "TimesPareto",
     "Topology",
     "Torus",
+    "Trace",
     "Traffic",
     "Triangle",
     "UniformJitter",
+    "Video",
 ]

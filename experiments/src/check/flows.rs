@@ -1,8 +1,10 @@
 //! Flows: who opens a connection to whom, from which address, and what runs over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::Path;
 
+use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::{congestion, path_manager, scheduler};
@@ -12,17 +14,20 @@ use super::algorithms;
 use super::fault::Problem;
 use super::key::KeyPath;
 use super::network::{Network, check_name};
-use crate::plan::{Algorithm, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, PathPlan, Route};
-use crate::scenario::{App, Flow, Scenario};
+use super::workloads::{self, Part, Recording};
+use crate::plan::{
+    Algorithm, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, PathPlan, Route, Work,
+};
+use crate::scenario::{Flow, Repeat, Scenario};
 
 /// The port that servers of measurement tools such as iperf listen on.
 const FIRST_PORT: u16 = 5_001;
-/// More than any transfer of a run: data sequence numbers of a petabyte.
-const MAX_BYTES: Bytes = Bytes::new(1_000_000_000_000_000);
 /// The largest buffer that a socket option can ask for.
 const MAX_BUFFER: Bytes = Bytes::new(i32::MAX as u64);
 /// More connections than fit into memory.
 const MAX_FLOWS: u64 = 1_000_000;
+/// From here on are the ports of connections that a server must tell apart.
+const FIRST_OWN_PORT: u16 = 10_000;
 
 /// A flow whose hosts are found, and where it was written.
 pub(super) struct Draft {
@@ -30,8 +35,10 @@ pub(super) struct Draft {
     pub(super) declared: usize,
     pub(super) key: KeyPath,
     pub(super) plan: FlowPlan,
-    times: u32,
-    every: Span,
+    /// What its application replays.
+    recording: Option<Recording>,
+    /// When each repetition starts, from the start of the first.
+    starts: Vec<Span>,
 }
 
 /// The flows of a scenario; faulty ones are reported and left out.
@@ -40,6 +47,7 @@ pub(super) fn check(
     network: &Network,
     paths: &[PathPlan],
     routes: &[Route],
+    folder: Option<&Path>,
     report: &mut Report,
 ) -> Vec<Draft> {
     let key = KeyPath::root().key("flows");
@@ -49,7 +57,8 @@ pub(super) fn check(
     }
     let mut by_path = routes.iter().collect::<Vec<_>>();
     by_path.sort_by_key(|route| route.path);
-    let checker = Checker { network, paths, routes: by_path };
+    let seed = seed(scenario);
+    let checker = Checker { network, paths, routes: by_path, folder, seed };
     let mut drafts = Vec::new();
     let (mut names, mut services) = (BTreeMap::new(), BTreeMap::new());
     for (index, flow) in scenario.flows.iter().enumerate() {
@@ -68,7 +77,10 @@ pub(super) fn check(
         }
         drafts.push(draft);
     }
-    let total: u64 = drafts.iter().map(|draft| u64::from(draft.times)).sum();
+    let count = |draft: &Draft| {
+        draft.starts.len() as u64 * u64::from(workloads::connections(&draft.plan.app))
+    };
+    let total: u64 = drafts.iter().map(count).sum();
     if total > MAX_FLOWS {
         let help = format!("write at most {MAX_FLOWS} in all");
         report.invalid(&key, format!("{total} connections are too many"), help);
@@ -85,8 +97,9 @@ pub(super) fn finish(
     report: &mut Report,
 ) -> Vec<FlowPlan> {
     let mut flows = Vec::new();
+    let mut ports = Ports::of(&drafts);
     for draft in drafts {
-        let mut plan = draft.plan;
+        let mut plan = draft.plan.clone();
         let Some(flow) = scenario.flows.get(draft.declared) else { continue };
         for end in [&mut plan.from, &mut plan.to] {
             let Some(host) = hosts.get(end.host.0) else { continue };
@@ -97,17 +110,78 @@ pub(super) fn finish(
         algorithms::check(flow, &draft.key, [&plan.from, &plan.to], report);
         let stacks = [&plan.from, &plan.to].map(|end| hosts.get(end.host.0).map(|host| host.stack));
         algorithms::check_stacks(flow, &draft.key, stacks, report);
-        if draft.times == 1 {
-            flows.push(plan);
-            continue;
-        }
-        for number in 0..draft.times {
-            let start = plan.start + draft.every * u64::from(number);
-            let name = format!("{}-{}", plan.name, number + 1);
-            flows.push(FlowPlan { name, start, ..plan.clone() });
-        }
+        draft.connections(&plan, seed(scenario), &mut ports, &mut flows);
+    }
+    if ports.exhausted {
+        let what = "there are more connections of sizes of their own than ports";
+        let help = "let fewer flows draw what they send";
+        report.invalid(&KeyPath::root().key("flows"), what, help);
     }
     flows
+}
+
+impl Draft {
+    /// The connections of the flow, one by one.
+    fn connections(
+        &self,
+        plan: &FlowPlan,
+        seed: Seed,
+        ports: &mut Ports,
+        flows: &mut Vec<FlowPlan>,
+    ) {
+        let of = workloads::connections(&plan.app);
+        let several = self.starts.len() > 1 || of > 1;
+        for (repetition, after) in self.starts.iter().enumerate() {
+            for number in 0..of {
+                let mut plan = plan.clone();
+                plan.start += *after;
+                if several {
+                    let count = repetition * of as usize + number as usize + 1;
+                    plan.name = format!("{}-{count}", plan.name);
+                    if workloads::differs(&plan.app) {
+                        plan.port = ports.next();
+                    }
+                }
+                let (part, recording) = (Part { number, of }, self.recording.as_ref());
+                plan.work =
+                    workloads::work(&plan.app, &plan.name, part, plan.start, recording, seed);
+                flows.push(plan);
+            }
+        }
+    }
+
+    /// The text of what its application replays.
+    pub(super) fn recording(&self) -> Option<&str> {
+        self.recording.as_ref().map(|recording| recording.text.as_str())
+    }
+}
+
+/// Ports of connections that have one of their own though their flow has several.
+struct Ports {
+    taken: BTreeSet<u16>,
+    next: u16,
+    exhausted: bool,
+}
+
+impl Ports {
+    fn of(drafts: &[Draft]) -> Self {
+        let taken = drafts.iter().map(|draft| draft.plan.port).collect();
+        Self { taken, next: FIRST_OWN_PORT, exhausted: false }
+    }
+
+    fn next(&mut self) -> u16 {
+        while self.taken.contains(&self.next) && self.next < u16::MAX {
+            self.next += 1;
+        }
+        let port = self.next;
+        self.exhausted |= port == u16::MAX;
+        self.next = self.next.saturating_add(1);
+        port
+    }
+}
+
+fn seed(scenario: &Scenario) -> Seed {
+    Seed(scenario.seed.unwrap_or(1))
 }
 
 struct Checker<'a> {
@@ -115,6 +189,8 @@ struct Checker<'a> {
     paths: &'a [PathPlan],
     /// In the order of their paths.
     routes: Vec<&'a Route>,
+    folder: Option<&'a Path>,
+    seed: Seed,
 }
 
 impl Checker<'_> {
@@ -126,7 +202,9 @@ impl Checker<'_> {
         key: &KeyPath,
         report: &mut Report,
     ) -> Option<Draft> {
-        check_app(&flow.app, &key.key("app"), report);
+        let app_key = key.key("app");
+        workloads::check(&flow.app, &app_key, report);
+        let recording = workloads::read(&flow.app, self.folder, &app_key, report);
         for (field, buffer) in
             [("receive_buffer", flow.receive_buffer), ("send_buffer", flow.send_buffer)]
         {
@@ -144,6 +222,7 @@ impl Checker<'_> {
             send_buffer: flow.send_buffer,
         };
         let plan = FlowPlan {
+            declared,
             name,
             start: Time::ZERO + flow.start.unwrap_or_default(),
             protocol: flow.protocol,
@@ -151,14 +230,34 @@ impl Checker<'_> {
             to: end(to, destination),
             port: flow.port.unwrap_or_else(|| default_port(declared)),
             app: flow.app.clone(),
+            work: Work::default(),
         };
-        Some(Draft {
-            declared,
-            key: key.clone(),
-            plan,
-            times: flow.repeat.map_or(1, |repeat| repeat.times),
-            every: flow.repeat.map_or(Span::ZERO, |repeat| repeat.every),
-        })
+        let starts = match &flow.repeat {
+            Some(repeat) => self.starts(repeat, &plan.name, &key.key("repeat"), report),
+            None => vec![Span::ZERO],
+        };
+        Some(Draft { declared, key: key.clone(), plan, recording, starts })
+    }
+
+    /// When the repetitions of a flow start.
+    fn starts(&self, repeat: &Repeat, name: &str, key: &KeyPath, report: &mut Report) -> Vec<Span> {
+        workloads::check_times(&repeat.every, &key.key("every"), report);
+        let times = repeat.times as usize;
+        if !repeat.at.is_empty() {
+            if repeat.at.len() != times {
+                let what = format!("{} times for {times} connections", repeat.at.len());
+                report.invalid(&key.key("at"), what, "write as many as `times` says");
+            }
+            return repeat.at.clone();
+        }
+        let mut dice = Stream::new(self.seed, &format!("flow.{name}.starts"));
+        let mut at = Span::ZERO;
+        let next = || {
+            let start = at;
+            at += repeat.every.draw(&mut dice);
+            start
+        };
+        std::iter::repeat_with(next).take(times.min(MAX_FLOWS as usize)).collect()
     }
 
     /// The two hosts; those of the first path unless the flow names others.
@@ -264,33 +363,6 @@ impl Checker<'_> {
 /// Each flow has a port of its own, so that the server knows what to do with a connection.
 fn default_port(flow: usize) -> u16 {
     u16::try_from(flow).ok().and_then(|flow| FIRST_PORT.checked_add(flow)).unwrap_or(u16::MAX)
-}
-
-fn check_app(app: &App, key: &KeyPath, report: &mut Report) {
-    let mut bytes = |field: &str, bytes: Bytes| {
-        let key = key.key(field);
-        if bytes == Bytes::ZERO {
-            report.invalid(&key, "nothing would be sent", "write at least `1 B`");
-        } else if bytes > MAX_BYTES {
-            report.invalid(
-                &key,
-                format!("{bytes} are too many"),
-                format!("write at most {MAX_BYTES}"),
-            );
-        }
-    };
-    match app {
-        App::Bulk { bytes: count, .. } => bytes("bytes", *count),
-        App::Request { request_bytes, response_bytes, .. } => {
-            bytes("request_bytes", *request_bytes);
-            bytes("response_bytes", *response_bytes);
-        }
-        App::Timed { duration, .. } if duration.is_zero() => {
-            let help = "write for example `duration = \"10 s\"`";
-            report.invalid(&key.key("duration"), "a transfer of no length", help);
-        }
-        App::Timed { .. } => {}
-    }
 }
 
 fn check_buffer(buffer: Option<Bytes>, key: &KeyPath, report: &mut Report) {

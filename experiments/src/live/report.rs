@@ -5,10 +5,10 @@ use std::{fs, io};
 
 use super::KernelReport;
 use super::peer::Report;
-use crate::plan::{FlowPlan, Plan};
+use crate::plan::{FlowPlan, Plan, Work};
 use crate::results::{CounterRow, SummaryRow};
 use crate::run::Outcome;
-use crate::scenario::{App, AppDirection};
+use crate::scenario::AppDirection;
 
 /// The folder of what was seen of real kernels, within the folder of a run.
 pub(super) const FOLDER: &str = "kernel";
@@ -53,7 +53,7 @@ fn summary(flow: &FlowPlan, reports: &[&Report], end: f64, row: &mut SummaryRow)
     // A simulated end has counted what it received itself.
     row.bytes += kernels;
     row.intact &= reports.iter().all(|report| report.wrong == 0);
-    row.complete = row.bytes >= wanted(&flow.app)
+    row.complete = row.bytes >= wanted(&flow.work)
         && reports.iter().all(|report| report.error.is_none() && report.ended);
     let last = reports.iter().filter_map(|report| report.last_byte_ns).max();
     let last = last.map(seconds).into_iter().chain(row.end_s).fold(0.0, f64::max);
@@ -78,16 +78,16 @@ fn seconds(nanoseconds: u64) -> f64 {
 }
 
 /// Bytes that both ends together receive if all goes well.
-fn wanted(app: &App) -> u64 {
-    match app {
-        App::Bulk { bytes, direction, .. } => match direction {
+fn wanted(work: &Work) -> u64 {
+    match work {
+        Work::Bulk { bytes, direction, .. } => match direction {
             AppDirection::Download | AppDirection::Upload => bytes.get(),
             AppDirection::Both => 2 * bytes.get(),
         },
-        App::Timed { .. } => 0,
-        App::Request { count, request_bytes, response_bytes, .. } => {
-            u64::from(*count) * (request_bytes.get() + response_bytes.get())
+        Work::Request { count, request, response, .. } => {
+            u64::from(*count) * (request.get() + response.get())
         }
+        Work::Timed { .. } | Work::Script(_) | Work::Messages { .. } | Work::Video(_) => 0,
     }
 }
 

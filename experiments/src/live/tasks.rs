@@ -10,11 +10,17 @@ use crate::build;
 use crate::plan::{FlowEnd, FlowPlan, Plan};
 use crate::scenario::Protocol;
 
+/// The first flow whose application no process on a real kernel can play.
+pub(super) fn unfit(plan: &Plan) -> Option<&FlowPlan> {
+    plan.flows.iter().find(|flow| app(&build::apps(&flow.work).0).is_none())
+}
+
 /// The task of host `number`.
 pub(super) fn task(plan: &Plan, number: usize) -> Task {
     let mut task = Task::default();
     for (index, flow) in plan.flows.iter().enumerate() {
-        let (client, server) = build::apps(&flow.app);
+        let (client, server) = build::apps(&flow.work);
+        let (Some(client), Some(server)) = (app(&client), app(&server)) else { continue };
         if flow.from.host.0 == number {
             task.connect.push(Connect {
                 flow: index,
@@ -22,7 +28,7 @@ pub(super) fn task(plan: &Plan, number: usize) -> Task {
                 from: flow.from.address,
                 to: SocketAddr::new(flow.to.address, flow.port),
                 socket: options(flow, &flow.from),
-                app: app(&client),
+                app: client,
             });
         }
         if flow.to.host.0 == number {
@@ -34,7 +40,7 @@ pub(super) fn task(plan: &Plan, number: usize) -> Task {
                     v6: flow.to.address.is_ipv6(),
                     port: flow.port,
                     socket: options(flow, &flow.to),
-                    app: app(&server),
+                    app: server,
                 }),
             }
         }
@@ -52,8 +58,8 @@ fn options(flow: &FlowPlan, end: &FlowEnd) -> Options {
     }
 }
 
-fn app(spec: &AppSpec) -> App {
-    match *spec {
+fn app(spec: &AppSpec) -> Option<App> {
+    Some(match *spec {
         AppSpec::Bulk { send, until, abort, .. } => App::Bulk {
             send: send.map(Bytes::get),
             until_ns: until.map(|until| until.as_ns()),
@@ -68,5 +74,10 @@ fn app(spec: &AppSpec) -> App {
         AppSpec::Respond { request, response, .. } => {
             App::Respond { request: request.get(), response: response.get() }
         }
-    }
+        AppSpec::Ask(_)
+        | AppSpec::Answer(_)
+        | AppSpec::Messages { .. }
+        | AppSpec::Play(_)
+        | AppSpec::Serve => return None,
+    })
 }

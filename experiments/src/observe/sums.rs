@@ -2,11 +2,12 @@
 
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::app::Exchange;
+use mptcpsim_models::app::video::Viewing;
 use mptcpsim_models::host::{Actor, World};
 use mptcpsim_models::mptcp::{Connection, Mode};
 
 use super::flows::{Flows, srtt_ms};
-use crate::plan::{FlowPlan, Plan};
+use crate::plan::{FlowPlan, Plan, Work};
 use crate::results::{CounterRow, Recorder, RequestRow, SubflowRow, SummaryRow};
 use crate::scenario::{App, AppDirection, Protocol};
 
@@ -15,8 +16,8 @@ pub(super) fn flows(plan: &Plan, flows: &Flows, now: Time, world: &World, record
     for (number, flow) in plan.flows.iter().enumerate() {
         let ends = flows.ends(number, world);
         recorder.push(summary(plan, flow, ends, now));
-        let exchanges = ends[0].map_or(&[][..], |end| end.app().exchanges());
-        for (exchange, number) in exchanges.iter().zip(1..) {
+        let exchanges = ends.iter().flatten().flat_map(|end| end.app().exchanges());
+        for (exchange, number) in exchanges.zip(1..) {
             recorder.push(request(flow, number, exchange));
         }
         for end in ends.into_iter().flatten().filter(|end| end.app().sent() > 0) {
@@ -40,14 +41,15 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
     let name = |host: usize| plan.hosts.get(host).map_or(String::new(), |host| host.name.clone());
     let both = || ends.iter().flatten();
     let bytes = both().map(|end| end.app().ledger().bytes()).sum();
-    let complete = is_complete(&flow.app, ends);
+    let complete = is_complete(&flow.work, ends);
     let last = both().filter_map(|end| end.app().ledger().last_byte_at()).max();
     // An end that is not simulated cannot say that all has come: the last byte here is what is known.
     let end = last.filter(|_| complete || !both().count().is_multiple_of(2));
     let time = (end.unwrap_or(now) - flow.start).as_secs_f64();
     let gap = both().map(|end| end.app().ledger().longest_gap()).max_by_key(|(gap, _)| *gap);
     let gap = gap.filter(|(gap, _)| !gap.is_zero());
-    let durations = durations(ends[0].map_or(&[], |end| end.app().exchanges()));
+    let durations = durations(both().flat_map(|end| end.app().exchanges()));
+    let viewing = ends[0].and_then(|end| end.app().viewing());
     let of_subflows = |count: fn(&Connection, usize) -> u64| -> u64 {
         both().flat_map(|end| all_subflows(end.connection(), count)).sum()
     };
@@ -79,10 +81,16 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
             .map(Span::as_secs_f64),
         longest_gap_s: gap.map_or(0.0, |(gap, _)| gap.as_secs_f64()),
         longest_gap_start_s: gap.map(|(_, from)| from.as_secs_f64()),
-        requests: requests(&flow.app, ends),
+        requests: requests(ends),
         request_p50_s: percentile(&durations, 50),
         request_p99_s: percentile(&durations, 99),
         request_max_s: percentile(&durations, 100),
+        late_messages: late(&flow.work, ends),
+        startup_s: viewing.and_then(|viewing| viewing.startup).map(Span::as_secs_f64),
+        stalls: viewing.map(|viewing| viewing.stalls),
+        stalled_s: viewing.map(|viewing| viewing.stalled.as_secs_f64()),
+        mean_bitrate_bps: viewing.and_then(Viewing::mean_bitrate).map(|rate| rate.as_bps()),
+        quality_switches: viewing.map(|viewing| viewing.switches),
     }
 }
 
@@ -102,8 +110,8 @@ fn duration(exchange: &Exchange) -> Option<Span> {
 }
 
 /// How long the requests that were answered took, the shortest first.
-fn durations(exchanges: &[Exchange]) -> Vec<Span> {
-    let mut durations: Vec<Span> = exchanges.iter().filter_map(duration).collect();
+fn durations<'a>(exchanges: impl Iterator<Item = &'a Exchange>) -> Vec<Span> {
+    let mut durations: Vec<Span> = exchanges.filter_map(duration).collect();
     durations.sort_unstable();
     durations
 }
@@ -139,12 +147,12 @@ fn fallback(ends: [Option<&Actor>; 2]) -> String {
 }
 
 /// Whether everything that was to be read was read.
-fn is_complete(app: &App, ends: [Option<&Actor>; 2]) -> bool {
+fn is_complete(work: &Work, ends: [Option<&Actor>; 2]) -> bool {
     let [Some(opener), Some(acceptor)] = ends else { return false };
     let read = |end: &Actor| end.app().ledger().bytes();
     let finished = |end: &Actor| end.app().is_done() && end.connection().error().is_none();
-    match app {
-        App::Bulk { bytes, direction, .. } => {
+    match work {
+        Work::Bulk { bytes, direction, .. } => {
             let (down, up) = (read(opener) >= bytes.get(), read(acceptor) >= bytes.get());
             match direction {
                 AppDirection::Download => down,
@@ -152,20 +160,30 @@ fn is_complete(app: &App, ends: [Option<&Actor>; 2]) -> bool {
                 AppDirection::Both => down && up,
             }
         }
-        App::Timed { .. } => finished(opener),
-        App::Request { count, response_bytes, .. } => {
-            read(opener) >= u64::from(*count) * response_bytes.get()
+        Work::Timed { .. } => finished(opener),
+        Work::Request { count, response, .. } => read(opener) >= u64::from(*count) * response.get(),
+        Work::Script(script) => read(opener) >= script.answered(script.len()),
+        Work::Messages { down, up, .. } => {
+            read(opener) >= down.bytes() && read(acceptor) >= up.bytes()
+        }
+        Work::Video(video) => {
+            opener.app().viewing().is_some_and(|viewing| viewing.segments >= video.segments)
         }
     }
 }
 
-fn requests(app: &App, [opener, _]: [Option<&Actor>; 2]) -> u64 {
-    match (app, opener) {
-        (App::Request { response_bytes, .. }, Some(opener)) => {
-            opener.app().ledger().bytes() / response_bytes.get().max(1)
-        }
-        _ => 0,
-    }
+/// Requests that were answered, messages that came.
+fn requests(ends: [Option<&Actor>; 2]) -> u64 {
+    let exchanges = ends.into_iter().flatten().flat_map(|end| end.app().exchanges());
+    exchanges.filter(|exchange| exchange.answered_at.is_some()).count() as u64
+}
+
+/// Messages that did not come within the deadline, those that did not come at all among them.
+fn late(work: &Work, ends: [Option<&Actor>; 2]) -> Option<u64> {
+    let Work::Messages { down, up, deadline: Some(deadline) } = work else { return None };
+    let exchanges = ends.into_iter().flatten().flat_map(|end| end.app().exchanges());
+    let in_time = exchanges.filter_map(duration).filter(|time| time <= deadline).count();
+    Some((down.len() + up.len()).saturating_sub(in_time) as u64)
 }
 
 fn subflows(flow: &FlowPlan, flows: &Flows, end: &Actor, now: Time, recorder: &mut Recorder) {
@@ -254,6 +272,11 @@ fn kind(app: &App) -> &'static str {
         App::Bulk { .. } => "bulk",
         App::Timed { .. } => "timed",
         App::Request { .. } => "request",
+        App::Page { .. } => "page",
+        App::ConstantRate { .. } => "constant-rate",
+        App::OnOff { .. } => "on-off",
+        App::Trace { .. } => "trace",
+        App::Video { .. } => "video",
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{DirectionPlan, EndpointPlan, FlowPlan, HostPlan, LinkPlan, PathPlan, Plan, Station};
 use crate::scenario::{
-    Addresses, Capacity, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay, Path,
+    Addresses, App, Capacity, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay, Path,
     Record, Scenario,
 };
 
@@ -51,7 +51,9 @@ impl Plan {
         let traces = directions.filter_map(|(link, name, plan)| {
             Some((trace_name(link, name), plan.trace.as_deref()?))
         });
-        traces.collect()
+        let recordings = self.recordings.iter();
+        let recordings = recordings.map(|(flow, text)| (recording_name(*flow), text.as_str()));
+        traces.chain(recordings).collect()
     }
 
     fn link(&self, link: &LinkPlan) -> Link {
@@ -116,20 +118,19 @@ impl Plan {
 
     /// The flows as written, with names, hosts and addresses filled in. Repeated ones stay one entry.
     fn declared_flows(&self) -> Vec<Flow> {
-        let mut plans = self.flows.iter();
-        let mut flows = Vec::new();
-        for (index, flow) in self.scenario.flows.iter().enumerate() {
-            let times = flow.repeat.map_or(1, |repeat| repeat.times);
-            let Some(first) = plans.next() else { break };
-            if times > 1 {
-                plans.nth(times as usize - 2);
-            }
-            flows.push(self.flow(flow, index, first));
-        }
-        flows
+        let declared = self.scenario.flows.iter().enumerate();
+        let flows = declared.map_while(|(index, flow)| {
+            let first = self.flows.iter().find(|plan| plan.declared == index)?;
+            Some(self.flow(flow, index, first))
+        });
+        flows.collect()
     }
 
     fn flow(&self, flow: &Flow, index: usize, plan: &FlowPlan) -> Flow {
+        let mut flow = flow.clone();
+        if let App::Trace { file, .. } = &mut flow.app {
+            *file = recording_name(index);
+        }
         Flow {
             name: flow.name.clone().or_else(|| Some(format!("flow{}", index + 1))),
             from: Some(self.hosts[plan.from.host.0].name.clone()),
@@ -138,9 +139,14 @@ impl Plan {
             source: Some(plan.from.address.to_string()),
             destination: Some(plan.to.address.to_string()),
             port: Some(plan.port),
-            ..flow.clone()
+            ..flow
         }
     }
+}
+
+/// The name of what a flow replays.
+fn recording_name(flow: usize) -> String {
+    format!("traces/flow{}.csv", flow + 1)
 }
 
 /// The name of the trace of one direction, unique and relative to the scenario.

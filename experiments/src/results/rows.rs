@@ -23,7 +23,7 @@ pub trait Row: Serialize + DeserializeOwned + Sized {
 pub struct SummaryRow {
     /// The name of the flow.
     pub flow: String,
-    /// What ran over it: `bulk`, `timed` or `request`.
+    /// What ran over it: the kind of the application.
     pub kind: String,
     /// The kind of socket that opened it: `mptcp` or `tcp`.
     pub protocol: String,
@@ -65,24 +65,37 @@ pub struct SummaryRow {
     pub longest_gap_s: f64,
     /// When it began.
     pub longest_gap_start_s: Option<f64>,
-    /// Requests that were answered.
+    /// Requests that were answered, or messages that came.
     pub requests: u64,
-    /// Time from a request to the last byte of its answer: the median of those answered.
+    /// Time from a request to the last byte of its answer, or from when a message was to be written to its
+    /// last byte: the median.
     pub request_p50_s: Option<f64>,
     /// The 99th percentile.
     pub request_p99_s: Option<f64>,
     /// The longest.
     pub request_max_s: Option<f64>,
+    /// Messages that did not come within the deadline.
+    pub late_messages: Option<u64>,
+    /// Of a video: from the start to the first picture.
+    pub startup_s: Option<f64>,
+    /// How often playing stopped for want of data.
+    pub stalls: Option<u32>,
+    /// For how long altogether.
+    pub stalled_s: Option<f64>,
+    /// The mean bit rate of the segments that were fetched.
+    pub mean_bitrate_bps: Option<u64>,
+    /// How often the quality changed.
+    pub quality_switches: Option<u32>,
 }
 
-/// A request and its answer.
+/// A request and its answer, or a message.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestRow {
     /// The name of the flow.
     pub flow: String,
     /// The number of the request on its connection, from 1.
     pub request: u64,
-    /// When it was written.
+    /// When it was written, or a message was to be.
     pub asked_s: f64,
     /// When the first byte of the answer was read.
     pub first_byte_s: Option<f64>,

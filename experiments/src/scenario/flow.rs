@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use mptcpsim_core::time::Span;
-use mptcpsim_core::units::Bytes;
+use mptcpsim_core::units::{Bytes, Rate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quantity;
+use super::workload::{Sizes, Times};
 
 /// A connection and what runs over it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,7 +26,7 @@ pub struct Flow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<quantity::Time>")]
     pub start: Option<Span>,
-    /// The same flow several times, one after the other.
+    /// The same flow several times, one after the other. What is drawn at random is drawn anew for each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Repeat>,
     /// Which kind of socket opens the connection.
@@ -67,14 +68,19 @@ pub struct Flow {
 }
 
 /// A flow that is opened again and again, each time as a connection of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeat {
     /// How many connections there are.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub times: u32,
-    /// The time from one start to the next.
-    #[schemars(with = "quantity::Time")]
-    pub every: Span,
+    /// The time from one start to the next; `{ exponential = "200 ms" }` makes it a Poisson process.
+    #[serde(default, skip_serializing_if = "Times::is_zero")]
+    pub every: Times,
+    /// When they start, counted from `start`, in place of `every`: the arrivals of a trace, one for each of
+    /// `times`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<quantity::Time>")]
+    pub at: Vec<Span>,
 }
 
 /// Which kind of socket opens a connection.
@@ -89,14 +95,13 @@ pub enum Protocol {
 }
 
 /// What runs over a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum App {
     /// Sends a number of bytes as fast as the network takes them, then closes.
     Bulk {
         /// How much is sent (in each direction).
-        #[schemars(with = "quantity::ByteCount")]
-        bytes: Bytes,
+        bytes: Sizes,
         /// Who sends.
         #[serde(default)]
         direction: AppDirection,
@@ -121,16 +126,127 @@ pub enum App {
         count: u32,
         /// The size of a request.
         #[serde(default = "small_request")]
-        #[schemars(with = "quantity::ByteCount")]
-        request_bytes: Bytes,
+        request_bytes: Sizes,
         /// The size of a response.
-        #[schemars(with = "quantity::ByteCount")]
-        response_bytes: Bytes,
+        response_bytes: Sizes,
         /// The pause between a response and the next request.
         #[serde(default)]
-        #[schemars(with = "quantity::Time")]
-        think_time: Span,
+        think_time: Times,
     },
+    /// Loads a web page: the page itself over the first connection, and what it is made of over all of them in
+    /// turn, one object after the other on each. All connections are opened at once.
+    Page {
+        /// The size of the page itself.
+        #[serde(default = "page_bytes")]
+        #[schemars(with = "quantity::ByteCount")]
+        page_bytes: Bytes,
+        /// How many objects it is made of.
+        #[serde(default = "some_objects")]
+        #[schemars(range(min = 1, max = 10_000))]
+        objects: u32,
+        /// The size of an object.
+        #[serde(default = "object_bytes")]
+        object_bytes: Sizes,
+        /// How many connections there are: 6 is what browsers open with HTTP/1.1.
+        #[serde(default = "one")]
+        #[schemars(range(min = 1, max = 100))]
+        connections: u32,
+    },
+    /// Writes messages of the same size at the same distance, as voice and sensors do.
+    ConstantRate {
+        /// How much is written per time.
+        #[schemars(with = "quantity::BitRate")]
+        rate: Rate,
+        /// The size of a message.
+        #[serde(default = "message")]
+        #[schemars(with = "quantity::ByteCount")]
+        message_bytes: Bytes,
+        /// For how long.
+        #[schemars(with = "quantity::Time")]
+        duration: Span,
+        /// A message that takes longer is late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<quantity::Time>")]
+        deadline: Option<Span>,
+        /// Who writes.
+        #[serde(default)]
+        direction: AppDirection,
+    },
+    /// Writes messages at a constant rate for a time, pauses, and so on.
+    OnOff {
+        /// How much is written per time while it writes.
+        #[schemars(with = "quantity::BitRate")]
+        rate: Rate,
+        /// For how long it writes.
+        on: Times,
+        /// For how long it pauses.
+        off: Times,
+        /// The size of a message.
+        #[serde(default = "message")]
+        #[schemars(with = "quantity::ByteCount")]
+        message_bytes: Bytes,
+        /// For how long altogether.
+        #[schemars(with = "quantity::Time")]
+        duration: Span,
+        /// A message that takes longer is late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<quantity::Time>")]
+        deadline: Option<Span>,
+        /// Who writes.
+        #[serde(default)]
+        direction: AppDirection,
+    },
+    /// Writes what was recorded, when it was recorded.
+    Trace {
+        /// A CSV file beside the scenario with the columns `time_s` (seconds from the start of the flow, in
+        /// order) and `bytes`.
+        #[schemars(example = &"game.csv")]
+        file: String,
+        /// A message that takes longer is late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<quantity::Time>")]
+        deadline: Option<Span>,
+        /// Who writes.
+        #[serde(default)]
+        direction: AppDirection,
+    },
+    /// Plays an adaptive video (DASH): fetches segment after segment, each in the quality that the network or
+    /// the buffer allows, and stalls when the buffer is empty.
+    Video {
+        /// The bit rates in which the video exists, the lowest first.
+        #[serde(default = "bitrates")]
+        #[schemars(with = "Vec<quantity::BitRate>")]
+        bitrates: Vec<Rate>,
+        /// How long a segment plays.
+        #[serde(default = "segment_time")]
+        #[schemars(with = "quantity::Time")]
+        segment: Span,
+        /// How many segments are played.
+        #[schemars(range(min = 1, max = 100_000))]
+        segments: u32,
+        /// No segment is fetched while there is more than this in the buffer.
+        #[serde(default = "video_buffer")]
+        #[schemars(with = "quantity::Time")]
+        buffer: Span,
+        /// Playing begins, and begins again after a stall, with this much in the buffer.
+        #[serde(default = "segment_time")]
+        #[schemars(with = "quantity::Time")]
+        startup: Span,
+        /// How the quality is chosen.
+        #[serde(default)]
+        adaptation: Adaptation,
+    },
+}
+
+/// How a video player chooses the quality of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Adaptation {
+    /// The best one below 85 % of what the last five segments came with (as FESTIVE, CoNEXT 2012).
+    #[default]
+    Throughput,
+    /// The fuller the buffer, the better (BBA-0, SIGCOMM 2014).
+    Buffer,
 }
 
 /// Who sends the bytes of an application.
@@ -255,6 +371,35 @@ fn one() -> u32 {
     1
 }
 
-fn small_request() -> Bytes {
-    Bytes::new(200)
+fn small_request() -> Sizes {
+    Sizes::Fixed(Bytes::new(200))
+}
+
+fn page_bytes() -> Bytes {
+    Bytes::new(30_000)
+}
+
+fn some_objects() -> u32 {
+    40
+}
+
+fn object_bytes() -> Sizes {
+    Sizes::Lognormal { lognormal: Bytes::new(15_000), sigma: 1.4 }
+}
+
+fn message() -> Bytes {
+    Bytes::new(1_000)
+}
+
+/// The qualities from 240p to 1080p that test content for DASH usually has.
+fn bitrates() -> Vec<Rate> {
+    [400_000, 800_000, 1_500_000, 3_000_000, 6_000_000].map(Rate::from_bps).to_vec()
+}
+
+fn segment_time() -> Span {
+    Span::from_secs(4)
+}
+
+fn video_buffer() -> Span {
+    Span::from_secs(30)
 }

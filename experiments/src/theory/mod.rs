@@ -18,9 +18,9 @@ use mptcpsim_models::congestion::Name;
 use mptcpsim_models::scheduler;
 
 use self::fluid::{Connection, Model, Network, Path};
-use crate::plan::{DirectionPlan, FlowPlan, LinkId, Plan};
+use crate::plan::{DirectionPlan, FlowPlan, LinkId, Plan, Work};
 use crate::results::{SubflowRow, Tables, TimeseriesRow};
-use crate::scenario::{App, Protocol};
+use crate::scenario::Protocol;
 
 /// IP and TCP headers with timestamps.
 const HEADERS: u16 = 52;
@@ -106,7 +106,7 @@ fn of_plan(plan: &Plan) -> Vec<String> {
         }
     }
     for flow in &plan.flows {
-        if let App::Request { .. } = flow.app {
+        if !matches!(flow.work, Work::Bulk { .. } | Work::Timed { .. }) {
             reasons.push(format!("{} has not always data to send", flow.name));
         }
         let redundant =

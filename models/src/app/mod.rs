@@ -5,11 +5,17 @@
 //! the other end must have sent, byte by byte.
 
 mod ledger;
+pub mod messages;
+mod script;
+pub mod video;
 
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
 
 pub use self::ledger::Ledger;
+pub use self::messages::Schedule;
+pub use self::script::Script;
+use self::video::{Player, UNIT, Video};
 
 use crate::mptcp::{Connection, Env, MetaState};
 
@@ -52,6 +58,21 @@ pub enum AppSpec {
         /// Close after so many answers.
         close_after: Option<u32>,
     },
+    /// Sends the requests of a script, each when the answer to the one before is there, and closes.
+    Ask(Script),
+    /// Answers the requests of a script until the client closes.
+    Answer(Script),
+    /// Writes messages when they are due, and takes those of the other end.
+    Messages {
+        /// What this end writes.
+        send: Schedule,
+        /// What the other end writes.
+        expect: Schedule,
+    },
+    /// Plays a video; the other end [`Serve`](Self::Serve)s it.
+    Play(Video),
+    /// Serves a video until the client closes.
+    Serve,
 }
 
 /// An application at one end of a connection.
@@ -65,14 +86,14 @@ pub struct App {
     done: bool,
     /// When it last acted.
     looked_at: Time,
-    /// Requests sent.
+    /// Requests sent, or messages received.
     exchanges: Vec<Exchange>,
 }
 
-/// A request and what came of it.
+/// A request and what came of it, or a message and when it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange {
-    /// When it was written.
+    /// When it was written, or was to be written.
     pub asked_at: Time,
     /// When the first byte of the answer was read.
     pub first_byte_at: Option<Time>,
@@ -80,17 +101,33 @@ pub struct Exchange {
     pub answered_at: Option<Time>,
 }
 
+impl Exchange {
+    const fn asked(at: Time) -> Self {
+        Self { asked_at: at, first_byte_at: None, answered_at: None }
+    }
+
+    /// Whether the answer has begun and is complete at `now`.
+    fn note(&mut self, now: Time, begun: bool, complete: bool) {
+        self.first_byte_at = self.first_byte_at.or(begun.then_some(now));
+        self.answered_at = self.answered_at.or(complete.then_some(now));
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Role {
     Bulk { send: u64, until: Time, abort: bool, delay: Span, from: Time },
     Request { request: u64, response: u64, left: u32, think: Span, next: Time, waits: bool },
     Respond { request: u64, response: u64, answers: u64 },
+    Ask { script: Script, next: Time },
+    Answer { script: Script },
+    Messages { send: Schedule, expect: Schedule, written: usize },
+    Play { player: Box<Player>, next: Time, asked: u64 },
 }
 
 impl App {
     /// The application at its beginning.
     pub fn new(spec: &AppSpec, now: Time) -> Self {
-        let role = match *spec {
+        let role = match spec.clone() {
             AppSpec::Bulk { send, until, abort, delay } => Role::Bulk {
                 send: send.map_or(u64::MAX, Bytes::get),
                 until: until.map_or(Time::NEVER, |until| now + until),
@@ -113,6 +150,14 @@ impl App {
                 response: response.get(),
                 answers: close_after.map_or(u64::MAX, u64::from),
             },
+            AppSpec::Ask(script) => Role::Ask { script, next: Time::NEVER },
+            AppSpec::Answer(script) => Role::Answer { script },
+            AppSpec::Messages { send, expect } => Role::Messages { send, expect, written: 0 },
+            AppSpec::Play(video) => {
+                let player = Box::new(Player::new(video, now));
+                Role::Play { player, next: Time::NEVER, asked: 0 }
+            }
+            AppSpec::Serve => Role::Respond { request: 1, response: UNIT.get(), answers: u64::MAX },
         };
         Self {
             role,
@@ -130,7 +175,7 @@ impl App {
         &self.ledger
     }
 
-    /// The requests it has sent, in order.
+    /// The requests it has sent, or the messages it has received, in order.
     pub fn exchanges(&self) -> &[Exchange] {
         &self.exchanges
     }
@@ -150,6 +195,8 @@ impl App {
         let moments = match self.role {
             Role::Bulk { until, from, .. } if !self.closing => [from, until],
             Role::Request { next, left, .. } if left > 0 => [next, Time::NEVER],
+            Role::Ask { next, .. } | Role::Play { next, .. } => [next, Time::NEVER],
+            Role::Messages { .. } => [self.next_message(), Time::NEVER],
             _ => [Time::NEVER; 2],
         };
         let ahead = moments.into_iter().filter(|moment| *moment > self.looked_at);
@@ -171,6 +218,10 @@ impl App {
             Role::Bulk { .. } => self.progress_bulk(connection, env),
             Role::Request { .. } => self.progress_request(connection, env),
             Role::Respond { .. } => self.progress_respond(connection, env),
+            Role::Ask { .. } => self.progress_ask(connection, env),
+            Role::Answer { .. } => self.progress_answer(connection, env),
+            Role::Messages { .. } => self.progress_messages(connection, env),
+            Role::Play { .. } => self.progress_video(connection, env),
         };
         self.note_failure(connection, env);
         acted
@@ -263,8 +314,7 @@ impl App {
         let next = Time::NEVER;
         self.role = Role::Request { request, response, left, think, next, waits };
         let end = self.sent + request;
-        let exchange = Exchange { asked_at: env.now, first_byte_at: None, answered_at: None };
-        self.exchanges.push(exchange);
+        self.exchanges.push(Exchange::asked(env.now));
         self.write_to(end, connection, env)
     }
 
@@ -273,12 +323,7 @@ impl App {
         let asked = self.exchanges.len() as u64;
         let Some(last) = self.exchanges.last_mut() else { return };
         let bytes = self.ledger.bytes();
-        if bytes > (asked - 1) * response {
-            last.first_byte_at = last.first_byte_at.or(Some(now));
-        }
-        if bytes >= asked * response {
-            last.answered_at = last.answered_at.or(Some(now));
-        }
+        last.note(now, bytes > (asked - 1) * response, bytes >= asked * response);
     }
 
     fn progress_respond(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
