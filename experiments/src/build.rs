@@ -29,6 +29,7 @@ use mptcpsim_models::path_manager::userspace::netlink::DynDaemon;
 use mptcpsim_models::path_manager::userspace::plugins::{AddrAdv, Sspi};
 use mptcpsim_models::path_manager::{AnyPathManager, endpoints, multipath};
 use mptcpsim_models::scheduler::AnyScheduler;
+use mptcpsim_models::tcp::Nagle;
 use mptcpsim_models::tcp::TcpConfig;
 use thiserror::Error;
 
@@ -350,7 +351,7 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
         path_manager: Some(AnyPathManager::with_params(manager.name, stack, &manager.params)?),
         rcvbuf: end.receive_buffer.map(doubled),
         sndbuf: end.send_buffer.map(doubled),
-        ..SocketOptions::default()
+        nagle: Nagle::with_nodelay(flow.app.sets_nodelay()),
     })
 }
 

@@ -264,6 +264,20 @@ pub struct FlowPlan {
     pub work: Work,
 }
 
+impl App {
+    /// Programs of this kind set `TCP_NODELAY`: what is small leaves at once.
+    pub(crate) const fn sets_nodelay(&self) -> bool {
+        match self {
+            Self::Bulk { .. } | Self::Timed { .. } | Self::Request { .. } => false,
+            Self::Page { .. }
+            | Self::ConstantRate { .. }
+            | Self::OnOff { .. }
+            | Self::Trace { .. }
+            | Self::Video { .. } => true,
+        }
+    }
+}
+
 /// What both ends of a connection do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Work {

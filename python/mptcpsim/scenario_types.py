@@ -381,7 +381,7 @@ class IcmpBox(Action):
 
 
 class App(Node):
-    """What runs over a connection."""
+    """What runs over a connection. All but `bulk`, `timed` and `request` set TCP_NODELAY."""
     __slots__ = ()
 
 

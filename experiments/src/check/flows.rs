@@ -202,7 +202,7 @@ impl Checker<'_> {
         key: &KeyPath,
         report: &mut Report,
     ) -> Option<Draft> {
-        let app_key = key.key("app");
+        let (app_key, faults) = (key.key("app"), report.faults.len());
         workloads::check(&flow.app, &app_key, report);
         let recording = workloads::read(&flow.app, self.folder, &app_key, report);
         for (field, buffer) in
@@ -232,22 +232,21 @@ impl Checker<'_> {
             app: flow.app.clone(),
             work: Work::default(),
         };
+        if let Some(repeat) = &flow.repeat {
+            check_repeat(repeat, &key.key("repeat"), report);
+        }
+        // What is faulty must not be drawn from.
         let starts = match &flow.repeat {
-            Some(repeat) => self.starts(repeat, &plan.name, &key.key("repeat"), report),
+            _ if report.faults.len() > faults => Vec::new(),
+            Some(repeat) => self.starts(repeat, &plan.name),
             None => vec![Span::ZERO],
         };
         Some(Draft { declared, key: key.clone(), plan, recording, starts })
     }
 
     /// When the repetitions of a flow start.
-    fn starts(&self, repeat: &Repeat, name: &str, key: &KeyPath, report: &mut Report) -> Vec<Span> {
-        workloads::check_times(&repeat.every, &key.key("every"), report);
-        let times = repeat.times as usize;
+    fn starts(&self, repeat: &Repeat, name: &str) -> Vec<Span> {
         if !repeat.at.is_empty() {
-            if repeat.at.len() != times {
-                let what = format!("{} times for {times} connections", repeat.at.len());
-                report.invalid(&key.key("at"), what, "write as many as `times` says");
-            }
             return repeat.at.clone();
         }
         let mut dice = Stream::new(self.seed, &format!("flow.{name}.starts"));
@@ -257,7 +256,7 @@ impl Checker<'_> {
             at += repeat.every.draw(&mut dice);
             start
         };
-        std::iter::repeat_with(next).take(times.min(MAX_FLOWS as usize)).collect()
+        std::iter::repeat_with(next).take(repeat.times as usize).collect()
     }
 
     /// The two hosts; those of the first path unless the flow names others.
@@ -363,6 +362,14 @@ impl Checker<'_> {
 /// Each flow has a port of its own, so that the server knows what to do with a connection.
 fn default_port(flow: usize) -> u16 {
     u16::try_from(flow).ok().and_then(|flow| FIRST_PORT.checked_add(flow)).unwrap_or(u16::MAX)
+}
+
+fn check_repeat(repeat: &Repeat, key: &KeyPath, report: &mut Report) {
+    workloads::check_times(&repeat.every, &key.key("every"), report);
+    if !repeat.at.is_empty() && repeat.at.len() != repeat.times as usize {
+        let what = format!("{} times for {} connections", repeat.at.len(), repeat.times);
+        report.invalid(&key.key("at"), what, "write as many as `times` says");
+    }
 }
 
 fn check_buffer(buffer: Option<Bytes>, key: &KeyPath, report: &mut Report) {

@@ -94,7 +94,7 @@ pub enum Protocol {
     Tcp,
 }
 
-/// What runs over a connection.
+/// What runs over a connection. All but `bulk`, `timed` and `request` set TCP_NODELAY.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum App {

@@ -136,13 +136,13 @@ impl Player {
         self.play(now);
         self.history.rotate_right(1);
         self.history[0] = Some((self.bytes, took));
-        self.buffered = self.buffered + self.video.segment;
+        self.buffered += self.video.segment;
         self.viewing.segments += 1;
         self.viewing.bitrates += self.video.bitrates[self.quality].as_bps();
         if !self.playing && (self.buffered >= self.video.startup || self.is_over()) {
             self.playing = true;
             if let Some(from) = self.stalled_from.take() {
-                self.viewing.stalled = self.viewing.stalled + (now - from);
+                self.viewing.stalled += now - from;
             }
             self.viewing.startup = self.viewing.startup.or(Some(now - started));
         }

@@ -16,6 +16,13 @@ pub struct Nagle {
     push: bool,
 }
 
+impl Nagle {
+    /// With `TCP_NODELAY` set or not.
+    pub const fn with_nodelay(off: bool) -> Self {
+        Self { off, cork: false, more: false, push: false }
+    }
+}
+
 impl Subflow {
     /// Sends every segment at once however small, or not (`TCP_NODELAY`).
     pub fn set_nodelay(&mut self, nodelay: bool) {
