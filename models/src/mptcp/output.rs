@@ -1,6 +1,8 @@
 //! What leaves: the segments of the subflows with their MPTCP options
 //! (Linux `mptcp_established_options`, `mptcp_write_options`).
 
+use std::ops::{Deref, DerefMut};
+
 use super::{Connection, Env, cx, out_of_tree};
 use crate::mptcp_keys::{Key, Version, join_hmac};
 use crate::observe::mib::Counter;
@@ -18,9 +20,13 @@ const DSS_LONG_ACK: u8 = 28;
 /// Bytes of MP_FAIL.
 const MP_FAIL: u8 = 12;
 
-/// MPTCP options that wait for the next segment of a subflow.
+/// MPTCP options that wait for the next segment of a subflow. Most subflows never have one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pending(Option<Box<Waiting>>);
+
+/// See [`Pending`].
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pending {
+pub(super) struct Waiting {
     /// To go with a reset.
     pub(super) reset: Option<MpTcpRst>,
     /// To go with a reset that answers a segment, which no counter counts.
@@ -32,6 +38,28 @@ pub(super) struct Pending {
     pub(super) prio: Option<bool>,
     /// The checksum of a chunk, computed once.
     checksum: Option<(Seq, u32, u16)>,
+}
+
+impl Deref for Pending {
+    type Target = Waiting;
+
+    fn deref(&self) -> &Waiting {
+        const NOTHING: &Waiting = &Waiting {
+            reset: None,
+            answer: None,
+            fastclose: None,
+            fail: None,
+            prio: None,
+            checksum: None,
+        };
+        self.0.as_deref().unwrap_or(NOTHING)
+    }
+}
+
+impl DerefMut for Pending {
+    fn deref_mut(&mut self) -> &mut Waiting {
+        self.0.get_or_insert_default()
+    }
 }
 
 impl Connection {

@@ -298,13 +298,13 @@ pub struct Totals {
     /// Retransmission timeouts.
     pub timeouts: u64,
     /// Duplicate segments the peer reported.
-    pub dsack_dups: u64,
+    pub dsack_dups: u32,
     /// How often the path was seen to reorder what was sent.
-    pub reord_seen: u64,
+    pub reord_seen: u32,
     /// Segments received ahead of a gap.
-    pub rcv_ooopack: u64,
+    pub rcv_ooopack: u32,
     /// Retransmissions that proved unnecessary.
-    pub spurious_recoveries: u64,
+    pub spurious_recoveries: u32,
 }
 
 /// One TCP connection between two addresses: the whole of a plain TCP connection, or one of the

@@ -117,9 +117,9 @@ impl Subflow {
         } else if self.recovery.tlp_high_seq == Some(block.end) {
             ack.flags.set(AckFlags::DSACK_TLP);
         }
-        self.totals.dsack_dups += u64::from(segments);
+        self.totals.dsack_dups += segments;
         // More duplicates than retransmissions: the network duplicates, not this sender.
-        if self.totals.dsack_dups > self.totals.retransmissions {
+        if u64::from(self.totals.dsack_dups) > self.totals.retransmissions {
             return 0;
         }
         if self.recovery.reord_seen && !ack.flags.has(AckFlags::DSACK_TLP) {
