@@ -43,6 +43,7 @@ pub use key::KeyPath;
 pub use overrides::Override;
 pub use source::{Notation, Place, Source, Text};
 
+pub(crate) use flows::default_port;
 pub(crate) use template::Template;
 use tree::Node;
 

@@ -177,6 +177,16 @@ fn a_recording_is_replayed_and_stays_with_the_scenario() {
 }
 
 #[test]
+fn a_resolved_scenario_is_the_same_again() {
+    let shipped = mptcpsim::shipped::find("workloads").unwrap();
+    let plan = check(&shipped.source(), &[]).unwrap();
+    let resolved = serde_json::to_string(&plan.resolved()).unwrap();
+    let again = check(&Source::new("resolved", &resolved, Notation::Json), &[]).unwrap();
+    assert_eq!(again.flows, plan.flows);
+    assert_eq!(serde_json::to_string(&again.resolved()).unwrap(), resolved);
+}
+
+#[test]
 fn what_is_no_workload_is_refused() {
     for (app, why) in [
         ("kind = \"bulk\", bytes = { pareto = \"1 MB\", shape = 1.0 }", "no mean"),

@@ -245,6 +245,7 @@ def _named(kind: str, choice: Mapping[str, Any]) -> Named:
         for key, it in properties.items()
         if "const" not in it
     ]
+    own.sort(key=lambda parameter: not parameter.required)
     models = [
         Parameter(key, text, default)
         for key, default, _, _, text in _mptcpsim.parameters(kind, name)

@@ -360,7 +360,7 @@ impl Checker<'_> {
 }
 
 /// Each flow has a port of its own, so that the server knows what to do with a connection.
-fn default_port(flow: usize) -> u16 {
+pub(crate) fn default_port(flow: usize) -> u16 {
     u16::try_from(flow).ok().and_then(|flow| FIRST_PORT.checked_add(flow)).unwrap_or(u16::MAX)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{DirectionPlan, EndpointPlan, FlowPlan, HostPlan, LinkPlan, PathPlan, Plan, Station};
+use crate::check::default_port;
 use crate::scenario::{
     Addresses, App, Capacity, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay, Path,
     Record, Scenario,
@@ -138,7 +139,8 @@ impl Plan {
             start: Some(flow.start.unwrap_or_default()),
             source: Some(plan.from.address.to_string()),
             destination: Some(plan.to.address.to_string()),
-            port: Some(plan.port),
+            // Connections that differ have ports of their own, which are found again.
+            port: Some(flow.port.unwrap_or_else(|| default_port(index))),
             ..flow
         }
     }
