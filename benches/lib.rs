@@ -15,7 +15,7 @@ use mptcpsim_core::sim::Simulation;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::timeline::Timeline;
 use mptcpsim_core::units::{Bytes, Rate};
-use mptcpsim_models::app::AppSpec;
+use mptcpsim_models::app::{AppSpec, Script};
 use mptcpsim_models::congestion;
 use mptcpsim_models::host::{FlowStart, HostConfig, Listener, Packet, World};
 use mptcpsim_models::mptcp::SocketOptions;
@@ -124,15 +124,10 @@ impl Flows {
         let bulk = |send| AppSpec::Bulk { send, until: None, abort: false, delay: Span::ZERO };
         let byte = Bytes::new(1);
         let busy = bulk(None);
-        let idle = AppSpec::Request {
-            request: byte,
-            response: byte,
-            count: 2,
-            think: Span::from_secs(3_600),
-            delay: Span::ZERO,
-            server_closes: false,
-        };
-        let answer = AppSpec::Respond { request: byte, response: byte, close_after: None };
+        let script = Script::alike(byte, byte, Span::from_secs(3_600), 2);
+        let delay = Span::ZERO;
+        let idle = AppSpec::Request { script: script.clone(), delay, server_closes: false };
+        let answer = AppSpec::Respond { script, close_after: None };
         let sink = bulk(Some(Bytes::ZERO));
         let (client_app, app) = if self.busy { (busy, sink) } else { (idle, answer) };
         let flow = world.add_flow(FlowStart {
@@ -164,8 +159,7 @@ impl Flows {
             backup: false,
             fullmesh: false,
         });
-        let tcp =
-            TcpConfig { sysctl, rules, mtu: 1500, initial_cwnd: 10, quickack: true, tso: true };
+        let tcp = TcpConfig { sysctl, quickack: true, ..TcpConfig::new(rules) };
         HostConfig {
             name: format!("host {host}"),
             tcp: tcp.into(),

@@ -361,14 +361,10 @@ pub(crate) fn apps(work: &Work) -> (AppSpec, AppSpec) {
     let (sender, direction) = match work {
         Work::Bulk { bytes, direction, abort } => (bulk(Some(*bytes), None, *abort), *direction),
         Work::Timed { duration, direction } => (bulk(None, Some(*duration), false), *direction),
-        Work::Request { count, request, response, think } => {
-            let (request, response, count, think) = (*request, *response, *count, *think);
-            let (delay, server_closes) = (Span::ZERO, false);
-            let client = AppSpec::Request { request, response, count, think, delay, server_closes };
-            return (client, AppSpec::Respond { request, response, close_after: None });
-        }
-        Work::Script(script) => {
-            return (AppSpec::Ask(script.clone()), AppSpec::Answer(script.clone()));
+        Work::Exchanges(script) => {
+            let (script, delay, server_closes) = (script.clone(), Span::ZERO, false);
+            let client = AppSpec::Request { script: script.clone(), delay, server_closes };
+            return (client, AppSpec::Respond { script, close_after: None });
         }
         Work::Messages { down, up, .. } => {
             let app = |send: &Schedule, expect: &Schedule| AppSpec::Messages {

@@ -129,7 +129,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
     Some(Plan {
         name: scenario.name.clone().unwrap_or_else(|| source.stem().to_owned()),
         duration,
-        seed: scenario.seed.unwrap_or(1),
+        seed: flows::seed(&scenario).0,
         record: record(&scenario, duration, report),
         sweep: scenario.sweep.clone(),
         warnings: hosts::warnings(&network, &hosts, &flows),

@@ -297,19 +297,8 @@ pub enum Work {
         /// Who sends.
         direction: AppDirection,
     },
-    /// Requests and answers that are all alike.
-    Request {
-        /// How many.
-        count: u32,
-        /// The size of a request.
-        request: Bytes,
-        /// The size of an answer.
-        response: Bytes,
-        /// The pause between.
-        think: Span,
-    },
-    /// Requests and answers that differ.
-    Script(Script),
+    /// Requests and answers.
+    Exchanges(Script),
     /// Messages at given times.
     Messages {
         /// What the end that accepts the connection writes.

@@ -10,7 +10,7 @@ use lab::{Lab, Outcome, Path, path};
 use mptcpsim_core::link::LinkChange;
 use mptcpsim_core::time::Span;
 use mptcpsim_core::units::Bytes;
-use mptcpsim_models::app::AppSpec;
+use mptcpsim_models::app::{AppSpec, Script};
 use mptcpsim_models::path_manager::binder::SourceRoute;
 use mptcpsim_models::path_manager::userspace::mptcpd::Mptcpd;
 use mptcpsim_models::path_manager::{self, AnyPathManager};
@@ -218,15 +218,9 @@ fn each_answer_begins_with_a_burst_of_two_fragments() {
     let (request, response) = (Bytes::new(200), Bytes::new(100_000));
     let (think, delay) = (Span::from_ms(10), Span::ZERO);
     let lab = Lab::download(vec![path(100, 5), path(100, 10)], 0).with(|lab| {
-        lab.client_app = AppSpec::Request {
-            request,
-            response,
-            count: answers,
-            think,
-            delay,
-            server_closes: false,
-        };
-        lab.server_app = AppSpec::Respond { request, response, close_after: None };
+        let script = Script::alike(request, response, think, answers);
+        lab.client_app = AppSpec::Request { script: script.clone(), delay, server_closes: false };
+        lab.server_app = AppSpec::Respond { script, close_after: None };
     });
     let outcome = lab.run(10);
     let server = outcome.server().connection();

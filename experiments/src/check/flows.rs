@@ -180,7 +180,8 @@ impl Ports {
     }
 }
 
-fn seed(scenario: &Scenario) -> Seed {
+/// The seed of every random stream.
+pub(super) fn seed(scenario: &Scenario) -> Seed {
     Seed(scenario.seed.unwrap_or(1))
 }
 

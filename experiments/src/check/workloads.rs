@@ -118,7 +118,7 @@ pub(super) fn check(app: &App, key: &KeyPath, report: &mut Report) {
             checker.lasts(*duration);
             checker.times("on", on);
             checker.times("off", off);
-            if on.is_never() {
+            if on.is_zero() {
                 let help = "write for example `on = \"1 s\"`";
                 checker.invalid("on", "it never writes", help);
             }
@@ -128,12 +128,6 @@ pub(super) fn check(app: &App, key: &KeyPath, report: &mut Report) {
         App::Video { bitrates, segment, buffer, startup, .. } => {
             checker.video(bitrates, *segment, *buffer, *startup);
         }
-    }
-}
-
-impl Times {
-    fn is_never(&self) -> bool {
-        *self == Self::Fixed(Span::ZERO)
     }
 }
 
@@ -350,17 +344,17 @@ pub(super) fn work(
             request_bytes: Sizes::Fixed(request),
             response_bytes: Sizes::Fixed(response),
             think_time: Times::Fixed(think),
-        } => Work::Request { count: *count, request: *request, response: *response, think: *think },
+        } => Work::Exchanges(Script::alike(*request, *response, *think, u64::from(*count))),
         App::Request { count, request_bytes, response_bytes, think_time } => {
             let mut step = |number| {
                 let think = think_time.draw(&mut dice);
                 let think = if number == 0 { Span::ZERO } else { think };
                 (think, request_bytes.draw(&mut dice), response_bytes.draw(&mut dice))
             };
-            Work::Script(Script::new((0..*count).map(&mut step)))
+            Work::Exchanges(Script::new((0..*count).map(&mut step)))
         }
         App::Page { page_bytes, objects, object_bytes, .. } => {
-            Work::Script(page(*page_bytes, *objects, object_bytes, part, dice))
+            Work::Exchanges(page(*page_bytes, *objects, object_bytes, part, dice))
         }
         App::ConstantRate { rate, message_bytes, duration, deadline, direction } => {
             let every = interval(*rate, *message_bytes);
@@ -561,7 +555,7 @@ mod tests {
             page(Bytes::new(1_000), 5, &sizes, part, Stream::new(Seed(1), "page"))
         };
         let (first, second) = (script(0), script(1));
-        assert_eq!((first.len(), first.answered(4)), (4, 1_030));
-        assert_eq!((second.len(), second.answered(2)), (2, 20));
+        assert_eq!((first.count(), first.answered(4)), (4, 1_030));
+        assert_eq!((second.count(), second.answered(2)), (2, 20));
     }
 }

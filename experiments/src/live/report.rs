@@ -84,10 +84,8 @@ fn wanted(work: &Work) -> u64 {
             AppDirection::Download | AppDirection::Upload => bytes.get(),
             AppDirection::Both => 2 * bytes.get(),
         },
-        Work::Request { count, request, response, .. } => {
-            u64::from(*count) * (request.get() + response.get())
-        }
-        Work::Timed { .. } | Work::Script(_) | Work::Messages { .. } | Work::Video(_) => 0,
+        Work::Exchanges(script) => script.asked(script.count()) + script.answered(script.count()),
+        Work::Timed { .. } | Work::Messages { .. } | Work::Video(_) => 0,
     }
 }
 

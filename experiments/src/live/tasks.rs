@@ -59,25 +59,25 @@ fn options(flow: &FlowPlan, end: &FlowEnd) -> Options {
 }
 
 fn app(spec: &AppSpec) -> Option<App> {
-    Some(match *spec {
+    Some(match spec {
         AppSpec::Bulk { send, until, abort, .. } => App::Bulk {
             send: send.map(Bytes::get),
             until_ns: until.map(|until| until.as_ns()),
-            abort,
+            abort: *abort,
         },
-        AppSpec::Request { request, response, count, think, .. } => App::Request {
-            request: request.get(),
-            response: response.get(),
-            count,
-            think_ns: think.as_ns(),
-        },
-        AppSpec::Respond { request, response, .. } => {
+        AppSpec::Request { script, .. } => {
+            let (request, response, think) = script.exchange()?;
+            App::Request {
+                request: request.get(),
+                response: response.get(),
+                count: u32::try_from(script.count()).ok()?,
+                think_ns: think.as_ns(),
+            }
+        }
+        AppSpec::Respond { script, .. } => {
+            let (request, response, _) = script.exchange()?;
             App::Respond { request: request.get(), response: response.get() }
         }
-        AppSpec::Ask(_)
-        | AppSpec::Answer(_)
-        | AppSpec::Messages { .. }
-        | AppSpec::Play(_)
-        | AppSpec::Serve => return None,
+        AppSpec::Messages { .. } | AppSpec::Play(_) | AppSpec::Serve => return None,
     })
 }

@@ -161,8 +161,7 @@ fn is_complete(work: &Work, ends: [Option<&Actor>; 2]) -> bool {
             }
         }
         Work::Timed { .. } => finished(opener),
-        Work::Request { count, response, .. } => read(opener) >= u64::from(*count) * response.get(),
-        Work::Script(script) => read(opener) >= script.answered(script.len()),
+        Work::Exchanges(script) => read(opener) >= script.answered(script.count()),
         Work::Messages { down, up, .. } => {
             read(opener) >= down.bytes() && read(acceptor) >= up.bytes()
         }

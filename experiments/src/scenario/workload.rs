@@ -127,7 +127,7 @@ impl Default for Times {
 }
 
 impl Times {
-    pub(super) fn is_zero(&self) -> bool {
+    pub(crate) fn is_zero(&self) -> bool {
         *self == Self::default()
     }
 }

@@ -34,34 +34,22 @@ pub enum AppSpec {
         /// Pause between the establishment and the first byte.
         delay: Span,
     },
-    /// Sends a request and waits for the answer, `count` times.
+    /// Sends the requests of a script, each when the answer to the one before is there, and closes.
     Request {
-        /// Size of a request.
-        request: Bytes,
-        /// Size of an answer.
-        response: Bytes,
-        /// How often.
-        count: u32,
-        /// Pause between answer and next request.
-        think: Span,
+        /// The exchanges.
+        script: Script,
         /// Pause before the first request.
         delay: Span,
         /// After the last answer wait for the server to close first.
         server_closes: bool,
     },
-    /// Answers requests until the client closes.
+    /// Answers the requests of a script until the client closes.
     Respond {
-        /// Size of a request.
-        request: Bytes,
-        /// Size of an answer.
-        response: Bytes,
+        /// The exchanges.
+        script: Script,
         /// Close after so many answers.
         close_after: Option<u32>,
     },
-    /// Sends the requests of a script, each when the answer to the one before is there, and closes.
-    Ask(Script),
-    /// Answers the requests of a script until the client closes.
-    Answer(Script),
     /// Writes messages when they are due, and takes those of the other end.
     Messages {
         /// What this end writes.
@@ -116,12 +104,10 @@ impl Exchange {
 #[derive(Clone, Debug)]
 enum Role {
     Bulk { send: u64, until: Time, abort: bool, delay: Span, from: Time },
-    Request { request: u64, response: u64, left: u32, think: Span, next: Time, waits: bool },
-    Respond { request: u64, response: u64, answers: u64 },
-    Ask { script: Script, next: Time },
-    Answer { script: Script },
+    Request { script: Script, next: Time, waits: bool },
+    Respond { script: Script, answers: u64 },
     Messages { send: Schedule, expect: Schedule, written: usize },
-    Play { player: Box<Player>, next: Time, asked: u64 },
+    Play { player: Box<Player>, next: Time },
 }
 
 impl App {
@@ -135,29 +121,23 @@ impl App {
                 delay,
                 from: Time::NEVER,
             },
-            AppSpec::Request { request, response, count, think, delay, server_closes } => {
-                Role::Request {
-                    request: request.get(),
-                    response: response.get(),
-                    left: count,
-                    think,
-                    next: now + delay,
-                    waits: server_closes,
-                }
+            AppSpec::Request { script, delay, server_closes } => {
+                let next = now + delay + script.think(0);
+                Role::Request { script, next, waits: server_closes }
             }
-            AppSpec::Respond { request, response, close_after } => Role::Respond {
-                request: request.get(),
-                response: response.get(),
-                answers: close_after.map_or(u64::MAX, u64::from),
-            },
-            AppSpec::Ask(script) => Role::Ask { script, next: Time::NEVER },
-            AppSpec::Answer(script) => Role::Answer { script },
+            AppSpec::Respond { script, close_after } => {
+                let answers = close_after.map_or(u64::MAX, u64::from);
+                Role::Respond { script, answers }
+            }
             AppSpec::Messages { send, expect } => Role::Messages { send, expect, written: 0 },
             AppSpec::Play(video) => {
                 let player = Box::new(Player::new(video, now));
-                Role::Play { player, next: Time::NEVER, asked: 0 }
+                Role::Play { player, next: Time::NEVER }
             }
-            AppSpec::Serve => Role::Respond { request: 1, response: UNIT.get(), answers: u64::MAX },
+            AppSpec::Serve => {
+                let script = Script::alike(Bytes::new(1), UNIT, Span::ZERO, u64::MAX);
+                Role::Respond { script, answers: u64::MAX }
+            }
         };
         Self {
             role,
@@ -194,8 +174,7 @@ impl App {
     pub fn due(&self) -> Time {
         let moments = match self.role {
             Role::Bulk { until, from, .. } if !self.closing => [from, until],
-            Role::Request { next, left, .. } if left > 0 => [next, Time::NEVER],
-            Role::Ask { next, .. } | Role::Play { next, .. } => [next, Time::NEVER],
+            Role::Request { next, .. } | Role::Play { next, .. } => [next, Time::NEVER],
             Role::Messages { .. } => [self.next_message(), Time::NEVER],
             _ => [Time::NEVER; 2],
         };
@@ -218,8 +197,6 @@ impl App {
             Role::Bulk { .. } => self.progress_bulk(connection, env),
             Role::Request { .. } => self.progress_request(connection, env),
             Role::Respond { .. } => self.progress_respond(connection, env),
-            Role::Ask { .. } => self.progress_ask(connection, env),
-            Role::Answer { .. } => self.progress_answer(connection, env),
             Role::Messages { .. } => self.progress_messages(connection, env),
             Role::Play { .. } => self.progress_video(connection, env),
         };
@@ -286,54 +263,6 @@ impl App {
         }
         // A pure receiver waits for the end of the stream, as `read` until 0 does.
         (send > 0 || connection.at_end()) && self.close(connection, env)
-    }
-
-    fn progress_request(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
-        let Role::Request { request, response, left, think, next, waits } = self.role else {
-            return false;
-        };
-        self.note_answer(response, env.now);
-        let asked = self.sent / request.max(1);
-        let rest = self.sent % request.max(1);
-        if rest > 0 {
-            let end = self.sent - rest + request;
-            return self.write_to(end, connection, env);
-        }
-        if self.ledger.bytes() < asked * response {
-            return false;
-        }
-        if left == 0 {
-            return (!waits || connection.at_end()) && self.close(connection, env);
-        }
-        let next = if next == Time::NEVER { env.now + think } else { next };
-        if env.now < next {
-            self.role = Role::Request { request, response, left, think, next, waits };
-            return false;
-        }
-        let left = left - 1;
-        let next = Time::NEVER;
-        self.role = Role::Request { request, response, left, think, next, waits };
-        let end = self.sent + request;
-        self.exchanges.push(Exchange::asked(env.now));
-        self.write_to(end, connection, env)
-    }
-
-    /// Notes how far the answer to the last request is there.
-    fn note_answer(&mut self, response: u64, now: Time) {
-        let asked = self.exchanges.len() as u64;
-        let Some(last) = self.exchanges.last_mut() else { return };
-        let bytes = self.ledger.bytes();
-        last.note(now, bytes > (asked - 1) * response, bytes >= asked * response);
-    }
-
-    fn progress_respond(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
-        let Role::Respond { request, response, answers } = self.role else { return false };
-        let complete = self.ledger.bytes() / request.max(1);
-        if self.write_to(complete * response, connection, env) {
-            return true;
-        }
-        let answered = complete >= answers && self.sent >= answers.saturating_mul(response);
-        (answered || connection.at_end()) && self.close(connection, env)
     }
 
     fn note_failure(&mut self, connection: &Connection, env: &Env<'_>) {

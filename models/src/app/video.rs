@@ -191,8 +191,13 @@ impl Player {
         (part / u128::from(cushion - reservoir)) as usize
     }
 
-    /// The units of a segment of the chosen quality, which is fetched now.
-    fn ask(&mut self, quality: usize) -> u64 {
+    /// Bytes of all requests so far.
+    const fn asked(&self) -> u64 {
+        self.end / UNIT.get()
+    }
+
+    /// A segment of the chosen quality is fetched now.
+    fn ask(&mut self, quality: usize) {
         if self.viewing.segments > 0 && quality != self.quality {
             self.viewing.switches += 1;
         }
@@ -203,7 +208,6 @@ impl Player {
         let units = (bits as u64).div_ceil(8 * UNIT.get()).max(1);
         self.bytes = units * UNIT.get();
         self.end += self.bytes;
-        units
     }
 }
 
@@ -221,13 +225,11 @@ impl App {
         connection: &mut Connection,
         env: &mut Env<'_>,
     ) -> bool {
-        let Role::Play { ref mut player, ref mut next, ref mut asked } = self.role else {
-            return false;
-        };
+        let Role::Play { ref mut player, ref mut next } = self.role else { return false };
         let bytes = self.ledger.bytes();
-        if self.sent < *asked {
-            let end = *asked;
-            return self.write_to(end, connection, env);
+        let asked = player.asked();
+        if self.sent < asked {
+            return self.write_to(asked, connection, env);
         }
         if let Some(last) = self.exchanges.last_mut() {
             let waiting = last.answered_at.is_none();
@@ -248,8 +250,8 @@ impl App {
             return false;
         }
         let quality = player.choose();
-        *asked += player.ask(quality);
-        let end = *asked;
+        player.ask(quality);
+        let end = player.asked();
         self.exchanges.push(Exchange::asked(env.now));
         self.write_to(end, connection, env)
     }
@@ -279,9 +281,11 @@ mod tests {
     #[test]
     fn a_segment_has_the_bytes_of_its_quality() {
         let mut player = player(Adaptation::Throughput);
-        assert_eq!(player.ask(0), 250);
+        player.ask(0);
+        assert_eq!(player.asked(), 250);
         assert_eq!((player.bytes, player.end), (250_000, 250_000));
-        assert_eq!(player.ask(2), 1_000);
+        player.ask(2);
+        assert_eq!(player.asked(), 250 + 1_000);
         assert_eq!((player.bytes, player.end), (1_000_000, 1_250_000));
     }
 

@@ -4,12 +4,11 @@ use mptcpsim_core::net::RouteId;
 use mptcpsim_core::sim::Outbox;
 use mptcpsim_core::time::Time;
 
+use super::World;
 use super::listen::Listener;
 use super::packet::Packet;
-use super::{Actor, Tapped, World};
-use crate::app::App;
 use crate::mptcp::SynCookies;
-use crate::mptcp_keys::{draw_key, token};
+use crate::mptcp_keys::token;
 use crate::segment::{Flags, FourTuple, MpJoin, Segment};
 
 impl World {
@@ -24,10 +23,7 @@ impl World {
         out: &mut Outbox<'_, Packet>,
     ) {
         let stack = &mut self.hosts[host as usize];
-        let rules = stack.config.tcp.rules;
-        let taken = |token| stack.tokens.contains_key(&token);
-        let attempts = rules.key_draws.map(|[_, server]| server);
-        let key = draw_key(&mut stack.random, rules.version, attempts, taken);
+        let key = stack.draw_key(false);
         let cookies = std::mem::take(&mut stack.cookies);
         let options = listener.options.clone();
         let mut env = stack.env(now, 0);
@@ -36,23 +32,6 @@ impl World {
         if let Some(answer) = answer {
             self.send_alone(host, answer, packet, tuple, route, out);
         }
-    }
-
-    /// A segment that no connection has sent.
-    pub(super) fn send_alone(
-        &mut self,
-        host: u32,
-        segment: Segment,
-        to: &Packet,
-        tuple: FourTuple,
-        route: RouteId,
-        out: &mut Outbox<'_, Packet>,
-    ) {
-        if self.tap.is_enabled() {
-            let (at, tuple, segment) = (out.now(), tuple.reversed(), segment.clone());
-            self.tap.push(Tapped { at, host: host as usize, sent: true, tuple, segment });
-        }
-        out.send(route.reverse(), Packet::new(segment, to.tuple.reversed()));
     }
 
     /// A segment for no connection that may be the third of a handshake. False if it is not.
@@ -111,13 +90,7 @@ impl World {
         if let Some(key) = key {
             stack.tokens.insert(token(key, version), number);
         }
-        self.actors.push(Actor {
-            host,
-            flow: listener.flow as u32,
-            connection,
-            app: App::new(&listener.app, now),
-            ways: Vec::new(),
-        });
+        self.add_actor(now, host, listener.flow, connection, &listener.app);
         (number, 0)
     }
 

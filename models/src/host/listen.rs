@@ -7,12 +7,12 @@ use mptcpsim_core::sim::Outbox;
 use mptcpsim_core::time::Time;
 
 use super::packet::Packet;
-use super::{Actor, Binding, Tapped, Way, World};
-use crate::app::{App, AppSpec};
+use super::{Binding, Tapped, Way, World};
+use crate::app::AppSpec;
 use crate::mptcp::{Connection, Opening, SocketOptions, SynCookies};
 use crate::observe::mib::Counter;
 use crate::path_manager::endpoints::Endpoint;
-use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason};
+use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
 
 /// A listening socket.
 #[derive(Clone, Debug)]
@@ -112,13 +112,7 @@ impl World {
         let mut env = stack.env(now, number);
         let connection =
             Connection::accept(&mut env, opening, listener.options.clone(), &packet.segment);
-        self.actors.push(Actor {
-            host,
-            flow: listener.flow as u32,
-            connection,
-            app: App::new(&listener.app, now),
-            ways: Vec::new(),
-        });
+        self.add_actor(now, host, listener.flow, connection, &listener.app);
         self.bind_passive(number, 0, packet, route, out);
         self.run_actor(now, number, out);
     }
@@ -227,11 +221,23 @@ impl World {
             reset.rare_mut().mp_tcprst = Some(MpTcpRst::new(reason));
         }
         reset.seal(tuple.ip_header());
+        self.send_alone(host, reset, packet, tuple, route, out);
+    }
+
+    /// A segment that no connection has sent.
+    pub(super) fn send_alone(
+        &mut self,
+        host: u32,
+        segment: Segment,
+        to: &Packet,
+        tuple: FourTuple,
+        route: RouteId,
+        out: &mut Outbox<'_, Packet>,
+    ) {
         if self.tap.is_enabled() {
-            let (at, tuple, segment) = (out.now(), tuple.reversed(), reset.clone());
+            let (at, tuple, segment) = (out.now(), tuple.reversed(), segment.clone());
             self.tap.push(Tapped { at, host: host as usize, sent: true, tuple, segment });
         }
-        let back = packet.tuple.reversed();
-        out.send(route.reverse(), Packet::new(reset, back));
+        out.send(route.reverse(), Packet::new(segment, to.tuple.reversed()));
     }
 }

@@ -356,14 +356,20 @@ impl World {
         let key = host.unused_key(endpoint, true);
         let mut env = host.env(now, endpoint);
         let connection = Connection::connect(&mut env, Opening { key, tuple, iss: None }, options);
-        self.actors.push(Actor {
-            host: client as u32,
-            flow: flow as u32,
-            connection,
-            app: App::new(&app, now),
-            ways: Vec::new(),
-        });
+        self.add_actor(now, client as u32, flow, connection, &app);
         self.run_actor(now, endpoint, out);
+    }
+
+    fn add_actor(
+        &mut self,
+        now: Time,
+        host: u32,
+        flow: usize,
+        connection: Connection,
+        app: &AppSpec,
+    ) {
+        let (flow, app) = (flow as u32, App::new(app, now));
+        self.actors.push(Actor { host, flow, connection, app, ways: Vec::new() });
     }
 
     /// The number of the next connection; the engine's endpoint numbers run one ahead, because
@@ -389,12 +395,17 @@ impl Host {
     /// A key whose token no other connection of the host has (RFC 8684 section 3.1), and which is
     /// connection `number`'s from now on; none if the host gives up looking for one.
     fn unused_key(&mut self, number: u32, client: bool) -> Option<Key> {
+        let key = self.draw_key(client)?;
+        self.tokens.insert(token(key, self.config.tcp.rules.version), number);
+        Some(key)
+    }
+
+    /// The same, but nobody's yet.
+    fn draw_key(&mut self, client: bool) -> Option<Key> {
         let rules = self.config.tcp.rules;
         let attempts = rules.key_draws.map(|draws| draws[usize::from(!client)]);
         let taken = |token| self.tokens.contains_key(&token);
-        let key = draw_key(&mut self.random, rules.version, attempts, taken)?;
-        self.tokens.insert(token(key, rules.version), number);
-        Some(key)
+        draw_key(&mut self.random, rules.version, attempts, taken)
     }
 }
 
@@ -547,14 +558,7 @@ mod tests {
 
     fn world(stack: Stack) -> World {
         let rules = stack.rules();
-        let tcp = TcpConfig {
-            sysctl: rules.sysctl_defaults(),
-            rules,
-            mtu: 1_500,
-            initial_cwnd: 10,
-            quickack: false,
-            tso: true,
-        };
+        let tcp = TcpConfig::new(rules);
         let host = HostConfig {
             name: "host".into(),
             tcp: tcp.into(),

@@ -52,14 +52,7 @@ struct Inside {
 impl Inside {
     fn new(random: Stream) -> Self {
         let rules = Stack::Upstream.rules();
-        let config = TcpConfig {
-            sysctl: rules.sysctl_defaults(),
-            rules,
-            mtu: MTU,
-            initial_cwnd: 10,
-            quickack: false,
-            tso: true,
-        };
+        let config = TcpConfig { mtu: MTU, ..TcpConfig::new(rules) };
         Self {
             config,
             endpoints: endpoints::Config::default(),

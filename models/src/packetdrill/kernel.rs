@@ -100,14 +100,7 @@ impl Kernel {
     pub(super) fn new(rules: &'static Rules, addresses: Vec<IpAddr>, now: Time) -> Self {
         Self {
             version: rules.version,
-            config: TcpConfig {
-                sysctl: rules.sysctl_defaults(),
-                rules,
-                mtu: 1_500,
-                initial_cwnd: 10,
-                quickack: false,
-                tso: true,
-            },
+            config: TcpConfig::new(rules),
             endpoints: endpoints::Config::default(),
             addresses,
             mib: Mib::default(),

@@ -145,6 +145,12 @@ pub struct TcpConfig {
 }
 
 impl TcpConfig {
+    /// A host of a kernel line as it is when nobody has set anything, on Ethernet.
+    pub fn new(rules: &'static Rules) -> Self {
+        let sysctl = rules.sysctl_defaults();
+        Self { sysctl, rules, mtu: 1_500, initial_cwnd: 10, quickack: false, tso: true }
+    }
+
     /// True if nothing differs.
     pub(crate) fn same(&self, other: &Self) -> bool {
         let Self { sysctl, rules, mtu, initial_cwnd, quickack, tso } = self;

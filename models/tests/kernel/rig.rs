@@ -4,7 +4,7 @@ use mptcpsim_core::capacity::Capacity;
 use mptcpsim_core::link::LinkChange;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::{Bytes, Rate};
-use mptcpsim_models::app::AppSpec;
+use mptcpsim_models::app::{AppSpec, Script};
 use mptcpsim_models::congestion;
 use mptcpsim_models::host::HostChange;
 use mptcpsim_models::path_manager::endpoints::{Config, Endpoint, Limits};
@@ -110,15 +110,9 @@ fn set_apps(lab: &mut Lab, work: &Value) {
         "down" => (receiver, sender),
         _ => {
             let (request, response) = (Bytes::new(REQUEST), bytes.unwrap());
-            let client = AppSpec::Request {
-                request,
-                response,
-                count: 1,
-                think: Span::ZERO,
-                delay,
-                server_closes: true,
-            };
-            (client, AppSpec::Respond { request, response, close_after: Some(1) })
+            let script = Script::alike(request, response, Span::ZERO, 1);
+            let client = AppSpec::Request { script: script.clone(), delay, server_closes: true };
+            (client, AppSpec::Respond { script, close_after: Some(1) })
         }
     };
 }

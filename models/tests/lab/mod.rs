@@ -115,14 +115,7 @@ pub fn addr(host: usize, path: usize) -> IpAddr {
 
 pub fn config() -> TcpConfig {
     let rules = Stack::Upstream.rules();
-    TcpConfig {
-        sysctl: rules.sysctl_defaults(),
-        rules,
-        mtu: 1500,
-        initial_cwnd: 10,
-        quickack: false,
-        tso: true,
-    }
+    TcpConfig::new(rules)
 }
 
 pub fn endpoint(id: u8, addr: IpAddr) -> Endpoint {
