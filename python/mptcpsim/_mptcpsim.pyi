@@ -9,6 +9,7 @@ __all__ = [
     "Column",
     "CongestionFlow",
     "Design",
+    "Environments",
     "Outcome",
     "PathEvent",
     "PathsView",
@@ -20,6 +21,7 @@ __all__ = [
     "Table",
     "Window",
     "__version__",
+    "bits_per_second",
     "capable",
     "check",
     "main",
@@ -111,6 +113,7 @@ class SchedulerView:
     def window(self) -> int: ...
     @property
     def pending(self) -> int: ...
+    def observation(self, ask: Ask, subflows: int) -> list[float] | None: ...
 
 @final
 class Ask:
@@ -245,6 +248,28 @@ class Simulation:
     def outcome(self) -> Outcome: ...
 
 @final
+class Environments:
+    def __new__(
+        cls,
+        kind: str,
+        count: int,
+        subflows: int,
+        interval: str,
+        reward: str,
+        weights: tuple[float, float],
+    ) -> Environments: ...
+    def begin(self, index: int, plan: Plan, flow: int) -> None: ...
+    def step(
+        self,
+        actions: object,
+        observations: object,
+        rewards: object,
+        ends: object,
+        times: object,
+    ) -> None: ...
+    def digest(self, index: int) -> str | None: ...
+
+@final
 class Design:
     def __new__(cls, json: str, name: str, folder: Path | None) -> Design: ...
     @property
@@ -329,6 +354,7 @@ def main(typed: Sequence[str]) -> int: ...
 def schema() -> str: ...
 def shipped() -> list[tuple[str, str, str]]: ...
 def toml_of(json: str) -> str: ...
+def bits_per_second(text: str) -> int: ...
 def seconds(text: str) -> float: ...
 def capable(plan: Plan) -> list[tuple[str, bool, str, str, list[str]]]: ...
 def packetdrill(

@@ -9,6 +9,7 @@
 //! ```
 
 mod errors;
+mod gym;
 mod outcome;
 mod plan;
 mod policy;
@@ -25,6 +26,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<gym::Environments>()?;
     module.add_class::<outcome::Outcome>()?;
     module.add_class::<plan::Plan>()?;
     module.add_class::<policy::AskView>()?;
@@ -44,6 +46,7 @@ fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(plan::read, module)?)?;
     module.add_function(wrap_pyfunction!(table::table_of_csv, module)?)?;
     module.add_function(wrap_pyfunction!(table::table_of_ipc, module)?)?;
+    module.add_function(wrap_pyfunction!(tools::bits_per_second, module)?)?;
     module.add_function(wrap_pyfunction!(tools::capable, module)?)?;
     module.add_function(wrap_pyfunction!(tools::main, module)?)?;
     module.add_function(wrap_pyfunction!(tools::packetdrill, module)?)?;

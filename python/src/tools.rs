@@ -6,6 +6,7 @@ use mptcpsim::capable::{BoxTouch, Finding, Verdict};
 use mptcpsim::replay_cc::replay;
 use mptcpsim::{cli, scenario, shipped as scenarios};
 use mptcpsim_core::time::Span;
+use mptcpsim_core::units::Rate;
 use mptcpsim_models::congestion::{self, Congestion};
 use mptcpsim_models::packetdrill::{self as scripts, Options, Outcome};
 use mptcpsim_models::params::Param;
@@ -147,6 +148,13 @@ pub(crate) fn sysctls(stack: &str) -> PyResult<Vec<(String, String, String, Stri
     Ok(known
         .map(|it| (text(&it.name), text(&it.default), text(&it.expected), text(&it.help)))
         .collect())
+}
+
+/// A rate in bits per second.
+#[pyfunction]
+pub(crate) fn bits_per_second(text: &str) -> PyResult<u64> {
+    let rate = text.parse::<Rate>().map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(rate.as_bps())
 }
 
 /// A time in seconds.

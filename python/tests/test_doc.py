@@ -14,7 +14,7 @@ import mptcpsim
 
 MODULES = sorted(
     module.name
-    for module in pkgutil.iter_modules(mptcpsim.__path__, "mptcpsim.")
+    for module in pkgutil.walk_packages(mptcpsim.__path__, "mptcpsim.")
     if not module.name.endswith(("__main__", "_mptcpsim"))
 )
 
@@ -26,7 +26,7 @@ def test_examples_in_modules(name: str) -> None:
 
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "python" / "README.md", ROOT / "docs" / "python.md"]
+PAGES = [ROOT / "README.md", ROOT / "python" / "README.md", ROOT / "docs" / "python.md", ROOT / "docs" / "gym.md"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

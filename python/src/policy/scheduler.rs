@@ -1,11 +1,13 @@
 //! Schedulers in Python.
 
+use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::scheduler::{Ask, ConnView, Pick, Scheduler, SubflowView};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::Policy;
+use crate::gym;
 
 /// A subflow as a scheduler sees it.
 #[pyclass(module = "mptcpsim._mptcpsim", name = "SubflowState")]
@@ -154,6 +156,34 @@ impl SchedulerView {
     #[getter]
     fn pending(&self) -> u64 {
         self.pending
+    }
+    /// What an agent of `mptcpsim.gym.Scheduling` sees of the first `subflows`; `None` if there is
+    /// nothing to decide.
+    fn observation(
+        &self,
+        py: Python<'_>,
+        ask: &AskView,
+        subflows: usize,
+    ) -> PyResult<Option<Vec<f32>>> {
+        let views = self.subflows.bind(py).iter().map(|it| {
+            let state = it.cast::<SubflowState>()?.try_borrow()?;
+            Ok(state.view)
+        });
+        let views = views.collect::<PyResult<Vec<_>>>()?;
+        let view = ConnView {
+            now: Time::ZERO + Span::from_ps(self.now_ps),
+            subflows: &views,
+            una: self.una,
+            nxt: self.nxt,
+            window: self.window,
+            pending: self.pending,
+            data_fin_from: None,
+        };
+        if !(1..=gym::SUBFLOWS).contains(&subflows) {
+            return Err(PyValueError::new_err("subflows: an agent sees 1 to 8"));
+        }
+        let width = gym::decision_width(subflows);
+        Ok(gym::decision(&view, ask.ask, subflows).map(|seen| seen[..width].to_vec()))
     }
 }
 
