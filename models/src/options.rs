@@ -197,9 +197,9 @@ impl Segment {
     /// Bytes of all options, a multiple of four.
     #[inline]
     pub fn options_len(&self) -> u8 {
-        match (&self.rare, &self.dss, self.sack.as_slice().len()) {
-            (None, None, 0) => self.timestamps_len(),
-            _ => self.all_options_len(),
+        match &self.rare {
+            None => self.frequent_len(0),
+            Some(rare) => self.len_beside(rare),
         }
     }
 
@@ -207,20 +207,22 @@ impl Segment {
         if self.timestamps.is_some() { 12 } else { 0 }
     }
 
-    fn all_options_len(&self) -> u8 {
+    /// Bytes of the options that many segments have, with `more` SACK blocks beside its own.
+    #[inline]
+    fn frequent_len(&self, more: u8) -> u8 {
+        let dss = self.dss.as_ref().map_or(0, |dss| padded(dss.wire_len()));
+        let sacks = self.sack.as_slice().len() as u8 + more;
+        let sack = if sacks > 0 { 4 + 8 * sacks } else { 0 };
+        self.timestamps_len() + dss + sack
+    }
+
+    #[inline(never)]
+    fn len_beside(&self, rare: &Rare) -> u8 {
         if let Some(len) = self.layout().and_then(|layout| self.layout_len(layout)) {
             return len;
         }
-        let dss = self.dss.as_ref().map_or(0, |dss| padded(dss.wire_len()));
-        let mut len = self.timestamps_len() + dss;
-        let mut sacks = self.sack.as_slice().len();
-        if let Some(rare) = &self.rare {
-            len += rare.tcp_len() + rare.mptcp_len();
-            if rare.sack_permitted && self.timestamps.is_none() {
-                len += 4;
-            }
-            sacks += usize::from(rare.fourth_sack.is_some());
-        }
-        if sacks > 0 { len + 4 + 8 * sacks as u8 } else { len }
+        let permitted = if rare.sack_permitted && self.timestamps.is_none() { 4 } else { 0 };
+        let frequent = self.frequent_len(u8::from(rare.fourth_sack.is_some()));
+        frequent + rare.tcp_len() + rare.mptcp_len() + permitted
     }
 }

@@ -289,6 +289,7 @@ impl<H: Hosts> Simulation<H> {
     }
 
     /// Applies the next entry of the timeline.
+    #[cold]
     fn change(&mut self) {
         let engine = &mut self.engine;
         match self.timeline.next() {

@@ -48,6 +48,7 @@ impl Ledger {
         self.last_byte_at = Some(now);
     }
 
+    #[cold]
     fn count_wrong(&mut self, payload: &Payload) {
         let right = Payload::pattern(self.bytes, payload.len());
         let wrong = payload.iter().zip(right.iter()).filter(|(got, want)| got != want).count();

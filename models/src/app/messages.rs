@@ -64,6 +64,7 @@ impl App {
         }
     }
 
+    #[inline(never)]
     pub(super) fn progress_messages(
         &mut self,
         connection: &mut Connection,

@@ -106,6 +106,7 @@ fn last_of(steps: &[Step], count: u64) -> Option<&Step> {
 
 impl App {
     /// The end that asks.
+    #[inline(never)]
     pub(super) fn progress_request(
         &mut self,
         connection: &mut Connection,

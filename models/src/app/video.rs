@@ -220,6 +220,7 @@ impl App {
         }
     }
 
+    #[inline(never)]
     pub(super) fn progress_video(
         &mut self,
         connection: &mut Connection,

@@ -106,6 +106,7 @@ impl CongestionControl for Balia {
         (u64::from(window.cwnd).wrapping_sub(md) as u32).max(1)
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         let me = flow.me();
         let window = flow.window();
@@ -177,6 +178,7 @@ impl CongestionControl for BaliaDraft {
         self.fractions.ssthresh(flow, own / 2.0 * factor)
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         let left = left_for_avoidance(flow, acked);
         if left == 0 {

@@ -131,6 +131,7 @@ impl CongestionControl for Cubic {
         ((u64::from(cwnd) * beta / BETA_SCALE) as u32).max(2)
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         let state = self.subflows.of(flow.me());
         let clock = flow.clock;
@@ -166,6 +167,7 @@ impl CongestionControl for Cubic {
         }
     }
 
+    #[inline(never)]
     fn pkts_acked(&mut self, flow: &mut Flow<'_>, sample: AckSample) {
         let Some(rtt_us) = sample.rtt_us else { return };
         let state = self.subflows.of(flow.me());

@@ -27,6 +27,7 @@ impl CongestionControl for Ewtcp {
         self.fractions.halve(flow)
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         let left = left_for_avoidance(flow, acked);
         if left == 0 {

@@ -89,6 +89,7 @@ impl CongestionControl for Lia {
         flow.window().reno_ssthresh()
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         let window = flow.window();
         if !window.multipath {
@@ -165,6 +166,7 @@ impl CongestionControl for LiaRfc6356 {
         self.fractions.halve(flow)
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         let left = left_for_avoidance(flow, acked);
         if left == 0 {

@@ -174,6 +174,7 @@ impl CongestionControl for Olia {
         flow.window().reno_ssthresh()
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         let me = flow.me();
         let window = flow.window();
@@ -283,6 +284,7 @@ impl CongestionControl for OliaPaper {
         self.fractions.halve(flow)
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         self.delivered.of(flow.me()).since += u64::from(acked);
         let left = left_for_avoidance(flow, acked);

@@ -204,6 +204,7 @@ impl CongestionControl for Wvegas {
         flow.window().reno_ssthresh()
     }
 
+    #[inline(never)]
     fn cong_avoid(&mut self, flow: &mut Flow<'_>, acked: u32) {
         let me = flow.me();
         let mut state = *self.subflows.of(me);
@@ -237,6 +238,7 @@ impl CongestionControl for Wvegas {
         }
     }
 
+    #[inline(never)]
     fn pkts_acked(&mut self, flow: &mut Flow<'_>, sample: super::AckSample) {
         let Some(rtt_us) = sample.rtt_us else { return };
         let state = self.subflows.of(flow.me());

@@ -104,6 +104,7 @@ impl World {
     }
 
     /// Takes a packet that has come to a door; false if it is for a host that is simulated.
+    #[cold]
     pub(super) fn deliver_to_door(
         &mut self,
         at: Time,

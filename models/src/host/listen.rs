@@ -38,7 +38,7 @@ impl World {
         packet: &Packet,
         out: &mut Outbox<'_, Packet>,
     ) {
-        let packet = &*self.heard(route, packet);
+        let packet = &self.heard(route, packet);
         let (Some(&host), Some(tuple)) =
             (self.ends.get(route.0 as usize), out.tables().tuples.tuple(packet.tuple))
         else {
@@ -64,6 +64,7 @@ impl World {
     }
 
     /// A segment for a subflow that is over.
+    #[cold]
     pub(super) fn on_stray(
         &mut self,
         route: RouteId,

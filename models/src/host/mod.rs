@@ -16,7 +16,6 @@ mod tap;
 mod tuples;
 mod turn;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -466,14 +465,14 @@ impl Hosts for World {
 
 impl World {
     /// The packet as the host at the end of `route` reads it: without the options it skips.
-    fn heard<'a>(&self, route: RouteId, packet: &'a Packet) -> Cow<'a, Packet> {
-        let host = self.ends.get(route.0 as usize).and_then(|host| self.hosts.get(*host as usize));
-        let Some(host) = host.filter(|_| packet.segment.rare.is_some()) else {
-            return Cow::Borrowed(packet);
-        };
+    #[cold]
+    fn heard(&self, route: RouteId, packet: &Packet) -> Packet {
         let mut heard = packet.clone();
-        drop_unheard(&mut heard.segment, host.config.tcp.rules.version);
-        Cow::Owned(heard)
+        let host = self.ends.get(route.0 as usize).and_then(|host| self.hosts.get(*host as usize));
+        if let Some(host) = host {
+            drop_unheard(&mut heard.segment, host.config.tcp.rules.version);
+        }
+        heard
     }
 
     /// A segment that belongs to no connection yet: its options are noted with the connection it
@@ -507,6 +506,7 @@ impl World {
         }
     }
 
+    #[cold]
     fn tap_arrival(
         &mut self,
         at: Time,
@@ -527,6 +527,7 @@ impl World {
         }
     }
 
+    #[inline]
     fn deliver(
         &mut self,
         now: Time,
@@ -536,11 +537,17 @@ impl World {
         packet: &Packet,
         out: &mut Outbox<'_, Packet>,
     ) {
-        let packet = self.heard(route, packet);
+        let heard;
+        let packet = if packet.segment.rare.is_some() {
+            heard = self.heard(route, packet);
+            &heard
+        } else {
+            packet
+        };
         let Some(mut turn) = self.turn(now, number, out) else { return };
         let connection = &mut turn.actor.connection;
         if connection.subflow(subflow).is_some_and(|sub| sub.state() == State::Closed) {
-            self.on_stray(route, &packet, out);
+            self.on_stray(route, packet, out);
             return;
         }
         connection.on_segment(&mut turn.env, subflow, &packet.segment);

@@ -41,6 +41,7 @@ pub struct TupleTable {
 
 impl TupleTable {
     /// The number of `tuple`.
+    #[cold]
     pub fn intern(&mut self, tuple: FourTuple) -> TupleId {
         if let Some(number) = self.number(tuple) {
             return number;

@@ -242,6 +242,7 @@ impl Connection {
 
     /// ADD_ADDR goes on a pure ACK and drives every other MPTCP option out of it
     /// (`mptcp_established_options_add_addr`).
+    #[cold]
     pub(super) fn add_address_option(
         &mut self,
         env: &mut Env<'_>,

@@ -36,6 +36,7 @@ impl Connection {
 
     /// C: the application is gone (`close`): it writes no more, and nobody will read
     /// (`tcp_close`, `mptcp_close`).
+    #[cold]
     pub fn release(&mut self, env: &mut Env<'_>) {
         self.close(env);
         self.released = true;
@@ -51,6 +52,7 @@ impl Connection {
 
     /// C: ends the connection at once: every subflow is reset, with MP_FASTCLOSE
     /// (`mptcp_do_fastclose`).
+    #[cold]
     pub fn abort(&mut self, env: &mut Env<'_>) {
         if self.is_mptcp() && self.out_of_tree.is_some() {
             self.fastclose_out_of_tree(env);
@@ -135,6 +137,7 @@ impl Connection {
     }
 
     /// The peer's DATA_FIN is known; it counts once all data before it is there.
+    #[cold]
     pub(super) fn data_fin_received(&mut self, offset: u64) {
         if self.rx.data_fin.is_none() && !self.rx.eof {
             self.rx.data_fin = Some(offset);
@@ -149,6 +152,7 @@ impl Connection {
     }
 
     /// What had to wait until the last segment was answered (`mptcp_worker`).
+    #[cold]
     pub(super) fn do_work(&mut self, env: &mut Env<'_>) {
         self.data_fin_acked(env);
         self.take_data_fin(env);
@@ -231,6 +235,7 @@ impl Connection {
     // ---- subflows that end ---------------------------------------------------------------
 
     /// The peer reset a subflow.
+    #[cold]
     pub(super) fn subflow_reset(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
         if self.out_of_tree.is_some() {
             self.reset_out_of_tree(env, index, segment);

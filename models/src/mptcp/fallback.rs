@@ -42,6 +42,7 @@ impl Connection {
     }
 
     /// Falls back if that is still possible, else resets the subflow. True if it fell back.
+    #[cold]
     pub(super) fn try_fall_back(&mut self, env: &mut Env<'_>, index: usize, why: Counter) -> bool {
         if self.fallback_allowed && index == 0 && !self.rx.holds_out_of_order() {
             self.fall_back(env, why);
@@ -72,6 +73,7 @@ impl Connection {
     }
 
     /// The peer found a checksum wrong, or answers our saying so (`mptcp_pm_mp_fail_received`).
+    #[cold]
     pub(super) fn fail_received(&mut self, env: &mut Env<'_>, index: usize) {
         env.mib.inc(Counter::MpFailRx);
         env.log.mptcp(env.now, index, "mp-fail", || "received".into());
@@ -92,6 +94,7 @@ impl Connection {
 
     /// The next data has an infinite mapping, and what follows none: the connection is plain TCP
     /// (`mptcp_update_infinite_map`).
+    #[cold]
     pub(super) fn map_infinitely(&mut self, env: &mut Env<'_>) {
         if !self.fallback_allowed || self.rx.holds_out_of_order() {
             env.mib.inc(Counter::FallbackFailed);

@@ -536,6 +536,7 @@ impl Connection {
         self.tx.first_dsn
     }
 
+    #[cold]
     fn set_remote_key(&mut self, key: Key) {
         self.remote_key = Some(key);
         self.rx.first_dsn = idsn(key, self.version).wrapping_add(1);

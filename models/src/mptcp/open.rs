@@ -365,6 +365,7 @@ impl Connection {
     }
 
     /// The SYN/ACK of the first subflow (`subflow_finish_connect`).
+    #[cold]
     fn capable_syn_ack(&mut self, env: &mut Env<'_>, segment: &Segment) {
         if !self.is_mptcp() {
             self.detect_blackhole(env);
@@ -423,6 +424,7 @@ impl Connection {
     }
 
     /// The SYN/ACK of a joined subflow: its sender must know the keys.
+    #[cold]
     fn join_syn_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) -> bool {
         let Some(&MpJoin::SynAck { backup, address_id, hmac, nonce }) = segment.mp_join() else {
             if self.out_of_tree.is_some() {
@@ -461,6 +463,7 @@ impl Connection {
 
     /// The third ACK of a joined subflow: the last proof, and the limits
     /// (`subflow_syn_recv_sock`, `mptcp_finish_join`).
+    #[cold]
     fn join_third_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) -> bool {
         let Some(&MpJoin::Ack { hmac }) = segment.mp_join() else {
             if self.out_of_tree.is_some() {

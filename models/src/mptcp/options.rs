@@ -56,6 +56,7 @@ impl Connection {
 
     /// A segment for a subflow that the connection has given up: TCP ends by itself. (The first one
     /// is never disposed of: what still arrives on it is data of the connection.)
+    #[cold]
     fn on_segment_disposed(
         &mut self,
         env: &mut Env<'_>,
@@ -243,6 +244,7 @@ impl Connection {
         false
     }
 
+    #[cold]
     fn add_addr_received(&mut self, env: &mut Env<'_>, index: usize, option: AddAddr) {
         let Some(remote_key) = self.remote_key else { return };
         if option.port.is_some() && !option.echo {
@@ -263,6 +265,7 @@ impl Connection {
         self.announced(env, index, &option);
     }
 
+    #[cold]
     fn remove_addr_received(&mut self, env: &mut Env<'_>, option: &crate::segment::RemoveAddr) {
         for &id in option.ids() {
             env.mib.inc(Counter::RmAddr);

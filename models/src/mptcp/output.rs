@@ -71,7 +71,12 @@ impl Connection {
     }
 
     /// D: the same, with the segment written to `out`, a fresh one.
+    #[inline]
     pub(crate) fn poll_into(&mut self, env: &mut Env<'_>, out: &mut Outgoing) -> Option<usize> {
+        self.has_output().then(|| self.poll_on(env, out)).flatten()
+    }
+
+    fn poll_on(&mut self, env: &mut Env<'_>, out: &mut Outgoing) -> Option<usize> {
         while self.has_output() {
             if self.ready == 0 {
                 self.work = false;
@@ -182,6 +187,7 @@ impl Connection {
         false
     }
 
+    #[cold]
     fn syn_options(&mut self, env: &mut Env<'_>, index: usize, segment: &mut Segment) {
         let answer = segment.flags.has(Flags::ACK);
         let sub = &self.subs[index];
@@ -300,6 +306,7 @@ impl Connection {
     }
 
     /// The infinite mapping of the first data behind a wrong checksum.
+    #[cold]
     fn infinite_option(&self, index: usize, out: &mut Outgoing) {
         let Some(from) = self.subs[index].infinite_from else { return };
         if let Some(chunk) = out.chunk.filter(|chunk| chunk.mapped && chunk.stream == from) {
@@ -380,6 +387,7 @@ impl Connection {
         dss.data_ack = dss.ack_width.cut(ack);
     }
 
+    #[cold]
     fn reset_options(&mut self, env: &mut Env<'_>, index: usize, segment: &mut Segment) {
         if self.out_of_tree.is_some() {
             self.reset_options_out_of_tree(index, segment);
@@ -403,6 +411,7 @@ impl Connection {
 
     /// The third ACK of a join is repeated until the fourth arrives, every two round trips, on
     /// the delayed-ACK timer (`schedule_3rdack_retransmission`).
+    #[cold]
     fn schedule_third_ack(&mut self, env: &mut Env<'_>, index: usize) {
         let srtt_us = u64::from(self.windows[index].srtt_us);
         let delay = if srtt_us > 0 { Span::from_us(srtt_us >> 2) } else { Span::from_secs(1) };

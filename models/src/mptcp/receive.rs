@@ -331,15 +331,18 @@ impl Connection {
     // ---- from the subflows ---------------------------------------------------------------
 
     /// Moves what a subflow has in order into the stream.
+    #[inline]
     pub(super) fn data_ready(&mut self, env: &mut Env<'_>, index: usize) {
         if !self.is_mptcp() {
             self.plain_data_ready(env, index);
-            return;
-        }
-        if self.out_of_tree.is_some() {
+        } else if self.out_of_tree.is_some() {
             self.data_ready_out_of_tree(env, index);
-            return;
+        } else {
+            self.mapped_data_ready(env, index);
         }
+    }
+
+    fn mapped_data_ready(&mut self, env: &mut Env<'_>, index: usize) {
         loop {
             match self.mapping_status(env, index) {
                 Status::Wait => break,
@@ -503,6 +506,7 @@ impl Connection {
 
     /// A segment goes beyond its mapping: something joined it with another one
     /// (`mptcp_dss_corruption`).
+    #[cold]
     fn mapping_corrupt(&mut self, env: &mut Env<'_>, index: usize) {
         if self.fallback_allowed && index == 0 && !self.rx.holds_out_of_order() {
             self.fall_back(env, Counter::DssCorruptionFallback);
@@ -516,6 +520,7 @@ impl Connection {
 
     /// True if the data that everything else waits for stands in the subflow's queue. It may stand
     /// behind data for which the buffer has no room: waiting for room would be waiting for ever.
+    #[inline(never)]
     fn closes_gap(&self, index: usize) -> bool {
         let tcp = &self.subs[index].tcp;
         tcp.arrived().any(|arrived| {
@@ -538,6 +543,7 @@ impl Connection {
     }
 
     /// True if the data counts although its checksum is wrong.
+    #[cold]
     fn bad_checksum(&mut self, env: &mut Env<'_>, index: usize, map: Map) -> bool {
         let sub = &mut self.subs[index];
         if !sub.joined && !sub.valid_checksum_seen {

@@ -306,6 +306,7 @@ impl Connection {
     }
 
     /// Repeats bytes that another subflow carries; false if none could be given away.
+    #[cold]
     pub(super) fn push_copy(
         &mut self,
         env: &mut Env<'_>,

@@ -82,8 +82,13 @@ impl EventLog {
     #[inline]
     pub fn push(&mut self, at: Time, subflow: usize, event: Event) {
         if self.enabled {
-            self.events.push(Logged { at, connection: self.connection, subflow, event });
+            self.log(at, subflow, event);
         }
+    }
+
+    #[cold]
+    fn log(&mut self, at: Time, subflow: usize, event: Event) {
+        self.events.push(Logged { at, connection: self.connection, subflow, event });
     }
 
     /// Notes an MPTCP event; the details are only put together when somebody listens.

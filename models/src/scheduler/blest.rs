@@ -157,6 +157,7 @@ impl Blest {
 }
 
 impl Scheduler for Blest {
+    #[inline(never)]
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let fast = self.fastest(view);
         let Some(chosen) = choose(view, &ask) else { return Pick::Wait };

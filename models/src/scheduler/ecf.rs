@@ -75,6 +75,7 @@ impl Ecf {
 }
 
 impl Scheduler for Ecf {
+    #[inline(never)]
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let Some(chosen) = choose(view, &ask) else { return Pick::Wait };
         let decides = matches!(ask, Ask::New(piece) if !piece.data_fin);

@@ -35,6 +35,7 @@ fn arrival(subflow: &SubflowView) -> u64 {
 }
 
 impl Scheduler for Otias {
+    #[inline(never)]
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let Ask::New(piece) = ask else { return self.failed.pick(view, ask) };
         let backup = !view.subflows.iter().any(|subflow| subflow.active && !subflow.backup);

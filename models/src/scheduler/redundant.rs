@@ -64,6 +64,7 @@ impl Redundant {
 }
 
 impl Scheduler for Redundant {
+    #[inline(never)]
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         match ask {
             // Data is being sent anew: that comes first.

@@ -86,6 +86,7 @@ impl RoundRobin {
 }
 
 impl Scheduler for RoundRobin {
+    #[inline(never)]
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         match ask {
             Ask::New(piece) => self.pick_new(view, &ask, piece.len),

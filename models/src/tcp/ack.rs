@@ -188,6 +188,7 @@ impl Subflow {
         }
     }
 
+    #[cold]
     fn old_ack(&mut self, cx: &mut Cx<'_>, segment: &Segment, mut ack: Ack) -> AckVerdict {
         // RFC 5961 section 5.2: an ACK older than any window is an attack or a ghost.
         if segment.ack.before(ack.prior_una - self.max_window.min(ack.prior_una - self.iss)) {
@@ -357,6 +358,7 @@ impl Subflow {
     }
 
     /// The algorithm sets window and rate by what the path delivers.
+    #[inline(never)]
     fn rate_control(&mut self, cx: &mut Cx<'_>, ack: &Ack) {
         self.rate.tell(cx.w());
         cx.ca_control(&ack.sample.told());

@@ -81,6 +81,7 @@ impl Subflow {
     }
 
     /// `tcp_enter_quickack_mode`.
+    #[cold]
     pub(super) fn enter_quickack_mode(&mut self, max: u32) {
         self.add_quickacks(max);
         self.acks.pingpong = false;
@@ -142,6 +143,7 @@ impl Subflow {
     }
 
     /// Duplicate ACKs: three at once, then one now and then (`tcp_comp_sack_*`).
+    #[inline(never)]
     fn compress_ack(&mut self, cx: &mut Cx<'_>) {
         let sysctl = cx.sysctl();
         if !self.negotiated.sack || self.acks.compressed >= sysctl.tcp_comp_sack_nr {

@@ -31,6 +31,7 @@ impl Subflow {
 
     /// Nobody will read any more: new data is answered by a reset, and a peer that does not close
     /// is not waited for (`tcp_fin_timeout`, `TCPABORTONDATA`).
+    #[cold]
     pub fn orphan(&mut self, cx: &mut Cx<'_>) {
         self.orphaned = true;
         if self.state == State::FinWait2 {
@@ -51,12 +52,14 @@ impl Subflow {
     }
 
     /// Ends the connection with a reset that answers `segment` (`tcp_v4_send_reset`).
+    #[cold]
     pub fn abort_by_answer(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
         self.fail(cx, Error::Aborted);
         self.tx.clear();
         self.answer_with_reset(segment);
     }
 
+    #[cold]
     pub(super) fn answer_with_reset(&mut self, segment: &Segment) {
         self.wants.reset = true;
         self.reset_answers = segment.flags.has(Flags::ACK).then_some(segment.ack);
@@ -73,6 +76,7 @@ impl Subflow {
     }
 
     /// The RST of a subflow that ends.
+    #[cold]
     pub(super) fn reset_segment(&mut self, cx: &mut Cx<'_>) -> Segment {
         cx.mib.inc(Counter::OutRsts);
         if let Some(seq) = self.reset_answers.take() {
@@ -84,6 +88,7 @@ impl Subflow {
     }
 
     /// The peer's FIN is in order (`tcp_fin`).
+    #[cold]
     pub(super) fn fin_received(&mut self, cx: &mut Cx<'_>) {
         self.rx.fin = Some(self.rx.rcv_nxt);
         // Nothing can follow: there is nothing left to report.
@@ -128,6 +133,7 @@ impl Subflow {
         }
     }
 
+    #[cold]
     fn time_wait(&mut self, cx: &mut Cx<'_>) {
         self.timers.stop_retransmit();
         self.set_state(cx, State::TimeWait);
@@ -136,6 +142,7 @@ impl Subflow {
 
     /// The peer's FIN is waited for without a socket: new data is answered by a reset
     /// (`tcp_timewait_state_process`).
+    #[cold]
     pub(super) fn on_segment_shadow(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
         let flags = segment.flags;
         let rcv_nxt = self.rx.rcv_nxt;
@@ -160,6 +167,7 @@ impl Subflow {
     }
 
     /// A stray segment: a repeated FIN is acknowledged again (RFC 9293 section 3.10.7.4).
+    #[cold]
     pub(super) fn on_segment_time_wait(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
         if segment.flags.has(Flags::RST) {
             if segment.seq == self.rx.rcv_nxt {

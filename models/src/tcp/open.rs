@@ -243,6 +243,7 @@ impl Subflow {
     }
 
     /// SYN-SENT: waiting for the SYN/ACK.
+    #[cold]
     pub(super) fn on_segment_syn_sent(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
         if segment.flags.has(Flags::ACK) && segment.ack != self.iss + 1 {
             if !segment.flags.has(Flags::RST) {
@@ -282,6 +283,7 @@ impl Subflow {
 
     /// The peer opens the same connection at the same time (RFC 9293 section 3.5): each SYN is
     /// answered, and either answer ends the handshake.
+    #[cold]
     fn syns_crossed(&mut self, cx: &mut Cx<'_>, syn: &Segment) -> Step {
         self.crossed = true;
         self.set_state(cx, State::SynReceived);
@@ -301,6 +303,7 @@ impl Subflow {
     }
 
     /// SYN-RECEIVED: waiting for the third segment.
+    #[cold]
     pub(super) fn on_segment_syn_received(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
         let answers_syn = self.crossed && segment.flags.has(Flags::ACK);
         if segment.flags.has(Flags::SYN) && segment.seq == self.irs && !answers_syn {

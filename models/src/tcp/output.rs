@@ -674,6 +674,7 @@ impl Subflow {
 
     /// Into a closed window: what fits, else an old number that demands an answer
     /// (`tcp_write_wakeup`).
+    #[cold]
     fn window_probe(&mut self, cx: &mut Cx<'_>) -> Outgoing {
         cx.mib.inc(Counter::WinProbeTcp);
         let nxt = cx.w().snd_nxt;

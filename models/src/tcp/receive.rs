@@ -229,6 +229,7 @@ impl Subflow {
     }
 
     /// Refuses what is not acceptable (`tcp_validate_incoming`).
+    #[inline(always)]
     pub(super) fn refuse(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Option<Step> {
         let reset = segment.flags.has(Flags::RST);
         if self.too_old_timestamp(cx, segment) && !reset {
@@ -262,11 +263,13 @@ impl Subflow {
         (!segment.flags.has(Flags::ACK)).then_some(Step::Drop)
     }
 
+    #[cold]
     fn reset_received(&mut self, cx: &mut Cx<'_>) -> Step {
         self.fail(cx, Error::Reset);
         Step::Reset
     }
 
+    #[cold]
     fn challenge_syn(&mut self, cx: &mut Cx<'_>) {
         cx.mib.inc(Counter::SynChallenge);
         cx.mib.inc(Counter::ChallengeAck);
@@ -311,6 +314,7 @@ impl Subflow {
     }
 
     /// Answers a segment outside the window or with old data (`tcp_send_dupack`).
+    #[cold]
     fn duplicate_ack(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
         let rx = &mut self.rx;
         if segment.seq_len() > 0 && segment.seq.before(rx.rcv_nxt) {
@@ -322,6 +326,7 @@ impl Subflow {
         self.challenge(cx, segment.payload.is_empty());
     }
 
+    #[cold]
     fn report_duplicate(&mut self, cx: &mut Cx<'_>, range: SeqRange) {
         if !self.negotiated.sack || !cx.sysctl().tcp_dsack {
             return;
@@ -435,13 +440,17 @@ impl Subflow {
 
     /// Takes the data of a segment whose header was accepted. `dss` is the mapping that belongs
     /// to it. In-order data then waits in [`Subflow::peek_arrived`].
+    #[inline]
     pub fn receive_data(&mut self, cx: &mut Cx<'_>, segment: &Segment, dss: Option<Dss>) {
         if segment.flags.has(Flags::CWR) {
             self.ecn.cwr_received();
         }
-        if segment.payload.is_empty() && !segment.flags.has(Flags::FIN) {
-            return;
+        if !segment.payload.is_empty() || segment.flags.has(Flags::FIN) {
+            self.receive_payload(cx, segment, dss);
         }
+    }
+
+    fn receive_payload(&mut self, cx: &mut Cx<'_>, segment: &Segment, dss: Option<Dss>) {
         let mut new = Arrived {
             seq: segment.seq,
             payload: segment.payload.clone(),
@@ -478,6 +487,7 @@ impl Subflow {
         }
     }
 
+    #[cold]
     fn old_data(&mut self, cx: &mut Cx<'_>, old: &Arrived) {
         cx.mib.inc(Counter::DelayedAckLost);
         self.report_duplicate(cx, SeqRange::new(old.seq, old.end()));
@@ -485,6 +495,7 @@ impl Subflow {
         self.acks.scheduled = true;
     }
 
+    #[cold]
     fn beyond_window(&mut self, cx: &mut Cx<'_>) {
         if self.rx.remaining_window() == 0 {
             cx.mib.inc(Counter::ZeroWindowDrop);
@@ -636,6 +647,7 @@ impl Subflow {
 
     /// The sender overran the buffer: enlarge it if allowed, else hold the window down
     /// (`tcp_clamp_window`).
+    #[cold]
     fn clamp_window(&mut self, cx: &mut Cx<'_>) {
         let max = cx.sysctl().tcp_rmem.max;
         let rx = &mut self.rx;

@@ -240,6 +240,7 @@ impl Subflow {
     }
 
     /// Reordering was seen down to `low` (`tcp_check_sack_reordering`).
+    #[cold]
     pub(super) fn check_reordering(&mut self, cx: &mut Cx<'_>, low: Seq) {
         let max = cx.sysctl().tcp_max_reordering;
         let highest = self.sack.highest(cx.w().snd_una);

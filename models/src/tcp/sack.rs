@@ -106,6 +106,7 @@ impl Subflow {
     }
 
     /// Counts a reported duplicate (`tcp_dsack_seen`); returns its segments.
+    #[cold]
     fn dsack_seen(&mut self, block: SeqRange, ack: &mut Ack) -> u32 {
         if !block.start.before(block.end) || block.len() > self.max_window {
             return 0;
@@ -131,6 +132,7 @@ impl Subflow {
     }
 
     /// Marks a duplicate block's records: their retransmission was not needed.
+    #[cold]
     fn sacktag_duplicate(&mut self, cx: &mut Cx<'_>, block: SeqRange, ack: &mut Ack) {
         let mut index = self.tx.find(block.start);
         while let Some(record) = self.tx.get_mut(index) {

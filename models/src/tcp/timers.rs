@@ -254,6 +254,7 @@ impl Subflow {
     }
 
     /// Ends the subflow with an error and nothing on the wire.
+    #[cold]
     pub(super) fn fail(&mut self, cx: &mut Cx<'_>, error: Error) {
         self.error = Some(error);
         self.timers = Timers::default();
@@ -263,6 +264,7 @@ impl Subflow {
 
     // ---- zero-window probes (RFC 9293 section 3.8.6.1; `tcp_probe_timer`) -------------------
 
+    #[cold]
     pub(super) fn arm_window_probe(&mut self, cx: &mut Cx<'_>) {
         let floor = Span::from_us(u64::from(cx.sysctl().tcp_rto_min_us));
         let delay = self.rtt.rto.max(floor) * (1 << self.timers.backoff.min(15));

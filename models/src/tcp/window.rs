@@ -136,6 +136,7 @@ impl Receiver {
     }
 
     /// How much to grow for segments with much overhead (`__tcp_grow_window`).
+    #[cold]
     fn grow_for_overhead(&self, len: u32, truesize: u32, rmem_max: u32) -> u32 {
         let mut size = Space::window_from(self.ratio, truesize) >> 1;
         let mut window = Space::window_from(self.ratio, rmem_max) >> 1;
@@ -210,6 +211,7 @@ impl Subflow {
     }
 
     /// The buffer grew: the window may follow (`tcp_rcv_space_adjust`, `mptcp_rcv_space_adjust`).
+    #[cold]
     pub fn set_rcvbuf(&mut self, rcvbuf: u32, window_clamp: u32) {
         self.rx.rcvbuf = rcvbuf;
         self.rx.window_clamp = window_clamp;

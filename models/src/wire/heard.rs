@@ -15,6 +15,7 @@ use crate::segment::{AddAddr, Flags, MpCapable, Segment};
 /// Removes the MPTCP options of a received segment that a host of `version` would not notice.
 ///
 /// An MP_CAPABLE with the extensibility flag is noticed in version 0: that host drops the SYN.
+#[cold]
 pub fn drop_unheard(segment: &mut Segment, version: Version) {
     // A DSS by itself is heard in every form that a value can have.
     if segment.rare.is_none() {

@@ -105,6 +105,7 @@ fn linux_layout(segment: &Segment, version: Version) -> Result<Layout, WireError
 }
 
 /// Moves the DSS of a segment, with its padding, behind the other options.
+#[cold]
 pub(crate) fn write_dss_last(segment: &mut Segment, version: Version) {
     let Ok(mut layout) = linux_layout(segment, version) else { return };
     let (Some(from), Some(len)) =

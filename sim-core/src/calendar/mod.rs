@@ -110,12 +110,17 @@ impl Calendar {
     }
 
     /// Makes `actor` due at `due`, whatever it was before.
+    #[inline]
     pub fn set(&mut self, actor: ActorId, due: Time) {
         let entry = &mut self.actors[actor.0 as usize];
         entry.due = due;
-        if due >= entry.key {
-            return;
+        if due < entry.key {
+            self.advance(actor, due);
         }
+    }
+
+    fn advance(&mut self, actor: ActorId, due: Time) {
+        let entry = &mut self.actors[actor.0 as usize];
         match entry.place {
             NONE => {}
             place if place & LISTED != 0 => self.wheel.unlink(&mut self.actors, actor.0),

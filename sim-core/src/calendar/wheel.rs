@@ -62,6 +62,7 @@ impl Default for Wheel {
 
 impl Wheel {
     /// Empties it and lays it out for `actors`, from `first` or shortly before on.
+    #[cold]
     pub(super) fn reset(&mut self, actors: usize, width_log2: u32, first: Time) {
         self.room = actors.next_power_of_two();
         let inner = self.room * BUCKETS_PER_ACTOR;
@@ -184,6 +185,7 @@ impl Wheel {
     }
 
     /// The width that would have suited the buckets up to list `end`, if that is much different.
+    #[cold]
     pub(super) fn better_width(&mut self, end: usize) -> Option<u32> {
         let entries = std::mem::take(&mut self.entries).max(1);
         let counted_from = std::mem::replace(&mut self.counted_from, end);

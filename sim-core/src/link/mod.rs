@@ -313,7 +313,7 @@ impl Link {
     }
 
     /// Begins the transmission of the next packet, if one waits.
-    #[inline]
+    #[inline(always)]
     fn begin<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
         while let Some((waiting, verdict)) =
             self.queue.next(now, self.backlog, |ticket| shared.pool.mark_ce(ticket))
@@ -386,7 +386,7 @@ impl Link {
     }
 
     /// Puts a packet on its way.
-    #[inline]
+    #[inline(always)]
     fn launch(&mut self, arrival: Time, ticket: Ticket) {
         let arrival = self.in_order(arrival);
         let overtakes = self.pipe.back().is_some_and(|last| last.arrival > arrival);

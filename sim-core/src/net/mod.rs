@@ -221,6 +221,7 @@ impl<P: Packet> Net<P> {
     }
 
     /// A box is due.
+    #[cold]
     pub(crate) fn wake_box(&mut self, calendar: &mut Calendar, now: Time, index: u32) {
         let mut emit = std::mem::take(&mut self.emit);
         self.boxes[index as usize].on_timer(now, &mut emit);

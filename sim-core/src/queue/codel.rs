@@ -77,6 +77,7 @@ pub(super) struct State {
 }
 
 impl State {
+    #[inline(never)]
     pub(super) fn serve(
         &mut self,
         config: &CodelConfig,
@@ -181,6 +182,7 @@ impl Discipline for Codel {
         }
     }
 
+    #[inline(never)]
     fn serve(&mut self, departure: &Departure, mark: impl FnOnce() -> bool) -> Verdict {
         self.state.serve(&self.config, departure, mark)
     }

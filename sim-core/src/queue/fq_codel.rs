@@ -117,6 +117,7 @@ impl FqCodel {
         self.take_from(index)
     }
 
+    #[inline(never)]
     pub(super) fn next(
         &mut self,
         now: Time,

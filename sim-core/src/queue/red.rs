@@ -131,6 +131,7 @@ impl Red {
 }
 
 impl Discipline for Red {
+    #[inline(never)]
     fn admit(&mut self, arrival: &Arrival, mark: impl FnOnce() -> bool) -> Verdict {
         self.update_average(arrival);
         if !self.config.limit.admits(arrival.backlog, arrival.len) {

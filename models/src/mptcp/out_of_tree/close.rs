@@ -58,6 +58,7 @@ impl Connection {
     }
 
     /// The peer sent the FIN of a subflow: this end's follows if the connection is over.
+    #[cold]
     pub(in crate::mptcp) fn peer_closed_subflow(&mut self, env: &mut Env<'_>, index: usize) {
         if self.state != MetaState::Closed {
             return;

@@ -132,6 +132,7 @@ impl Connection {
     }
 
     /// Drops data until the infinite mapping that follows an MP_FAIL. True once it is there.
+    #[cold]
     pub(in crate::mptcp) fn find_infinite_mapping(
         &mut self,
         env: &mut Env<'_>,

@@ -47,6 +47,7 @@ impl Connection {
     }
 
     /// A SYN that comes again without MP_CAPABLE: the client has given it up.
+    #[cold]
     pub(in crate::mptcp) fn syn_repeated(
         &mut self,
         env: &mut Env<'_>,
@@ -63,6 +64,7 @@ impl Connection {
     }
 
     /// The TCP handshake of a subflow is complete.
+    #[cold]
     pub(in crate::mptcp) fn start_out_of_tree(&mut self, index: usize) {
         let Some(state) = self.out_of_tree.as_deref_mut() else { return };
         let sub = &self.subs[index];
@@ -170,6 +172,7 @@ impl Connection {
 
     /// Grows the receive buffer after a round trip that brought more than any before
     /// (`tcp_rcv_space_adjust`, 4.14).
+    #[inline(never)]
     pub(in crate::mptcp) fn tune_by_two_rounds(&mut self, env: &mut Env<'_>) {
         let tuning = self.rx.tuning;
         if tuning.copied <= tuning.space {

@@ -14,6 +14,7 @@ const DELAYED: Span = Span::from_ms(40);
 
 impl Connection {
     /// Reads the options of a segment. False if it must not be looked at any further.
+    #[inline(never)]
     pub(in crate::mptcp) fn incoming_out_of_tree(
         &mut self,
         env: &mut Env<'_>,

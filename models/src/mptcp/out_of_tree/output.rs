@@ -17,6 +17,7 @@ fn room(segment: &Segment) -> u8 {
 
 impl Connection {
     /// Adds the options of a segment that is neither SYN nor RST.
+    #[inline(never)]
     pub(in crate::mptcp) fn options_out_of_tree(
         &mut self,
         env: &mut Env<'_>,
@@ -154,6 +155,7 @@ impl Connection {
 
     /// The options of a connection whose mappings have ended: none, apart from the one that says
     /// so, mappings of data sent before, and MP_FAIL for as long as the peer has not reacted.
+    #[cold]
     pub(in crate::mptcp) fn infinite_mapping(&mut self, index: usize, out: &mut Outgoing) {
         let Some(state) = self.out_of_tree.as_deref() else { return };
         let infinite = state.infinite;

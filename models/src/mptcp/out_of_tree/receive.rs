@@ -22,6 +22,7 @@ enum Head {
 
 impl Connection {
     /// Moves what a subflow has in order into the stream.
+    #[inline(never)]
     pub(in crate::mptcp) fn data_ready_out_of_tree(&mut self, env: &mut Env<'_>, index: usize) {
         let tcp = &mut self.subs[index].tcp;
         if tcp.state() == TcpState::Closed {

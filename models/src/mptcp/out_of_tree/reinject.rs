@@ -150,6 +150,7 @@ impl Connection {
     }
 
     /// Progress at the data level.
+    #[inline(never)]
     pub(in crate::mptcp) fn progress_out_of_tree(&mut self, env: &mut Env<'_>) {
         let una = self.tx.una;
         self.work |= self.tx.fin_acked;

@@ -12,6 +12,7 @@ const MAPPING_SEGMENTS: u32 = 5;
 
 impl Connection {
     /// Gives data to subflows as long as the scheduler finds one.
+    #[inline(never)]
     pub(in crate::mptcp) fn push_segments(&mut self, env: &mut Env<'_>) {
         while self.push_next(env) {}
         self.start_meta_timer(env);
