@@ -42,12 +42,10 @@ impl CongestionControl for FullyCoupled {
 
 fn compare() -> Result<[Outcome; 2], Box<dyn Error>> {
     let plan = check(&Source::new("example", SCENARIO, Notation::Toml), &[])?;
-    let coupled = run_with(
-        &plan,
-        &mut |_, socket| socket.congestion_control = Some(Congestion::custom(FullyCoupled)),
-        None,
-        &mut |_| (),
-    )?;
+    let policies = &mut |_: &_, socket: &mut mptcpsim_models::mptcp::SocketOptions| {
+        socket.congestion_control = Some(Congestion::custom(FullyCoupled));
+    };
+    let coupled = run_with(&plan, policies, None, &mut |_| ())?;
     Ok([coupled, run(&plan, &mut |_| ())?])
 }
 

@@ -22,6 +22,7 @@ use mptcpsim_core::units::Bytes;
 use mptcpsim_models::app::{AppSpec, Schedule};
 use mptcpsim_models::congestion::Congestion;
 use mptcpsim_models::host::{FlowStart, HostChange, HostConfig, Listener, Packet, World};
+use mptcpsim_models::middlebox::Middlebox;
 use mptcpsim_models::mptcp::SocketOptions;
 use mptcpsim_models::params::ParamError;
 use mptcpsim_models::path_manager::userspace::mptcpd;
@@ -34,7 +35,8 @@ use mptcpsim_models::tcp::TcpConfig;
 use thiserror::Error;
 
 use crate::plan::{
-    Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, Plan, Station, Work,
+    Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, MiddleboxPlan, Plan,
+    Station, Work,
 };
 use crate::scenario::{
     AppDirection, EndpointFlag, Mptcpd, MptcpdPlugin, Multipath, NotifyFlag, Protocol,
@@ -45,8 +47,37 @@ const MTU: u16 = 1_500;
 /// The initial window (RFC 6928).
 const INITIAL_CWND: u32 = 10;
 
-/// What changes the options of the sockets that a flow opens.
-pub type Policies<'a> = dyn FnMut(&FlowPlan, &mut SocketOptions) + 'a;
+/// What of one's own takes the place of what a plan says. A closure that changes the options of
+/// sockets is one.
+pub trait Policies {
+    /// Changes the options of a socket of a flow: the end that opens the connection first, then the
+    /// end that accepts it.
+    fn socket(&mut self, flow: &FlowPlan, options: &mut SocketOptions);
+
+    /// What the two ends of a flow do, the one that opens the connection first.
+    fn apps(&mut self, _flow: &FlowPlan) -> Option<(AppSpec, AppSpec)> {
+        None
+    }
+
+    /// The box that stands in a middlebox's place; the plan says which segments it gets to see.
+    fn middlebox(&mut self, _plan: &MiddleboxPlan) -> Option<Box<dyn Middlebox>> {
+        None
+    }
+}
+
+impl<F: FnMut(&FlowPlan, &mut SocketOptions)> Policies for F {
+    fn socket(&mut self, flow: &FlowPlan, options: &mut SocketOptions) {
+        self(flow, options);
+    }
+}
+
+/// Everything as the plan says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AsPlanned;
+
+impl Policies for AsPlanned {
+    fn socket(&mut self, _flow: &FlowPlan, _options: &mut SocketOptions) {}
+}
 
 /// Why a plan cannot be built.
 #[derive(Debug, Error)]
@@ -71,21 +102,20 @@ pub enum BuildError {
 /// # Errors
 /// If the engine refuses something that the check let pass.
 pub fn build(plan: &Plan, log_events: bool) -> Result<Simulation<World>, BuildError> {
-    build_with(plan, log_events, &mut |_, _| ())
+    build_with(plan, log_events, &mut AsPlanned)
 }
 
-/// Like [`build`], with policies of one's own: `policies` sees the options of each socket, the opening end
-/// of a flow first, and may put another congestion control or scheduler into them.
+/// Like [`build`], with policies of one's own.
 ///
 /// # Errors
 /// If the engine refuses something that the check let pass.
 pub fn build_with(
     plan: &Plan,
     log_events: bool,
-    policies: &mut Policies<'_>,
+    policies: &mut dyn Policies,
 ) -> Result<Simulation<World>, BuildError> {
     let seed = Seed(plan.seed);
-    let (net, routes) = network(plan, seed).build(seed)?;
+    let (net, routes) = network(plan, seed, policies).build(seed)?;
     let configs = plan.hosts.iter().map(host).collect();
     let mut world = World::new(configs, ends(plan), seed, log_events);
     add_routes(&mut world, plan, &routes);
@@ -108,7 +138,7 @@ impl Network {
     }
 }
 
-fn network(plan: &Plan, seed: Seed) -> Network {
+fn network(plan: &Plan, seed: Seed, policies: &mut dyn Policies) -> Network {
     let mut builder = Net::builder();
     let mut links = Vec::new();
     for link in &plan.links {
@@ -116,10 +146,10 @@ fn network(plan: &Plan, seed: Seed) -> Network {
         let down = builder.link(link_name(&link.name, false), link.down.config.clone());
         links.push((up, down));
     }
-    let boxes = plan
-        .middleboxes
-        .iter()
-        .map(|plan| builder.middlebox(plan.name.clone(), Box::new(boxes::placed(plan, seed))));
+    let boxes = plan.middleboxes.iter().map(|plan| {
+        let placed = boxes::placed(plan, policies.middlebox(plan), seed);
+        builder.middlebox(plan.name.clone(), Box::new(placed))
+    });
     let boxes: Vec<_> = boxes.collect();
     let switched = switched_interfaces(plan, &mut builder);
     let mut routes = Vec::new();
@@ -313,13 +343,13 @@ fn endpoint(plan: &EndpointPlan) -> endpoints::Endpoint {
 fn add_flows(
     world: &mut World,
     plan: &Plan,
-    policies: &mut Policies<'_>,
+    policies: &mut dyn Policies,
 ) -> Result<(), ParamError> {
     let mut listening = BTreeSet::new();
     for flow in &plan.flows {
-        let (client, server) = apps(&flow.work);
+        let (client, server) = policies.apps(flow).unwrap_or_else(|| apps(&flow.work));
         let mut options = socket(plan, flow, &flow.from)?;
-        policies(flow, &mut options);
+        policies.socket(flow, &mut options);
         let number = world.add_flow(FlowStart {
             at: flow.start,
             client: flow.from.host.0,
@@ -330,7 +360,7 @@ fn add_flows(
         });
         if listening.insert((flow.to.host, flow.port)) {
             let mut options = socket(plan, flow, &flow.to)?;
-            policies(flow, &mut options);
+            policies.socket(flow, &mut options);
             let listener =
                 Listener { port: flow.port, addr: None, options, app: server, flow: number };
             world.listen(flow.to.host.0, listener);

@@ -32,7 +32,7 @@ use mptcpsim_core::time::Time;
 use mptcpsim_models::wire::WireError;
 use thiserror::Error;
 
-use crate::build::BuildError;
+use crate::build::{AsPlanned, BuildError};
 use crate::capture::{CaptureError, Captures};
 use crate::plan::Plan;
 use crate::run::Outcome;
@@ -179,7 +179,7 @@ pub fn run(
     watch: &mut dyn FnMut(Time) -> ControlFlow<()>,
 ) -> Result<LiveOutcome, LiveError> {
     let hosts = kernel_hosts(plan, sides)?;
-    let session = Session::new(Arc::new(plan.clone()), &mut |_, _| ())?;
+    let session = Session::new(Arc::new(plan.clone()), &mut AsPlanned)?;
     let mut driver = driver::Driver::new(session, &hosts, program)?;
     driver.run(captures, watch)?;
     driver.finish()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mptcpsim_core::time::Time;
 use thiserror::Error;
 
-use crate::build::{BuildError, Policies};
+use crate::build::{AsPlanned, BuildError, Policies};
 use crate::capture::{CaptureError, Captures};
 use crate::plan::Plan;
 use crate::results::{Digest, Listings, Tables};
@@ -59,7 +59,7 @@ pub fn run_captured(
     captures: Option<&mut Captures>,
     watch: &mut dyn FnMut(Time),
 ) -> Result<Outcome, RunError> {
-    run_with(plan, &mut |_, _| (), captures, watch)
+    run_with(plan, &mut AsPlanned, captures, watch)
 }
 
 /// As [`run_captured`], with policies of one's own ([`build_with`](crate::build::build_with)).
@@ -68,7 +68,7 @@ pub fn run_captured(
 /// If the plan cannot be built or a capture cannot be written.
 pub fn run_with(
     plan: &Plan,
-    policies: &mut Policies<'_>,
+    policies: &mut dyn Policies,
     captures: Option<&mut Captures>,
     watch: &mut dyn FnMut(Time),
 ) -> Result<Outcome, RunError> {

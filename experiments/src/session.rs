@@ -62,7 +62,7 @@ impl Session {
     ///
     /// # Errors
     /// If the plan cannot be built.
-    pub fn new(plan: Arc<Plan>, policies: &mut Policies<'_>) -> Result<Self, BuildError> {
+    pub fn new(plan: Arc<Plan>, policies: &mut dyn Policies) -> Result<Self, BuildError> {
         // Events enter the digest, whether they are written down or not.
         let mut simulation = build::build_with(&plan, true, policies)?;
         simulation.hosts_mut().set_tap(tap(&plan, false));

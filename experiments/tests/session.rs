@@ -5,6 +5,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use mptcpsim::build::AsPlanned;
 use mptcpsim::check::{Notation, Source, check};
 use mptcpsim::plan::Plan;
 use mptcpsim::run::run;
@@ -28,7 +29,7 @@ fn plan(text: &str) -> Arc<Plan> {
 }
 
 fn session(plan: &Arc<Plan>) -> Session {
-    Session::new(Arc::clone(plan), &mut |_, _| ()).unwrap()
+    Session::new(Arc::clone(plan), &mut AsPlanned).unwrap()
 }
 
 fn go_on(session: &mut Session, until: Time) {

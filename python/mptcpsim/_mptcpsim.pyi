@@ -4,8 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, final
 
+from mptcpsim.tree import Policies
+
 __all__ = [
+    "AppView",
     "Ask",
+    "BoxSegment",
     "Column",
     "CongestionFlow",
     "Design",
@@ -229,7 +233,7 @@ class PathsView:
 
 @final
 class Simulation:
-    def __new__(cls, plan: Plan, policies: dict[int, dict[str, Any]] | None = None) -> Simulation: ...
+    def __new__(cls, plan: Plan, policies: Policies | None = None) -> Simulation: ...
     @property
     def now_s(self) -> float: ...
     @property
@@ -246,6 +250,46 @@ class Simulation:
     def scenario(self) -> str: ...
     def fork(self) -> Simulation: ...
     def outcome(self) -> Outcome: ...
+
+@final
+class AppView:
+    """One end of a connection as its application sees it."""
+
+    @property
+    def event(self) -> Literal["established", "received", "ended", "written", "timer"]: ...
+    @property
+    def now(self) -> float: ...
+    @property
+    def client(self) -> bool: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def written(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+
+@final
+class BoxSegment:
+    """A segment that a box looks at and may change."""
+
+    seq: int
+    ack: int
+    window: int
+    @property
+    def now(self) -> float: ...
+    @property
+    def direction(self) -> Literal["up", "down"]: ...
+    @property
+    def kind(self) -> Literal["syn", "syn-ack", "third-ack", "ack", "data", "rst"]: ...
+    @property
+    def flow(self) -> int: ...
+    @property
+    def flags(self) -> str: ...
+    @property
+    def payload_len(self) -> int: ...
+    @property
+    def options(self) -> list[str]: ...
+    def strip(self, *names: str) -> bool: ...
 
 @final
 class Environments:
@@ -342,7 +386,7 @@ class Outcome:
 
 def run(
     plan: Plan,
-    policies: dict[int, dict[str, Any]] | None = None,
+    policies: Policies | None = None,
     progress: Callable[[float], object] | None = None,
     captures: Path | None = None,
 ) -> Outcome: ...

@@ -1,8 +1,10 @@
-"""Policies of one's own: schedulers, congestion controls and path managers written in Python.
+"""Policies of one's own, written in Python: schedulers, congestion controls, path managers,
+applications and middleboxes.
 
 A class derived from `Scheduler`, `CongestionControl` or `PathManager` stands in a scenario where
-a name would, as a class or as an object. Every connection end gets a deep copy of its own. An
-exception in a policy ends the run, which raises it with its traceback.
+a name would, one derived from `App` where an application would, and one derived from `Box` where
+the action of a middlebox would: as a class or as an object. Every connection end gets a deep copy
+of its own. An exception in a policy ends the run, which raises it with its traceback.
 
 Examples:
     >>> import mptcpsim as mp
@@ -26,7 +28,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from mptcpsim._mptcpsim import (
+    AppView,
     Ask,
+    BoxSegment,
     CongestionFlow,
     PathEvent,
     PathsView,
@@ -137,6 +141,24 @@ class CongestionControl(Policy):
 
 
 @dataclass(slots=True)
+class Write:
+    """Write to the connection, as soon as it takes it."""
+
+    bytes: int
+    """How much. What the bytes are is not for an application to say: they are a pattern."""
+
+
+@dataclass(slots=True)
+class Close:
+    """Close the connection, once all is written."""
+
+
+@dataclass(slots=True)
+class Abort:
+    """Abort the connection: with MP_FASTCLOSE, or a reset."""
+
+
+@dataclass(slots=True)
 class OpenSubflow:
     """Open a subflow."""
 
@@ -234,6 +256,50 @@ class PathManager(Policy):
         raise NotImplementedError(f"{type(self).__name__}.on_event")
 
 
+AppAction = Write | Close | Abort | CallAt
+
+
+class App(Policy):
+    """What the two ends of a connection do. Each end has an object of its own: `view.client` says
+    which end it is. What comes is read at once."""
+
+    def on_event(self, view: AppView) -> Iterable[AppAction] | None:
+        """Reacts to `view.event`, in this order if several things have happened:
+
+        - ``established``: the connection is there;
+        - ``received``: `view.received` has grown;
+        - ``ended``: the other end will write no more;
+        - ``written``: all has been taken that was to be written, after some of it had to wait;
+        - ``timer``: the time of a `CallAt` has come.
+
+        An end is done when it has closed, the other end too, and all is acknowledged.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.on_event")
+
+
+DROP: Final = "drop"
+"""What a middlebox returns to drop a segment."""
+RESET: Final = "reset"
+"""What a middlebox returns to drop a segment and answer it with a reset."""
+
+
+@dataclass(slots=True)
+class Hold:
+    """What a middlebox returns to keep a segment for a while; others overtake it."""
+
+    seconds: float
+
+
+class Box(Policy):
+    """What a middlebox does: the action of a `Middlebox`, whose `only` says which segments it gets
+    to see. One object sees both directions of all paths through it."""
+
+    def on_segment(self, segment: BoxSegment) -> str | Hold | None:
+        """Looks at a segment, may change it (`strip`, `seq`, `ack`, `window`), and returns nothing
+        to pass it on, or `DROP`, `RESET` or `Hold`."""
+        raise NotImplementedError(f"{type(self).__name__}.on_segment")
+
+
 _registered: dict[str, type[Policy]] = {}
 
 
@@ -265,6 +331,7 @@ KINDS: tuple[tuple[str, tuple[str, ...], type[Policy]], ...] = (
     ("scheduler", ("mptcp", "scheduler"), Scheduler),
     ("path_manager", ("mptcp", "path_manager"), PathManager),
     ("congestion_control", ("congestion_control",), CongestionControl),
+    ("app", ("app",), App),
 )
 """Where policies stand in a flow: their kind, the keys, and what they are derived from."""
 
@@ -284,15 +351,24 @@ def name_of(policy: Any) -> str:
 
 
 __all__ = [
+    "DROP",
+    "RESET",
     "WAIT",
+    "Abort",
     "AnnounceAddress",
+    "App",
+    "AppView",
     "Ask",
+    "Box",
+    "BoxSegment",
     "CallAt",
+    "Close",
     "CloseSubflow",
     "ConfirmAddress",
     "CongestionControl",
     "CongestionFlow",
     "Copy",
+    "Hold",
     "On",
     "OpenSubflow",
     "PathEvent",
@@ -306,5 +382,6 @@ __all__ = [
     "SubflowState",
     "Window",
     "WithdrawAddress",
+    "Write",
     "register",
 ]

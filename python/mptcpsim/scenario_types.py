@@ -637,7 +637,7 @@ class EndpointLimits(Node):
 class Flow(Node):
     """A connection and what runs over it."""
     _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'app': ('one', 'Bulk|Timed|Request|Page|ConstantRate|OnOff|Trace|Video'), 'mptcp': ('one', 'FlowMptcp'), 'repeat': ('one', 'Repeat')}
-    app: App
+    app: App | policies.App | type[policies.App]
     """What runs over the connection."""
     _: KW_ONLY
     congestion_control: CongestionControlName | str | policies.CongestionControl | type[policies.CongestionControl] | None = None
@@ -953,7 +953,7 @@ class AllToAllMatrix(Matrix):
 class Middlebox(Node):
     """A middlebox: what it does, and to which segments."""
     _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'action': ('one', 'StripBox|DropBox|HoldBox|EchoBox|NatBox|SequenceBox|SplitBox|CoalesceBox|CorruptBox|AlgBox|ReorderOptionsBox|ClampBox|AckProxyBox|SplitProxyBox|FirewallBox|IcmpBox'), 'only': ('one', 'Only')}
-    action: Action
+    action: Action | policies.Box | type[policies.Box]
     """What it does."""
     _: KW_ONLY
     only: Only = field(default_factory=lambda: Only())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mptcpsim import _mptcpsim
+from mptcpsim.errors import Fault, ScenarioError
 from mptcpsim.running import ScenarioLike, as_scenario
 
 
@@ -50,7 +51,11 @@ def capable(
     Raises:
         ScenarioError: the scenario has faults.
     """
-    plan = as_scenario(scenario, None, None, set).check()
+    plan, policies = as_scenario(scenario, None, None, set).plan()
+    if policies.middleboxes:
+        name = next(iter(policies.middleboxes))
+        fault = Fault(f"middleboxes.{name}", "capable knows no boxes that are written in Python")
+        raise ScenarioError((fault,))
     return [
         Verdict(path, joined, finding, text, tuple(touches))
         for path, joined, finding, text, touches in _mptcpsim.capable(plan)

@@ -7,8 +7,9 @@ import functools
 import html
 import json
 import os
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path as FilePath
 from typing import Any, ClassVar, Self
 
@@ -65,9 +66,11 @@ class Node:
         return cls(**known)
 
 
-def named(policy: Any) -> str:
+def named(policy: Any) -> Any:
     """A policy as texts show it."""
-    return policies.name_of(policy)
+    own = policy if isinstance(policy, type) else type(policy)
+    name = policies.name_of(policy)
+    return {"kind": name} if issubclass(own, (policies.App, policies.Box)) else name
 
 
 def kept(policy: Any) -> Any:
@@ -151,7 +154,28 @@ class ScenarioBase(Node):
             return cls.from_dict(source)
         if not isinstance(source, (str, os.PathLike)):
             raise TypeError(f"source: expected a name, a path or a tree, found {source!r}")
-        return cls._of(_mptcpsim.read(FilePath(source)))
+        try:
+            return cls._of(_mptcpsim.read(FilePath(source)))
+        except ScenarioError:
+            mine = cls._with_policies(FilePath(source))
+            if mine is None:
+                raise
+            return mine
+
+    @classmethod
+    def _with_policies(cls, file: FilePath) -> Self | None:
+        """What a file says that names policies written in Python."""
+        try:
+            text = file.read_text(encoding="utf-8")
+            tree = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+        except (OSError, ValueError):
+            return None
+        if not _without_policies(tree)[1]:
+            return None
+        check_tree(tree, os.fspath(file.parent))
+        scenario = super().from_dict({"name": file.stem, **tree})
+        scenario._folder = os.fspath(file.parent)
+        return scenario
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -269,8 +293,17 @@ def _path_row(path: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     return f"<tr><td><b>{html.escape(path['name'])}</b></td><td>{way}</td></tr>"
 
 
-Policies = dict[int, dict[str, Any]]
-"""For each flow, by number, its policies by kind."""
+@dataclass(slots=True)
+class Policies:
+    """What of a scenario is written in Python."""
+
+    flows: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """For each flow, by number, its policies by kind."""
+    middleboxes: dict[str, Any] = field(default_factory=dict)
+    """Boxes by the names of their middleboxes."""
+
+    def __bool__(self) -> bool:
+        return bool(self.flows or self.middleboxes)
 
 
 def check_tree(tree: Mapping[str, Any], folder: str | None) -> tuple[_mptcpsim.Plan, Policies]:
@@ -296,53 +329,85 @@ def _unfit(value: Any) -> Any:
 
 def _without_policies(tree: Mapping[str, Any]) -> tuple[dict[str, Any], Policies]:
     """The tree with built-in policies only, and those taken out."""
-    found: Policies = {}
-    flows = tree.get("flows")
-    if not isinstance(flows, list):
-        return dict(tree), found
-    flows = list(flows)
-    for number, flow in enumerate(flows):
-        for kind, way, base in policies.KINDS:
-            policy = _at(flow, way)
-            if isinstance(policy, str):
-                policy = policies.registered(policy) if not _is_built_in(kind, policy) else None
-            if policy is None or not policies.is_policy(policy):
-                continue
-            own = policy if isinstance(policy, type) else type(policy)
-            path = ".".join(["flows", str(number), *way])
-            if not issubclass(own, base):
-                what = f"{own.__name__} is no {base.__name__}"
-                raise ScenarioError((Fault(path, what, f"derive it from mptcpsim.{base.__name__}"),))
-            flows[number] = flow = _without(flow, way)
-            made = policy() if isinstance(policy, type) else policy
-            found.setdefault(number, {})[kind] = made
-    return {**tree, "flows": flows}, found
+    found = Policies()
+    tree = dict(tree)
+    if isinstance(tree.get("flows"), list):
+        tree["flows"] = list(tree["flows"])
+        for number, flow in enumerate(tree["flows"]):
+            for kind, way, base in policies.KINDS:
+                path = ".".join(["flows", str(number), *way])
+                policy = _taken(_at(flow, way), base, path)
+                if policy is not None:
+                    tree["flows"][number] = flow = _with(flow, way, _STAND_INS.get(kind))
+                    found.flows.setdefault(number, {})[kind] = policy
+    if isinstance(tree.get("middleboxes"), Mapping):
+        tree["middleboxes"] = dict(tree["middleboxes"])
+        for name, middlebox in tree["middleboxes"].items():
+            path = f"middleboxes.{name}.action"
+            policy = _taken(_at(middlebox, ("action",)), policies.Box, path)
+            if policy is not None:
+                stand_in = _with(middlebox, ("action",), _STAND_INS["action"])
+                tree["middleboxes"][name] = stand_in
+                found.middleboxes[name] = policy
+    return tree, found
 
 
-def _at(flow: Any, way: tuple[str, ...]) -> Any:
+_STAND_INS: Mapping[str, Any] = {
+    "app": {"kind": "timed", "duration": "1 s"},
+    "action": {"kind": "strip"},
+}
+"""What the check sees in the place of policies that cannot be left out."""
+
+
+def _taken(value: Any, base: type[policies.Policy], path: str) -> policies.Policy | None:
+    """The policy of one's own that stands somewhere: as an object, a class, or by its name, where
+    there are parameters with these."""
+    parameters = {}
+    if isinstance(value, Mapping) and isinstance(value.get("kind"), str):
+        parameters = {key: it for key, it in value.items() if key != "kind"}
+        value = value["kind"]
+    if isinstance(value, str):
+        value = policies.registered(value) if not _is_built_in(base, value) else None
+    if value is None or not policies.is_policy(value):
+        return None
+    own = value if isinstance(value, type) else type(value)
+    if not issubclass(own, base):
+        what = f"{own.__name__} is no {base.__name__}"
+        raise ScenarioError((Fault(path, what, f"derive it from mptcpsim.{base.__name__}"),))
+    if not isinstance(value, type):
+        made: policies.Policy = value
+        return made
+    try:
+        return own(**parameters)
+    except TypeError as error:
+        raise ScenarioError((Fault(path, f"{own.__name__}: {error}"),)) from error
+
+
+def _at(part: Any, way: tuple[str, ...]) -> Any:
     for key in way:
-        flow = flow.get(key) if isinstance(flow, Mapping) else None
-    return flow
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part
 
 
-def _without(flow: Mapping[str, Any], way: tuple[str, ...]) -> dict[str, Any]:
+def _with(part: Mapping[str, Any], way: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The part with another value in one place, or none."""
     key, *rest = way
-    if not rest:
-        return {name: value for name, value in flow.items() if name != key}
-    return {**flow, key: _without(flow[key], tuple(rest))}
+    if rest:
+        return {**part, key: _with(part[key], tuple(rest), value)}
+    others = {name: it for name, it in part.items() if name != key}
+    return others if value is None else {**others, key: value}
 
 
 @functools.cache
-def _built_in() -> dict[str, frozenset[str]]:
-    known = json.loads(_mptcpsim.schema())["$defs"]
-    return {
-        kind: frozenset(one["const"] for one in known[base.__name__]["oneOf"])
-        for kind, _, base in policies.KINDS
-    }
+def _built_in(definition: str) -> frozenset[str]:
+    choices = json.loads(_mptcpsim.schema())["$defs"][definition]["oneOf"]
+    return frozenset(
+        one["const"] if "const" in one else one["properties"]["kind"]["const"] for one in choices
+    )
 
 
-def _is_built_in(kind: str, name: str) -> bool:
-    return name in _built_in()[kind]
+def _is_built_in(base: type[policies.Policy], name: str) -> bool:
+    return name in _built_in("Action" if base is policies.Box else base.__name__)
 
 
 def set_key(tree: Any, path: str, value: Any) -> None:

@@ -29,11 +29,13 @@ fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<gym::Environments>()?;
     module.add_class::<outcome::Outcome>()?;
     module.add_class::<plan::Plan>()?;
+    module.add_class::<policy::AppViewObject>()?;
     module.add_class::<policy::AskView>()?;
     module.add_class::<policy::CongestionFlow>()?;
     module.add_class::<policy::EventView>()?;
     module.add_class::<policy::PathsViewObject>()?;
     module.add_class::<policy::SchedulerView>()?;
+    module.add_class::<policy::SegmentObject>()?;
     module.add_class::<policy::SubflowPath>()?;
     module.add_class::<policy::SubflowState>()?;
     module.add_class::<policy::WindowView>()?;

@@ -50,6 +50,10 @@ POLICIES = {
     name: (f"policies.{name}", f"type[policies.{name}]")
     for name in ("CongestionControl", "PathManager", "Scheduler")
 }
+# Unions of which an object of one's own can be one more member.
+OPEN = {
+    name: f"policies.{own} | type[policies.{own}]" for name, own in (("App", "App"), ("Action", "Box"))
+}
 # Parts that are always there, so that their keys can be set.
 ALWAYS = {"Record", "FlowMptcp", "Only", "EndpointLimits", "RouteAttributes"}
 PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}
@@ -193,6 +197,8 @@ class Generator:
             name: str = schema["$ref"].rpartition("/")[2]
             if name in NAMES:
                 return " | ".join([f"{name}Name", "str", *POLICIES[name]])
+            if name in OPEN:
+                return f"{name} | {OPEN[name]}"
             return "str" if name == "SeedRange" else RENAMED.get(name, name)
         match schema.get("type"):
             case "array":

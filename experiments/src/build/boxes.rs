@@ -7,7 +7,8 @@ use mptcpsim_core::rng::Seed;
 use mptcpsim_core::time::Time;
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::middlebox::{
-    self as models, Filter, FirewallRules, Kinds, OptionSet, Order, Placed, Replace, Shift, Spec,
+    self as models, Filter, FirewallRules, Kinds, Middlebox, OptionSet, Order, Placed, Replace,
+    Shift, Spec,
 };
 
 use crate::plan::MiddleboxPlan;
@@ -16,10 +17,11 @@ use crate::scenario::{
     SegmentKind,
 };
 
-/// The box of a plan; its random streams depend on `seed` and its name.
-pub(super) fn placed(plan: &MiddleboxPlan, seed: Seed) -> Placed {
-    let spec = spec(&plan.middlebox.action);
-    Placed::new(&plan.name, filter(&plan.middlebox.only), spec.build(&plan.name, seed), seed)
+/// The box of a plan, or `own` in its place; its random streams depend on `seed` and its name.
+pub(super) fn placed(plan: &MiddleboxPlan, own: Option<Box<dyn Middlebox>>, seed: Seed) -> Placed {
+    let planned = || spec(&plan.middlebox.action).build(&plan.name, seed);
+    let middlebox = own.unwrap_or_else(planned);
+    Placed::new(&plan.name, filter(&plan.middlebox.only), middlebox, seed)
 }
 
 fn filter(only: &Only) -> Filter {

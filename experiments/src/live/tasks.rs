@@ -78,6 +78,8 @@ fn app(spec: &AppSpec) -> Option<App> {
             let (request, response, _) = script.exchange()?;
             App::Respond { request: request.get(), response: response.get() }
         }
-        AppSpec::Messages { .. } | AppSpec::Play(_) | AppSpec::Serve => return None,
+        AppSpec::Messages { .. } | AppSpec::Play(_) | AppSpec::Serve | AppSpec::Custom(_) => {
+            return None;
+        }
     })
 }

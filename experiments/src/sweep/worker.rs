@@ -12,6 +12,7 @@ use mptcpsim_core::time::Time;
 use super::design::{Design, Run};
 use super::journal::Record;
 use super::tables;
+use crate::build::AsPlanned;
 use crate::plan::Plan;
 use crate::results::{Manifest, ResultFolder, WriteError};
 use crate::run::Outcome;
@@ -58,7 +59,7 @@ impl<'a> Worker<'a> {
         }
         let plan = Arc::new(plan);
         let start = now();
-        let mut session = Session::new(Arc::clone(&plan), &mut |_, _| ()).map_err(failed)?;
+        let mut session = Session::new(Arc::clone(&plan), &mut AsPlanned).map_err(failed)?;
         let watch = &mut |_| match self.stop.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),

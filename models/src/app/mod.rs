@@ -4,6 +4,7 @@
 //! reads and writes as it can. What it reads it compares with the stream that
 //! the other end must have sent, byte by byte.
 
+mod custom;
 mod ledger;
 pub mod messages;
 mod script;
@@ -12,6 +13,8 @@ pub mod video;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
 
+use self::custom::Running;
+pub use self::custom::{AppAction, AppEvent, AppView, DynProgram, Program};
 pub use self::ledger::Ledger;
 pub use self::messages::Schedule;
 pub use self::script::Script;
@@ -20,7 +23,7 @@ use self::video::{Player, UNIT, Video};
 use crate::mptcp::{Connection, Env, MetaState};
 
 /// What an application does, from one end.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum AppSpec {
     /// Sends, receives, or both, as fast as the connection allows, and closes when it has sent
     /// all and the peer has closed.
@@ -61,6 +64,8 @@ pub enum AppSpec {
     Play(Video),
     /// Serves a video until the client closes.
     Serve,
+    /// Does what a program of one's own says.
+    Custom(Box<dyn DynProgram>),
 }
 
 /// An application at one end of a connection.
@@ -108,6 +113,7 @@ enum Role {
     Respond { script: Script, answers: u64 },
     Messages { send: Schedule, expect: Schedule, written: usize },
     Play { player: Box<Player>, next: Time },
+    Custom(Box<Running>),
 }
 
 impl App {
@@ -138,6 +144,7 @@ impl App {
                 let script = Script::alike(Bytes::new(1), UNIT, Span::ZERO, u64::MAX);
                 Role::Respond { script, answers: u64::MAX }
             }
+            AppSpec::Custom(program) => Role::Custom(Box::new(Running::new(program))),
         };
         Self {
             role,
@@ -176,6 +183,7 @@ impl App {
             Role::Bulk { until, from, .. } if !self.closing => [from, until],
             Role::Request { next, .. } | Role::Play { next, .. } => [next, Time::NEVER],
             Role::Messages { .. } => [self.next_message(), Time::NEVER],
+            Role::Custom(ref running) => [running.due(), Time::NEVER],
             _ => [Time::NEVER; 2],
         };
         let ahead = moments.into_iter().filter(|moment| *moment > self.looked_at);
@@ -199,6 +207,7 @@ impl App {
             Role::Respond { .. } => self.progress_respond(connection, env),
             Role::Messages { .. } => self.progress_messages(connection, env),
             Role::Play { .. } => self.progress_video(connection, env),
+            Role::Custom(_) => self.progress_custom(connection, env),
         };
         self.note_failure(connection, env);
         acted
@@ -267,8 +276,12 @@ impl App {
 
     fn note_failure(&mut self, connection: &Connection, env: &Env<'_>) {
         let failed = connection.error().is_some() && connection.state() == MetaState::Closed;
-        let complete = self.closing
-            && (connection.at_end() || matches!(self.role, Role::Bulk { abort: true, .. }));
+        let aborts = match &self.role {
+            Role::Bulk { abort, .. } => *abort,
+            Role::Custom(running) => running.aborts(),
+            _ => false,
+        };
+        let complete = self.closing && (aborts || connection.at_end());
         let closed = connection.state() == MetaState::Closed;
         if !self.done && (failed || closed || (complete && connection.all_acknowledged())) {
             self.done = true;

@@ -110,7 +110,7 @@ pub enum Replace {
 }
 
 /// Takes `options` out of a segment; false if it has none of them.
-pub(super) fn strip(
+pub fn strip(
     segment: &mut Segment,
     options: OptionSet,
     replace: Replace,

@@ -41,7 +41,7 @@ use std::fmt::Debug;
 use mptcpsim_core::middlebox::{Direction, Emit, Passage};
 use mptcpsim_core::time::Time;
 
-pub use self::edit::{OptionSet, Replace};
+pub use self::edit::{OptionSet, Replace, strip};
 pub use self::filter::{Filter, Kind, Kinds};
 pub use self::firewall::Rules as FirewallRules;
 pub use self::placed::Placed;
@@ -132,6 +132,13 @@ impl Effect {
             Self::Wrapped => "wrapped",
         }
     }
+}
+
+/// The reset with which a box answers a packet in the name of the end that it is for; none for a reset.
+pub fn reset(packet: &Packet) -> Option<Packet> {
+    let mut segment = packet.segment.reset_for_nobody()?;
+    segment.seal(edit::ip_header(&packet.segment));
+    Some(Packet::new(segment, packet.tuple.reversed()))
 }
 
 /// A middlebox.

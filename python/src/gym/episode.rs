@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use mptcpsim::plan::{Plan, Work};
+use mptcpsim::plan::{FlowPlan, Plan, Work};
 use mptcpsim::scenario::AppDirection;
 use mptcpsim::session::Session;
 use mptcpsim_core::time::{Span, Time};
@@ -60,15 +60,16 @@ pub(super) fn play(plan: &Arc<Plan>, place: Place, kind: Kind, subflows: usize, 
     };
     let Some(name) = plan.flows.get(place.flow).map(|flow| flow.name.as_str()) else { return };
     let mut ends = 0;
-    let session = Session::new(Arc::clone(plan), &mut |flow, socket| {
-        if flow.name == name {
-            // The end that opens the connection is asked first.
-            ends += 1;
-            if (ends == 1) == place.client {
-                agent.install(socket, desk, subflows);
+    let session =
+        Session::new(Arc::clone(plan), &mut |flow: &FlowPlan, socket: &mut SocketOptions| {
+            if flow.name == name {
+                // The end that opens the connection is asked first.
+                ends += 1;
+                if (ends == 1) == place.client {
+                    agent.install(socket, desk, subflows);
+                }
             }
-        }
-    });
+        });
     let mut session = match session {
         Ok(session) => session,
         Err(error) => return desk.end(Facts::default(), End::Failed(error.to_string())),

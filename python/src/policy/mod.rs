@@ -3,7 +3,9 @@
 //! An object of Python stands where a built-in policy would: it is asked through a view that is made
 //! once and filled anew for each question. The first exception ends the run.
 
+mod app;
 mod congestion;
+mod middlebox;
 mod path_manager;
 mod scheduler;
 
@@ -11,21 +13,33 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mptcpsim::build::BuildError;
-use mptcpsim::plan::Plan;
+use mptcpsim::build::{self, BuildError};
+use mptcpsim::plan::{FlowPlan, MiddleboxPlan, Plan};
 use mptcpsim::session::Session;
+use mptcpsim_core::time::{Span, Time};
+use mptcpsim_models::app::AppSpec;
 use mptcpsim_models::congestion::Congestion;
+use mptcpsim_models::middlebox::Middlebox;
+use mptcpsim_models::mptcp::SocketOptions;
 use mptcpsim_models::path_manager::AnyPathManager;
 use mptcpsim_models::scheduler::AnyScheduler;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+pub(crate) use app::AppViewObject;
 pub(crate) use congestion::{CongestionFlow, WindowView};
+pub(crate) use middlebox::SegmentObject;
 pub(crate) use path_manager::{EventView, PathsViewObject, SubflowPath};
 pub(crate) use scheduler::{AskView, SchedulerView, SubflowState};
 
-/// For each flow of a scenario, by number, the policies of its connections, by kind.
+/// What of a scenario is written in Python.
 #[derive(Default, FromPyObject)]
-pub(crate) struct Policies(BTreeMap<usize, BTreeMap<String, Py<PyAny>>>);
+pub(crate) struct Policies {
+    /// For each flow, by number, the policies of its connections, by kind.
+    flows: BTreeMap<usize, BTreeMap<String, Py<PyAny>>>,
+    /// Middleboxes by name.
+    middleboxes: BTreeMap<String, Py<PyAny>>,
+}
 
 impl Policies {
     /// The run of a plan with these policies in place of those that the scenario names.
@@ -34,29 +48,59 @@ impl Policies {
         plan: &Arc<Plan>,
         trouble: &Trouble,
     ) -> Result<Session, BuildError> {
-        let numbers = plan.flow_numbers();
-        let names = plan.flows.iter().map(|flow| flow.name.as_str()).zip(numbers);
-        let numbers = names.collect::<BTreeMap<_, _>>();
-        Session::new(Arc::clone(plan), &mut |flow, socket| {
-            let number = numbers.get(flow.name.as_str());
-            let Some(policies) = number.and_then(|number| self.0.get(number)) else { return };
-            let policy = |kind: &str| {
-                let object = Python::attach(|py| Some(policies.get(kind)?.clone_ref(py)))?;
-                Some(Policy::new(object, trouble.clone()))
-            };
-            if let Some(policy) = policy("scheduler") {
-                socket.scheduler = Some(AnyScheduler::custom(scheduler::InPython::new(policy)));
-            }
-            if let Some(policy) = policy("congestion_control") {
-                socket.congestion_control =
-                    Some(Congestion::custom(congestion::InPython::new(policy)));
-            }
-            if let Some(policy) = policy("path_manager") {
-                socket.path_manager =
-                    Some(AnyPathManager::custom(path_manager::InPython::new(policy)));
-            }
-        })
+        Session::new(Arc::clone(plan), &mut Installed { policies: self, trouble })
     }
+}
+
+/// Policies on their way into a simulation.
+struct Installed<'a> {
+    policies: &'a Policies,
+    trouble: &'a Trouble,
+}
+
+impl Installed<'_> {
+    fn policy(&self, object: Option<&Py<PyAny>>) -> Option<Policy> {
+        let object = Python::attach(|py| Some(object?.clone_ref(py)))?;
+        Some(Policy::new(object, self.trouble.clone()))
+    }
+
+    fn of_flow(&self, flow: &FlowPlan, kind: &str) -> Option<Policy> {
+        self.policy(self.policies.flows.get(&flow.declared)?.get(kind))
+    }
+}
+
+impl build::Policies for Installed<'_> {
+    fn socket(&mut self, flow: &FlowPlan, socket: &mut SocketOptions) {
+        if let Some(policy) = self.of_flow(flow, "scheduler") {
+            socket.scheduler = Some(AnyScheduler::custom(scheduler::InPython::new(policy)));
+        }
+        if let Some(policy) = self.of_flow(flow, "congestion_control") {
+            socket.congestion_control = Some(Congestion::custom(congestion::InPython::new(policy)));
+        }
+        if let Some(policy) = self.of_flow(flow, "path_manager") {
+            socket.path_manager = Some(AnyPathManager::custom(path_manager::InPython::new(policy)));
+        }
+    }
+
+    fn apps(&mut self, flow: &FlowPlan) -> Option<(AppSpec, AppSpec)> {
+        let app = app::InPython::new(self.of_flow(flow, "app")?);
+        let [client, server] = [app.clone(), app].map(|it| AppSpec::Custom(Box::new(it)));
+        Some((client, server))
+    }
+
+    fn middlebox(&mut self, plan: &MiddleboxPlan) -> Option<Box<dyn Middlebox>> {
+        let policy = self.policy(self.policies.middleboxes.get(&plan.name))?;
+        Some(Box::new(middlebox::InPython::new(policy)))
+    }
+}
+
+/// A moment to come, from seconds of virtual time.
+fn moment(time: &Bound<'_, PyAny>, now: Time) -> PyResult<Time> {
+    let time: f64 = time.extract()?;
+    if !time.is_finite() || time < now.as_secs_f64() || time > 1e7 {
+        return Err(PyValueError::new_err(format!("CallAt.time_s: {time} is no moment to come")));
+    }
+    Ok((Time::ZERO + Span::from_ps((time * 1e12) as u64)).max(now))
 }
 
 /// The first exception of any policy of a run.

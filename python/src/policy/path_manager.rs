@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use mptcpsim_core::time::{Span, Time};
+use mptcpsim_core::time::Time;
 use mptcpsim_models::path_manager::{PathAction, PathEvent, PathManager, PathsView};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::Policy;
+use super::{Policy, moment};
 
 /// What a path manager is told: a word, and what goes with it.
 #[pyclass(frozen, module = "mptcpsim._mptcpsim", name = "PathEvent")]
@@ -247,7 +247,7 @@ fn wanted(action: &Bound<'_, PyAny>, view: &PathsView<'_>) -> PyResult<Wanted> {
             ),
             with_port: !get("port")?.is_none(),
         },
-        "CallAt" => return call_at(&get("time_s")?, view),
+        "CallAt" => return Ok(Wanted::Call(moment(&get("time_s")?, view.now)?)),
         _ => {
             let what = action.repr()?;
             return Err(PyTypeError::new_err(format!("on_event: {what} is no action")));
@@ -259,12 +259,4 @@ fn wanted(action: &Bound<'_, PyAny>, view: &PathsView<'_>) -> PyResult<Wanted> {
 fn port(given: &Bound<'_, PyAny>, view: &PathsView<'_>) -> PyResult<u16> {
     let first = view.subflows.first().map_or(0, |subflow| subflow.remote.port());
     Ok(given.extract::<Option<u16>>()?.unwrap_or(first))
-}
-
-fn call_at(time: &Bound<'_, PyAny>, view: &PathsView<'_>) -> PyResult<Wanted> {
-    let time: f64 = time.extract()?;
-    if !time.is_finite() || time < view.now.as_secs_f64() || time > 1e7 {
-        return Err(PyValueError::new_err(format!("CallAt.time_s: {time} is no moment to come")));
-    }
-    Ok(Wanted::Call((Time::ZERO + Span::from_ps((time * 1e12) as u64)).max(view.now)))
 }
