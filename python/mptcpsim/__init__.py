@@ -28,7 +28,7 @@ from mptcpsim.running import load, run
 from mptcpsim.scenario_types import *  # noqa: F403
 from mptcpsim.scenario_types import __all__ as _parts
 from mptcpsim.simulation import Connection, LinkState, Simulation, Subflow
-from mptcpsim.sweeping import Executor, Sweep, sweep
+from mptcpsim.sweeping import Executor, RayExecutor, Sweep, sweep
 from mptcpsim.table import Table
 from mptcpsim.tools import *  # noqa: F403
 from mptcpsim.tools import __all__ as _tools
@@ -57,6 +57,7 @@ __all__ = [
     "Fault",
     "LinkState",
     "MptcpsimError",
+    "RayExecutor",
     "Run",
     "RunError",
     "ScenarioError",

@@ -5,17 +5,27 @@ from __future__ import annotations
 import functools
 import json
 import os
+import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mptcpsim import _mptcpsim
-from mptcpsim.errors import Fault, ScenarioError
+from mptcpsim import _mptcpsim, policies
+from mptcpsim.errors import MptcpsimError, ScenarioError
 from mptcpsim.running import ScenarioLike, as_scenario
 from mptcpsim.table import Table
-from mptcpsim.tree import plain
+from mptcpsim.tree import (
+    Policies,
+    kept,
+    place_policy,
+    placed_policies,
+    plain,
+    take_policy,
+    without_policies,
+)
 
 
 class Executor(Protocol):
@@ -23,6 +33,29 @@ class Executor(Protocol):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Begins a call, and returns its future."""
+
+
+class RayExecutor:
+    """Brings calls to Ray, as tasks. Ray is begun on this machine if it has not been begun.
+
+    `options` are those of a task: ``RayExecutor(num_cpus=2, scheduling_strategy="SPREAD")``.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        try:
+            import ray
+        except ImportError:
+            raise ImportError("RayExecutor needs Ray: pip install ray") from None
+        self._remote = ray.remote(_called).options(**options)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Begins a call, and returns its future."""
+        future: Future[Any] = self._remote.remote(fn, args, kwargs).future()
+        return future
+
+
+def _called(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return fn(*args, **kwargs)
 
 
 class Sweep:
@@ -82,6 +115,12 @@ def sweep(
 ) -> Sweep:
     """Runs a scenario with every combination of values and every seed.
 
+    Values may be policies written in Python (classes, objects, or names under which they are
+    registered), and so may policies of the scenario itself, which get a column of their own. Such a
+    sweep is simulated in threads, of which one at a time is in Python: use a `ProcessPoolExecutor`
+    for all processors. Processes and clusters have to find the classes: in a module, not in a
+    notebook.
+
     Args:
         scenario: a `Scenario`, the name of a file or of a shipped scenario, or a tree. What its own
             `sweep` varies is varied too.
@@ -91,7 +130,7 @@ def sweep(
         set: other values for keys, by their paths.
         jobs: how many runs are simulated at a time; without it as many as there are processors.
         executor: runs are simulated where this says instead: a `ProcessPoolExecutor`, the executor of
-            a Dask client, or whatever else has `submit`. The results are the same.
+            a Dask client, a `RayExecutor`, or whatever else has `submit`. The results are the same.
         folder: keeps the files of the sweep here, as the command line does.
         resume: goes on with what an earlier sweep has left in the folder.
         progress: called some times per second with the number of runs that are done.
@@ -107,7 +146,7 @@ def sweep(
         ScenarioError: the scenario has faults, or a value fits no key.
         OSError: the folder cannot be written, or holds something else.
     """
-    design, arguments = _design(scenario, vary, together, seeds, set)
+    design, work = _design(scenario, vary, together, seeds, set)
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise ValueError(f"jobs: expected a number from 1 on, found {jobs!r}")
     if resume and folder is None:
@@ -116,10 +155,13 @@ def sweep(
         raise TypeError(f"executor: expected something with `submit`, found {executor!r}")
     with tempfile.TemporaryDirectory(prefix="mptcpsim-") as spare:
         where = Path(spare) / "sweep" if folder is None else Path(folder)
-        if executor is None:
-            failed = design.run(where, jobs, resume, _whole(progress))
+        if executor is not None:
+            failed = _elsewhere(design, work, executor, where, resume, progress)
+        elif work.own:
+            with ThreadPoolExecutor(jobs or os.cpu_count()) as threads:
+                failed = _elsewhere(design, work, threads, where, resume, progress)
         else:
-            failed = _elsewhere(design, arguments, executor, where, resume, progress)
+            failed = design.run(where, jobs, resume, _whole(progress))
         return Sweep(design, where, failed, keep=folder is not None)
 
 
@@ -127,7 +169,31 @@ def _whole(progress: Callable[[int], object] | None) -> Callable[[float], object
     return None if progress is None else lambda done: progress(round(done))
 
 
-Arguments = tuple[str, str, str | None]
+@dataclass(frozen=True)
+class _Work:
+    """What a worker needs in order to simulate runs."""
+
+    text: str
+    name: str
+    folder: str | None
+    own: Mapping[str, Mapping[str, policies.Policy]]
+    """Policies written in Python: by key, and by the name that results have for them."""
+    names: Mapping[str, Mapping[int, str]]
+    """The same names by the places of the values in the list of a key."""
+
+    def design(self) -> _mptcpsim.Design:
+        names = json.dumps(self.names, sort_keys=True)
+        return _design_of(self.text, self.name, self.folder, names)
+
+    def policies(self, design: _mptcpsim.Design, run: int) -> Policies | None:
+        if not self.own:
+            return None
+        found = Policies()
+        for key, value in zip(design.keys, design.values(run), strict=True):
+            policy = self.own.get(key, {}).get(value or "")
+            if policy is not None:
+                place_policy(found, key, policy)
+        return found
 
 
 def _design(
@@ -136,50 +202,82 @@ def _design(
     together: Iterable[Mapping[str, Sequence[Any]]],
     seeds: Iterable[int] | str | None,
     set: Mapping[str, Any] | None,
-) -> tuple[_mptcpsim.Design, Arguments]:
+) -> tuple[_mptcpsim.Design, _Work]:
     base = as_scenario(scenario, None, None, set)
-    if base.plan()[1]:
-        raise ScenarioError(
-            (Fault("flows", "a sweep knows no policies that are written in Python"),)
-        )
-    tree = base.to_dict()
-    own = tree.setdefault("sweep", {})
+    tree, fixed = without_policies(base._tree(kept))
+    tree = plain(tree)
+    lists: dict[str, list[Any]] = {}
     for key, values in (vary or {}).items():
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise TypeError(f"vary: expected a list of values for `{key}`, found {values!r}")
-        own[key] = plain(list(values))
-    groups = [plain(group) for group in together]
+        lists[key] = list(values)
+    groups = [{key: list(values) for key, values in group.items()} for group in together]
+    varied = {key for group in (lists, *groups) for key in group}
+    # A policy of the scenario itself is a key that takes one value.
+    lists |= {key: [policy] for key, policy in placed_policies(fixed) if key not in varied}
+    own: dict[str, dict[str, policies.Policy]] = {}
+    names: dict[str, dict[int, str]] = {}
+    for group in (lists, *groups):
+        for key, values in group.items():
+            taken = _own_values(key, values)
+            if taken:
+                names[key] = {place: name for place, (name, _) in taken.items()}
+                own[key] = dict(taken.values())
+    sweep = tree.setdefault("sweep", {})
+    sweep.update(plain(lists))
     if groups:
-        own["together"] = [*own.get("together", []), *groups]
+        sweep["together"] = [*sweep.get("together", []), *plain(groups)]
     if seeds is not None:
-        own["seeds"] = seeds if isinstance(seeds, str) else [int(seed) for seed in seeds]
-    arguments = (json.dumps(tree), base.name or "scenario", base.folder)
-    return _design_of(*arguments), arguments
+        sweep["seeds"] = seeds if isinstance(seeds, str) else [int(seed) for seed in seeds]
+    work = _Work(json.dumps(tree), base.name or "scenario", base.folder, own, names)
+    return work.design(), work
+
+
+def _own_values(key: str, values: list[Any]) -> dict[int, tuple[str, policies.Policy]]:
+    """The policies written in Python in a list, with their names; something built in takes their
+    places."""
+    found: dict[int, tuple[str, policies.Policy]] = {}
+    for place, value in enumerate(values):
+        taken = take_policy(key, value)
+        if taken is None:
+            continue
+        policy, stand_in = taken
+        name = policies.name_of(policy)
+        others = sum(known.partition("#")[0] == name for known, _ in found.values())
+        found[place] = (f"{name}#{others + 1}" if others else name, policy)
+        values[place] = stand_in
+    return found
 
 
 @functools.lru_cache(maxsize=8)
-def _design_of(text: str, name: str, folder: str | None) -> _mptcpsim.Design:
+def _design_of(text: str, name: str, folder: str | None, names: str) -> _mptcpsim.Design:
+    places = {
+        key: {int(place): name for place, name in known.items()}
+        for key, known in json.loads(names).items()
+    }
     try:
-        return _mptcpsim.Design(text, name, None if folder is None else Path(folder))
+        return _mptcpsim.Design(text, name, None if folder is None else Path(folder), places)
     except ScenarioError as error:
         raise error.without_lines() from None
 
 
-def _simulate(arguments: Arguments, runs: list[int]) -> list[tuple[int, bool, str]]:
+def _simulate(work: _Work, runs: list[int]) -> list[tuple[int, bool, str]]:
     """Simulates some runs of a design: what is done elsewhere."""
-    design = _design_of(*arguments)
-    return [(run, *design.simulate(run)) for run in runs]
+    design = work.design()
+    return [(run, *design.simulate(run, work.policies(design, run))) for run in runs]
 
 
 _AHEAD = 256
 """How many calls wait at a time: an executor need not hold a whole sweep."""
 _TRIES = 3
 """How often a call is begun whose worker was lost."""
+_NOT_LOST = (MptcpsimError, TypeError, ValueError, ImportError, pickle.PicklingError)
+"""What would be raised again."""
 
 
 def _elsewhere(
     design: _mptcpsim.Design,
-    arguments: Arguments,
+    work: _Work,
     executor: Executor,
     folder: Path,
     resume: bool,
@@ -193,7 +291,7 @@ def _elsewhere(
     waiting: dict[Any, tuple[list[int], int]] = {}
 
     def begin(runs: list[int], tries: int) -> None:
-        waiting[executor.submit(_simulate, arguments, runs)] = (runs, tries)
+        waiting[executor.submit(_simulate, work, runs)] = (runs, tries)
 
     for runs in calls:
         begin(runs, 1)
@@ -205,8 +303,9 @@ def _elsewhere(
                 runs, tries = waiting.pop(future)
                 try:
                     records = future.result()
-                except (OSError, EOFError, RuntimeError):
-                    if tries == _TRIES:
+                except Exception as error:
+                    # Whatever it was: executors have exceptions of their own for lost workers.
+                    if tries == _TRIES or isinstance(error, _NOT_LOST):
                         raise
                     begin(runs, tries + 1)
                     continue
@@ -231,4 +330,4 @@ def _ready(futures: list[Any]) -> list[Any]:
     return [future for future in futures if future.done()] or futures[:1]
 
 
-__all__ = ["Executor", "Sweep", "sweep"]
+__all__ = ["Executor", "RayExecutor", "Sweep", "sweep"]

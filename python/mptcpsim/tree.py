@@ -170,7 +170,7 @@ class ScenarioBase(Node):
             tree = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
         except (OSError, ValueError):
             return None
-        if not _without_policies(tree)[1]:
+        if not without_policies(tree)[1]:
             return None
         check_tree(tree, os.fspath(file.parent))
         scenario = super().from_dict({"name": file.stem, **tree})
@@ -308,7 +308,7 @@ class Policies:
 
 def check_tree(tree: Mapping[str, Any], folder: str | None) -> tuple[_mptcpsim.Plan, Policies]:
     """The plan of a tree and the policies in it, or all that is wrong with it."""
-    tree, found = _without_policies(tree)
+    tree, found = without_policies(tree)
     name = tree.get("name")
     name = name if isinstance(name, str) else "scenario"
     try:
@@ -327,7 +327,7 @@ def _unfit(value: Any) -> Any:
     raise TypeError(f"a policy cannot stand where {what} does")
 
 
-def _without_policies(tree: Mapping[str, Any]) -> tuple[dict[str, Any], Policies]:
+def without_policies(tree: Mapping[str, Any]) -> tuple[dict[str, Any], Policies]:
     """The tree with built-in policies only, and those taken out."""
     found = Policies()
     tree = dict(tree)
@@ -350,6 +350,47 @@ def _without_policies(tree: Mapping[str, Any]) -> tuple[dict[str, Any], Policies
                 tree["middleboxes"][name] = stand_in
                 found.middleboxes[name] = policy
     return tree, found
+
+
+def place_policy(found: Policies, key: str, policy: policies.Policy) -> None:
+    """Puts a policy where a key says: a path such as ``flows.0.mptcp.scheduler``."""
+    way = _split(key)
+    if way[0] == "middleboxes":
+        found.middleboxes[way[1]] = policy
+        return
+    kind = next(kind for kind, own, _ in policies.KINDS if own == tuple(way[2:]))
+    found.flows.setdefault(int(way[1]), {})[kind] = policy
+
+
+def placed_policies(found: Policies) -> list[tuple[str, policies.Policy]]:
+    """All policies with the paths of their keys."""
+    ways = {kind: ".".join(way) for kind, way, _ in policies.KINDS}
+    flows = [
+        (f"flows.{number}.{ways[kind]}", policy)
+        for number, own in found.flows.items()
+        for kind, policy in own.items()
+    ]
+    boxes = [
+        (f'middleboxes."{name}".action' if "." in name else f"middleboxes.{name}.action", policy)
+        for name, policy in found.middleboxes.items()
+    ]
+    return flows + boxes
+
+
+def take_policy(key: str, value: Any) -> tuple[policies.Policy, Any] | None:
+    """The policy of one's own that is a value for a key, and something built in for its place."""
+    way = _split(key) if isinstance(key, str) else []
+    if len(way) == 3 and (way[0], way[2]) == ("middleboxes", "action"):
+        kind, base = "action", policies.Box
+    else:
+        bases = {own: (kind, base) for kind, own, base in policies.KINDS if way[:1] == ["flows"]}
+        kind, base = bases.get(tuple(way[2:]), ("", None))  # type: ignore[assignment]
+        if base is None:
+            return None
+    policy = _taken(value, base, key)
+    if policy is None:
+        return None
+    return policy, _STAND_INS.get(kind) or min(_built_in(base.__name__))
 
 
 _STAND_INS: Mapping[str, Any] = {

@@ -1,8 +1,8 @@
 //! Sweeps, here or elsewhere.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 use mptcpsim::check::{Notation, Source};
 use mptcpsim::sweep::{self, Elsewhere, Kind, Options, Record};
@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::errors;
-use crate::policy::Trouble;
+use crate::policy::{Policies, Trouble};
 use crate::watch::Watch;
 
 /// All runs of a sweep.
@@ -22,16 +22,23 @@ pub(crate) struct Design {
 
 #[pymethods]
 impl Design {
-    /// The design of a scenario with a sweep, given as JSON.
+    /// The design of a scenario with a sweep, given as JSON; `names` are those of values that stand for
+    /// policies, by key and by place in the key's list.
     #[new]
-    fn new(py: Python<'_>, json: &str, name: &str, folder: Option<PathBuf>) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        json: &str,
+        name: &str,
+        folder: Option<PathBuf>,
+        names: BTreeMap<String, BTreeMap<usize, String>>,
+    ) -> PyResult<Self> {
         let source = Source::new(name, json, Notation::Json);
         let source = match folder {
             Some(folder) => source.in_folder(&folder),
             None => source,
         };
         match py.detach(|| sweep::Design::of(&source, &[])) {
-            Ok(design) => Ok(Self { design }),
+            Ok(design) => Ok(Self { design: design.named(&names) }),
             Err(faults) => Err(errors::faults(py, &faults)),
         }
     }
@@ -73,12 +80,29 @@ impl Design {
         columns.map(|(name, it)| (name, kind(it))).collect()
     }
 
+    /// What the keys that vary are in a run, as results call it; nothing where it is no text.
+    fn values(&self, run: u64) -> Vec<Option<String>> {
+        let values = self.design.run(run).values.into_iter();
+        values.map(|value| value.as_str().map(str::to_owned)).collect()
+    }
+
     /// Simulates one run: whether it failed, and its lines of results.
-    fn simulate(&self, py: Python<'_>, run: u64) -> PyResult<(bool, String)> {
+    #[pyo3(signature = (run, policies=None))]
+    fn simulate(
+        &self,
+        py: Python<'_>,
+        run: u64,
+        policies: Option<Policies>,
+    ) -> PyResult<(bool, String)> {
         if run >= self.design.runs() {
             return Err(PyValueError::new_err(format!("run: there is no run {run}")));
         }
-        let record = py.detach(|| sweep::simulate(&self.design, run, &AtomicBool::new(false)));
+        let (policies, trouble) = (policies.unwrap_or_default(), Trouble::default());
+        let record = py.detach(|| {
+            let policies = &mut policies.installed(&trouble);
+            sweep::simulate(&self.design, run, policies, trouble.flag())
+        });
+        trouble.check()?;
         let record = record.ok_or_else(|| errors::run_error(py, "the run was stopped"))?;
         Ok((record.failed, record.csv))
     }

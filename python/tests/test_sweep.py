@@ -13,7 +13,8 @@ import numpy
 import pytest
 
 import mptcpsim as mp
-from test_policies import LowestRtt
+from test_apps_and_boxes import Echo
+from test_policies import Broken, LowestRtt, OnlyFirst
 
 VARY: dict[str, list[Any]] = {
     "flows.0.mptcp.scheduler": ["default", "redundant"],
@@ -52,6 +53,63 @@ def test_results_are_the_same_elsewhere(
     assert there.results.to_list() == here.results.to_list()
     for name in ("results.csv", "summary.csv", "results.parquet"):
         assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+
+
+OWN: dict[str, list[Any]] = {
+    "flows.0.mptcp.scheduler": ["default", LowestRtt, OnlyFirst()],
+    "paths.1.delay": ["20 ms", "40 ms"],
+}
+
+
+def test_policies_in_python_are_values(small: mp.Scenario) -> None:
+    done = mp.sweep(small, OWN, seeds="1..2")
+    names = ["default", "LowestRtt", "OnlyFirst"]
+    assert done.results["flows.0.mptcp.scheduler"].tolist() == numpy.repeat(names, 4).tolist()
+    for row in done.results:
+        policy = OWN["flows.0.mptcp.scheduler"][names.index(row["flows.0.mptcp.scheduler"])]
+        own = {"flows.0.mptcp.scheduler": policy, "paths.1.delay": row["paths.1.delay"]}
+        alone = mp.run(small, seed=row["seed"], set=own)
+        assert alone.summary[0]["completion_s"] == row["completion_s"]
+
+
+def test_policies_in_python_go_to_other_processes(small: mp.Scenario) -> None:
+    mp.register("lowest", LowestRtt)
+    vary = {**OWN, "flows.0.mptcp.scheduler": ["lowest", "default"]}
+    own = small.copy({"flows.0.app": Echo(rounds=2)})
+    here = mp.sweep(own, vary)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        there = mp.sweep(own, vary, executor=pool)
+    assert there.results.to_list() == here.results.to_list()
+    assert here.results["flows.0.app"].tolist() == ["Echo"] * 4
+    assert here.results["flows.0.mptcp.scheduler"].tolist() == ["lowest", "lowest", "default", "default"]
+    assert (here.results["bytes"] == 80_000).all()
+
+
+def test_an_exception_in_a_policy_ends_the_sweep(small: mp.Scenario) -> None:
+    with pytest.raises(LookupError, match="no idea which"):
+        mp.sweep(small, {"flows.0.mptcp.scheduler": ["default", Broken]})
+
+
+def test_a_dask_cluster_gives_the_same(small: mp.Scenario) -> None:
+    distributed = pytest.importorskip("distributed")
+    here = mp.sweep(small, OWN)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        there = mp.sweep(small, OWN, executor=client.get_executor())
+        assert there.results.to_list() == here.results.to_list()
+
+
+def test_ray_gives_the_same(small: mp.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="Ray has no package for this Python")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        here, there = mp.sweep(small, VARY), mp.sweep(small, VARY, executor=mp.RayExecutor())
+    finally:
+        ray.shutdown()
+    assert there.results.to_list() == here.results.to_list()
 
 
 class Backwards:
@@ -122,7 +180,8 @@ def test_failed_runs_are_rows(small: mp.Scenario) -> None:
         ({"jobs": 0}, ValueError, "jobs"),
         ({"resume": True}, ValueError, "resume"),
         ({"executor": os}, TypeError, "executor"),
-        ({"set": {"flows.0.mptcp.scheduler": LowestRtt}}, mp.ScenarioError, "Python"),
+        ({"vary": {"flows.0.app": [LowestRtt]}}, mp.ScenarioError, "LowestRtt is no App"),
+        ({"vary": {"flows.0.start": [LowestRtt]}}, mp.ScenarioError, "start"),
     ],
 )
 def test_wrong_arguments_are_named(

@@ -1,6 +1,8 @@
 //! Which runs a sweep has: each is worked out from its number, so a design takes the same memory whatever
 //! the number of runs.
 
+use std::collections::BTreeMap;
+
 use mptcpsim_core::rng::{Seed, Stream};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -34,10 +36,26 @@ struct Factor {
 #[derive(Clone, Debug)]
 enum Levels {
     /// A list for each key.
-    Lists(Vec<Vec<Value>>),
+    Lists(Vec<List>),
     /// Points of a sample.
     Points(Points),
 }
+
+/// The values of a key, and what results call them.
+#[derive(Clone, Debug)]
+struct List {
+    values: Vec<Value>,
+    names: Vec<Value>,
+}
+
+impl List {
+    fn of(values: Vec<Value>) -> Self {
+        Self { names: values.clone(), values }
+    }
+}
+
+/// Names for values, by key and by place in the key's list.
+type Names = BTreeMap<String, BTreeMap<usize, String>>;
 
 /// One run of a sweep.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +66,7 @@ pub struct Run {
     pub configuration: u64,
     /// Its seed.
     pub seed: u64,
-    /// The values of the varied keys, in the order of [`Design::keys`].
+    /// The values of the varied keys, in the order of [`Design::keys`], as results call them.
     pub values: Vec<Value>,
 }
 
@@ -64,7 +82,8 @@ impl Design {
             |(key, values): (&String, &Vec<Value>)| Some((KeyPath::parse(key)?, values.clone()));
         let factor = |lists: Vec<(KeyPath, Vec<Value>)>| {
             let (keys, lists) = lists.into_iter().unzip();
-            Factor { keys, levels: Levels::Lists(lists) }
+            let lists: Vec<Vec<Value>> = lists;
+            Factor { keys, levels: Levels::Lists(lists.into_iter().map(List::of).collect()) }
         };
         let grid = sweep.keys.iter().filter_map(list).map(|it| factor(vec![it]));
         let groups =
@@ -74,6 +93,31 @@ impl Design {
         let seeds = sweep.seeds.clone().unwrap_or(Seeds::List(vec![plan.seed]));
         let traces = plan.traces().into_iter().map(|(_, text)| text.to_owned()).collect();
         Ok(Self { template, name: plan.name, sweep, factors, seeds, traces })
+    }
+
+    /// The same design, in which some values have names by which results and scenario call them: values
+    /// that stand for something that a scenario cannot say.
+    #[must_use]
+    pub fn named(mut self, names: &Names) -> Self {
+        let rename = |key: &str, list: &mut [Value]| {
+            for (place, name) in names.get(key).into_iter().flatten() {
+                if let Some(value) = list.get_mut(*place) {
+                    *value = name.as_str().into();
+                }
+            }
+        };
+        for factor in &mut self.factors {
+            let Levels::Lists(lists) = &mut factor.levels else { continue };
+            for (key, list) in factor.keys.iter().zip(lists) {
+                rename(&key.to_string(), &mut list.names);
+            }
+        }
+        for lists in self.sweep.together.iter_mut().chain([&mut self.sweep.keys]) {
+            for (key, list) in lists {
+                rename(key, list);
+            }
+        }
+        self
     }
 
     /// The name of the scenario.
@@ -115,15 +159,19 @@ impl Design {
     pub fn run(&self, run: u64) -> Run {
         let configuration = run / self.seeds.count();
         let seed = self.seeds.at(run % self.seeds.count()).unwrap_or_default();
+        Run { run, configuration, seed, values: self.values(configuration, |list| &list.names) }
+    }
+
+    fn values(&self, configuration: u64, which: fn(&List) -> &[Value]) -> Vec<Value> {
         let mut below = self.configurations();
         let mut rest = configuration;
         let mut values = Vec::new();
         for factor in &self.factors {
             below /= factor.count();
-            factor.values(rest / below, &mut values);
+            factor.values(rest / below, which, &mut values);
             rest %= below;
         }
-        Run { run, configuration, seed, values }
+        values
     }
 
     /// What is simulated in a run.
@@ -133,7 +181,8 @@ impl Design {
     pub fn plan(&self, run: &Run) -> Result<Plan, Faults> {
         let keys = self.factors.iter().flat_map(|factor| &factor.keys);
         let seed = (KeyPath::root().key("seed"), json!(run.seed));
-        let values = keys.zip(&run.values).chain([(&seed.0, &seed.1)]);
+        let values = self.values(run.configuration, |list| &list.values);
+        let values = keys.zip(&values).chain([(&seed.0, &seed.1)]);
         self.template.plan(&values.collect::<Vec<_>>())
     }
 
@@ -169,7 +218,7 @@ impl Sweep {
 impl Factor {
     fn count(&self) -> u64 {
         let count = match &self.levels {
-            Levels::Lists(lists) => lists.iter().map(Vec::len).min().unwrap_or(1),
+            Levels::Lists(lists) => lists.iter().map(|it| it.values.len()).min().unwrap_or(1),
             Levels::Points(points) => points.count,
         };
         count as u64
@@ -177,16 +226,16 @@ impl Factor {
 
     fn examples(&self) -> Vec<Vec<Value>> {
         match &self.levels {
-            Levels::Lists(lists) => lists.clone(),
+            Levels::Lists(lists) => lists.iter().map(|list| list.names.clone()).collect(),
             Levels::Points(points) => points.axes.iter().map(|(axis, _)| axis.examples()).collect(),
         }
     }
 
-    fn values(&self, level: u64, values: &mut Vec<Value>) {
+    fn values(&self, level: u64, which: fn(&List) -> &[Value], values: &mut Vec<Value>) {
         let level = usize::try_from(level).unwrap_or(usize::MAX);
         match &self.levels {
             Levels::Lists(lists) => {
-                values.extend(lists.iter().filter_map(|list| list.get(level)).cloned())
+                values.extend(lists.iter().filter_map(|list| which(list).get(level)).cloned())
             }
             Levels::Points(points) => values.extend(points.at(level)),
         }
@@ -312,6 +361,19 @@ mod tests {
         });
         let delays = delays.collect::<std::collections::BTreeSet<_>>();
         assert_eq!(delays, (0..50).collect());
+    }
+
+    #[test]
+    fn names_stand_in_results_and_values_in_plans() {
+        let lists = "[sweep]\n\"paths.0.delay\" = [\"1 ms\", \"2 ms\"]";
+        let names = [("paths.0.delay".to_owned(), BTreeMap::from([(1, "late".to_owned())]))];
+        let plain = design(lists).unwrap();
+        let named = plain.clone().named(&BTreeMap::from(names));
+        let last = named.runs() - 1;
+        assert_eq!(named.run(0).values, [json!("1 ms")]);
+        assert_eq!(named.run(last).values, [json!("late")]);
+        assert_eq!(named.plan(&named.run(last)).unwrap(), plain.plan(&plain.run(last)).unwrap());
+        assert_ne!(named.digest(), plain.digest());
     }
 
     #[test]

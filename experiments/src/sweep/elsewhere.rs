@@ -12,6 +12,7 @@ use super::journal::Record;
 use super::tables::{self, Kind};
 use super::worker::Worker;
 use super::{Finished, Options, SweepError};
+use crate::build::Policies;
 
 /// Names and kinds of the columns of `results.csv`.
 pub fn columns(design: &Design) -> Vec<(String, Kind)> {
@@ -19,8 +20,13 @@ pub fn columns(design: &Design) -> Vec<(String, Kind)> {
 }
 
 /// What becomes of a run; none if it was stopped.
-pub fn simulate(design: &Design, run: u64, stop: &AtomicBool) -> Option<Record> {
-    Worker::new(design, None, stop).run(run)
+pub fn simulate(
+    design: &Design,
+    run: u64,
+    policies: &mut dyn Policies,
+    stop: &AtomicBool,
+) -> Option<Record> {
+    Worker::new(design, None, stop).run_with(run, policies)
 }
 
 /// The folder of a sweep whose runs are simulated elsewhere.

@@ -12,7 +12,7 @@ use mptcpsim_core::time::Time;
 use super::design::{Design, Run};
 use super::journal::Record;
 use super::tables;
-use crate::build::AsPlanned;
+use crate::build::{AsPlanned, Policies};
 use crate::plan::Plan;
 use crate::results::{Manifest, ResultFolder, WriteError};
 use crate::run::Outcome;
@@ -33,9 +33,14 @@ impl<'a> Worker<'a> {
 
     /// What became of a run; none if it was stopped.
     pub(super) fn run(&self, number: u64) -> Option<Record> {
+        self.run_with(number, &mut AsPlanned)
+    }
+
+    /// The same, with policies of one's own.
+    pub(super) fn run_with(&self, number: u64, policies: &mut dyn Policies) -> Option<Record> {
         let run = self.design.run(number);
         // Nothing of a simulation that panicked is used again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.simulate(&run)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.simulate(&run, policies)));
         let outcome = match outcome {
             Ok(Ok(outcome)) => Ok(outcome?),
             Ok(Err(why)) => Err(why),
@@ -52,14 +57,14 @@ impl<'a> Worker<'a> {
     }
 
     /// None if the run was stopped.
-    fn simulate(&self, run: &Run) -> Result<Option<Outcome>, String> {
+    fn simulate(&self, run: &Run, policies: &mut dyn Policies) -> Result<Option<Outcome>, String> {
         let mut plan = self.design.plan(run).map_err(failed)?;
         if self.folder.is_none() {
             plan.record.tables.clear();
         }
         let plan = Arc::new(plan);
         let start = now();
-        let mut session = Session::new(Arc::clone(&plan), &mut AsPlanned).map_err(failed)?;
+        let mut session = Session::new(Arc::clone(&plan), policies).map_err(failed)?;
         let watch = &mut |_| match self.stop.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),

@@ -11,6 +11,7 @@ mod scheduler;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mptcpsim::build::{self, BuildError};
@@ -48,12 +49,17 @@ impl Policies {
         plan: &Arc<Plan>,
         trouble: &Trouble,
     ) -> Result<Session, BuildError> {
-        Session::new(Arc::clone(plan), &mut Installed { policies: self, trouble })
+        Session::new(Arc::clone(plan), &mut self.installed(trouble))
+    }
+
+    /// The same on their way into a simulation; their exceptions go into `trouble`.
+    pub(crate) fn installed<'a>(&'a self, trouble: &'a Trouble) -> Installed<'a> {
+        Installed { policies: self, trouble }
     }
 }
 
 /// Policies on their way into a simulation.
-struct Installed<'a> {
+pub(crate) struct Installed<'a> {
     policies: &'a Policies,
     trouble: &'a Trouble,
 }
@@ -105,21 +111,31 @@ fn moment(time: &Bound<'_, PyAny>, now: Time) -> PyResult<Time> {
 
 /// The first exception of any policy of a run.
 #[derive(Clone, Default)]
-pub(crate) struct Trouble(Arc<Mutex<Option<PyErr>>>);
+pub(crate) struct Trouble {
+    raised: Arc<Mutex<Option<PyErr>>>,
+    there: Arc<AtomicBool>,
+}
 
 impl Trouble {
     fn note(&self, error: PyErr) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.there.store(true, Ordering::Relaxed);
     }
 
     /// The exception, if there was one.
     pub(crate) fn check(&self) -> PyResult<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+        self.there.store(false, Ordering::Relaxed);
+        self.raised.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
     /// Whether there was one.
     pub(crate) fn is_there(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.there.load(Ordering::Relaxed)
+    }
+
+    /// What is set as soon as there is one.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.there
     }
 }
 
