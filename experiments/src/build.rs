@@ -16,12 +16,12 @@ use mptcpsim_core::link::{LinkChange, LinkConfig};
 use mptcpsim_core::net::{Element, Net, NetBuilder, NetError, RouteId};
 use mptcpsim_core::rng::Seed;
 use mptcpsim_core::sim::{Simulation, SimulationError};
-use mptcpsim_core::time::Span;
+use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::timeline::{Change as NetChange, Timeline};
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::app::{AppSpec, Schedule};
 use mptcpsim_models::congestion::Congestion;
-use mptcpsim_models::host::{FlowStart, HostChange, HostConfig, Listener, Packet, World};
+use mptcpsim_models::host::{FlowStart, HostChange, HostConfig, Listener, Packet, Watched, World};
 use mptcpsim_models::middlebox::Middlebox;
 use mptcpsim_models::mptcp::SocketOptions;
 use mptcpsim_models::params::ParamError;
@@ -36,7 +36,7 @@ use thiserror::Error;
 
 use crate::plan::{
     Change, EndpointPlan, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, MiddleboxPlan, Plan,
-    Station, Work,
+    RadioPlan, Station, Work,
 };
 use crate::scenario::{
     AppDirection, EndpointFlag, Mptcpd, MptcpdPlugin, Multipath, NotifyFlag, Protocol,
@@ -119,6 +119,7 @@ pub fn build_with(
     let configs = plan.hosts.iter().map(host).collect();
     let mut world = World::new(configs, ends(plan), seed, log_events);
     add_routes(&mut world, plan, &routes);
+    world.watch(watched(plan));
     add_flows(&mut world, plan, policies)?;
     let timeline = timeline(plan, &net, &mut world);
     let mut simulation = Simulation::new(net, timeline, world)?;
@@ -235,6 +236,17 @@ fn add_routes(world: &mut World, plan: &Plan, routes: &[RouteId]) {
             world.add_source_route(to, (b, a), gateways, id.reverse());
         }
     }
+}
+
+/// The interfaces whose energy is counted.
+fn watched(plan: &Plan) -> Vec<Watched> {
+    let watched = |radio: &RadioPlan| Watched {
+        host: radio.interface.host.0,
+        addresses: addresses(plan, radio.interface).to_vec(),
+        hold: radio.power.hold,
+        tail: radio.power.tail,
+    };
+    plan.radios.iter().map(watched).collect()
 }
 
 fn addresses(plan: &Plan, id: InterfaceId) -> &[IpAddr] {
@@ -415,12 +427,24 @@ pub(crate) fn apps(work: &Work) -> (AppSpec, AppSpec) {
 
 fn timeline(plan: &Plan, net: &Net<Packet>, world: &mut World) -> Timeline {
     let entries = plan.timeline.iter();
-    entries
-        .flat_map(|timed| {
-            let changes = changes(plan, &timed.change, net, world);
-            changes.into_iter().map(|change| (timed.at, change))
-        })
-        .collect()
+    let written = entries.flat_map(|timed| {
+        let changes = changes(plan, &timed.change, net, world);
+        changes.into_iter().map(|change| (timed.at, change))
+    });
+    delays(plan, net).chain(written).collect()
+}
+
+/// How the delays of links vary by themselves; what the timeline says at the same time comes later and so wins.
+fn delays(plan: &Plan, net: &Net<Packet>) -> impl Iterator<Item = (Time, NetChange)> {
+    plan.links.iter().flat_map(|link| [(link, true, &link.up), (link, false, &link.down)]).flat_map(
+        |(link, upwards, direction)| {
+            let id = net.link_named(&link_name(&link.name, upwards));
+            direction.delays.changes(plan.duration).filter_map(move |(at, delay)| {
+                let change = LinkChange { delay: Some(delay), ..LinkChange::default() };
+                Some((at, NetChange::Link(id?, change)))
+            })
+        },
+    )
 }
 
 /// What a change of the plan comes to in the network and at the hosts.

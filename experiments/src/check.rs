@@ -10,6 +10,8 @@
 
 mod algorithms;
 mod capacity;
+mod chance;
+mod delays;
 mod fault;
 mod flows;
 mod hosts;
@@ -19,7 +21,10 @@ mod middleboxes;
 mod network;
 mod overrides;
 mod paths;
+mod presets;
 mod queues;
+mod radios;
+mod series;
 mod shape;
 mod source;
 mod sweep;
@@ -116,16 +121,18 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
     let paths = paths::join(&scenario, &network, report);
     let routes = paths::routes(&network, &paths);
     let folder = source.folder.as_deref();
-    let links = links::check(&network, &paths, folder, report);
+    let duration = duration(&scenario, report);
+    let conditions = links::Conditions { folder, seed: flows::seed(&scenario), duration };
+    let links = links::check(&network, &paths, &conditions, report);
     let flows = flows::check(&scenario, &network, &paths, &routes, folder, report);
     let recordings = flows
         .iter()
         .filter_map(|draft| Some((draft.declared, draft.recording()?.to_owned())))
         .collect();
     let hosts = hosts::check(&scenario, &network, &flows, report);
-    let timeline = timeline::check(&scenario, &network, &paths, &hosts, report);
+    let radios = radios::check(&network, report);
+    let timeline = timeline::check(&scenario, &network, &paths, &links, &hosts, report);
     let flows = flows::finish(flows, &scenario, &hosts, report);
-    let duration = duration(&scenario, report);
     Some(Plan {
         name: scenario.name.clone().unwrap_or_else(|| source.stem().to_owned()),
         duration,
@@ -141,6 +148,7 @@ fn plan(mut tree: Node, source: &Source, report: &mut Report) -> Option<Plan> {
         routes,
         flows,
         timeline,
+        radios,
         scenario,
         written,
         folder: source.folder.clone(),

@@ -3,7 +3,8 @@
 //! Looking changes nothing: an observer only reads, apart from taking away the
 //! events that hosts have logged.
 
-mod flows;
+mod energy;
+pub(crate) mod flows;
 mod links;
 mod sums;
 
@@ -54,7 +55,9 @@ impl Observer {
     /// The rows about the run as a whole.
     pub(crate) fn sum_up(&self, simulation: &Simulation<World>, recorder: &mut Recorder) {
         let (now, world) = (simulation.now(), simulation.hosts());
-        sums::flows(&self.plan, &self.flows, now, world, recorder);
+        let energy = energy::rows(&self.plan, now, world);
+        sums::flows(&self.plan, &self.flows, &energy, now, world, recorder);
+        energy.into_iter().for_each(|row| recorder.push(row));
         sums::counters(&self.plan, world, recorder);
         self.links.sum_up(now, simulation.net(), recorder);
     }

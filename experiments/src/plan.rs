@@ -23,7 +23,7 @@ use mptcpsim_models::scheduler;
 use mptcpsim_models::sysctl::Sysctl;
 
 use crate::scenario::{
-    App, AppDirection, EndpointFlag, Middlebox, Mptcpd, Multipath, OneWay, Protocol,
+    App, AppDirection, EndpointFlag, Middlebox, Mptcpd, Multipath, OneWay, Protocol, RadioPower,
     RouteAttributes, Scenario, Sweep, Table,
 };
 
@@ -66,6 +66,8 @@ pub struct Plan {
     pub flows: Vec<FlowPlan>,
     /// What changes when, in order.
     pub timeline: Vec<TimedChange>,
+    /// The radios of interfaces.
+    pub radios: Vec<RadioPlan>,
     /// What is recorded.
     pub record: RecordPlan,
     /// What is allowed, but hardly meant.
@@ -96,12 +98,32 @@ pub struct LinkPlan {
 /// One direction of a link.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DirectionPlan {
-    /// All that the engine needs.
+    /// All that the engine needs at the start.
     pub config: LinkConfig,
+    /// How the delay varies.
+    pub delays: DelaySteps,
     /// The same as a scenario says it, defaults and limits included.
     pub(crate) described: OneWay,
-    /// The text of the delivery trace, if there is one.
-    pub(crate) trace: Option<String>,
+    /// The files that say how it varies.
+    pub(crate) files: VariationFiles,
+}
+
+/// A delay that changes at given times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelaySteps {
+    /// From when which delay holds, in order; the first one holds before its time too.
+    pub steps: Vec<(Span, Span)>,
+    /// After this time they begin again.
+    pub period: Option<Span>,
+}
+
+/// The texts of files that say how a direction of a link varies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct VariationFiles {
+    /// A delivery trace, or a table of rates.
+    pub(crate) rate: Option<String>,
+    /// A table of delays.
+    pub(crate) delay: Option<String>,
 }
 
 /// A middlebox.
@@ -190,6 +212,15 @@ pub struct InterfaceId {
     pub host: HostId,
     /// Which of [`HostPlan::interfaces`].
     pub interface: usize,
+}
+
+/// The radio of an interface.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RadioPlan {
+    /// The interface.
+    pub interface: InterfaceId,
+    /// What it draws.
+    pub power: RadioPower,
 }
 
 /// A way between two interfaces.

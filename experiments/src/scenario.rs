@@ -13,18 +13,22 @@
 //! hosts ──┼─► paths ─► flows        timeline, record, sweep
 //! ```
 
+mod coverage;
 mod flow;
 mod host;
 mod impairment;
 mod limit;
 mod link;
 mod middlebox;
+mod preset;
 mod quantity;
+mod radio;
 mod record;
 mod schema;
 mod sweep;
 mod timeline;
 mod topology;
+mod variation;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -35,6 +39,7 @@ use std::net::Ipv4Addr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use coverage::{Coverage, Interval, IntervalError};
 pub use flow::{
     Adaptation, App, AppDirection, CongestionControl, Flow, FlowMptcp, PathManager, Protocol,
     Repeat, Scheduler,
@@ -45,17 +50,20 @@ pub use host::{
 };
 pub use impairment::{Directions, Jitter, Loss, PacketFilter};
 pub use limit::{Limit, LimitError};
-pub use link::{Capacity, Link, OneWay, Outage, Queue, RateStep};
+pub use link::{Link, OneWay, Queue};
 pub use middlebox::{
     Action, Copies, End, FirewallRule, Middlebox, Only, OptionName, OptionOrder, Replacement,
     SegmentKind,
 };
+pub use preset::LinkPreset;
 pub(crate) use quantity::check_text;
+pub use radio::{Radio, RadioPower, RadioPreset};
 pub use record::{Record, Table};
 pub use schema::schema;
 pub use sweep::{Domain, Range, Sample, SampleDesign, Scale, SeedRange, Seeds, SeedsError, Sweep};
 pub use timeline::{EndpointChange, LinkSet, TimelineEntry};
 pub use topology::{Matrix, Selection, Shape, Topology, Traffic};
+pub use variation::{Capacity, Delay, DelayStep, Outage, RateStep};
 pub use workload::{MeasuredSizes, SizePoint, Sizes, Times};
 
 /// An experiment: a network, what flows through it and what to record.
@@ -97,6 +105,9 @@ pub struct Scenario {
     /// Changes at given times: a link slows down or fails, a host gains or loses an address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineEntry>,
+    /// When links and interfaces of hosts that move carry packets; at other times they are down.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<Coverage>,
     /// What is written down, and how often.
     #[serde(skip_serializing_if = "Record::is_default")]
     pub record: Record,

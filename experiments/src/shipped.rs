@@ -28,6 +28,8 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "wifi-lte",
     "two-equal-paths",
     "handover",
+    "train",
+    "leo-lte",
     "short-flows",
     "raspberry-pi",
     "workloads",

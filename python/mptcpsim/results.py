@@ -25,6 +25,7 @@ TABLES = (
     "events",
     "counters",
     "requests",
+    "energy",
 )
 
 
@@ -124,6 +125,11 @@ class Run:
     def requests(self) -> Table:
         """A row per request."""
         return self.table("requests")
+
+    @property
+    def energy(self) -> Table:
+        """A row per interface with a radio: time in each power state, joules."""
+        return self.table("energy")
 
     @property
     def digest(self) -> str:

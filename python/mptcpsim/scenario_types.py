@@ -65,6 +65,11 @@ FirewallRule: TypeAlias = Literal[
 Limit: TypeAlias = str | Quantity
 """The room of a queue: a number and BDP, packets, or a unit of bytes."""
 
+LinkPreset: TypeAlias = Literal["ethernet", "wifi", "lte", "5g", "leo", "geo", "adsl", "vdsl"]
+"""A link with the numbers of a kind of access; `up` leads away from whoever is connected by it.
+
+Rates, delays and distributions come from the sources named; what they do not tell is chosen to fit."""
+
 MeasuredSizes: TypeAlias = Literal["web-search", "data-mining"]
 """A distribution of flow sizes that was measured."""
 
@@ -119,6 +124,9 @@ Probability: TypeAlias = str | Quantity | float
 Protocol: TypeAlias = Literal["mptcp", "tcp"]
 """Which kind of socket opens a connection."""
 
+RadioPreset: TypeAlias = Literal["wifi", "lte", "3g"]
+"""Radios whose power was measured; `mptcpsim list radios` shows the numbers."""
+
 Rate: TypeAlias = str | Quantity
 """A bit rate: a number and bit/s, kbit/s, Mbit/s, Gbit/s or Tbit/s."""
 
@@ -161,6 +169,7 @@ Table: TypeAlias = Literal[
     "events",
     "counters",
     "requests",
+    "energy",
 ]
 """A table of results: a CSV file of the same name."""
 
@@ -544,12 +553,122 @@ class CapacitySteps(Node):
 
 
 @dataclass(slots=True)
+class CapacitySeries(Node):
+    """A rate that changes as a table says."""
+    series: str
+    """A CSV file with the columns `time_s` and `rate_bps`, others beside them or not: from
+    when which rate holds. Looked for beside the scenario.
+    """
+    _: KW_ONLY
+    period: Time | None = None
+    """After this time the table begins again; without it the last row holds on."""
+
+
+@dataclass(slots=True)
 class CapacityTrace(Node):
     """Delivery opportunities recorded on a real link."""
     trace: str
     """A file in the format of Mahimahi: a line with a time in milliseconds for each 1500 bytes
     that may leave. Looked for beside the scenario; repeats at its end.
     """
+
+
+@dataclass(slots=True)
+class CapacityAmong(Node):
+    """A rate that goes up and down between neighbours in a list, as that of WiFi between its
+    modulations.
+    """
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'holding': ('form', 'TimesFrom|TimesExponential|TimesPareto|TimesLognormal')}
+    _: KW_ONLY
+    among: list[Rate]
+    """The rates, the slowest first; the middle one comes first."""
+    holding: Times
+    """How long a rate holds."""
+
+
+@dataclass(slots=True)
+class CapacityCellular(Node):
+    """Opportunities to send 1500 bytes as the scheduler of a cell grants them: a Poisson
+    process whose rate wanders like a Brownian motion between zero and twice its mean, and
+    stays at zero for a while when it gets there (K. Winstein et al., "Stochastic Forecasts
+    Achieve High Throughput and Low Delay over Cellular Networks", NSDI 2013, section 3.1).
+    """
+    cellular: Rate
+    """The mean rate, outages aside."""
+    _: KW_ONLY
+    outage: Time | None = None
+    """How long the rate stays at zero: the mean of an exponential distribution. It soon comes
+    back there, so that outages of a second and more come about; the paper's forecasts are
+    cautious and say `1 s`. Without it "100 ms".
+    """
+    period: Time | None = None
+    """After this time, or that of the run if it is shorter, the same comes again. Without it
+    "60 s".
+    """
+    volatility: Rate | None = None
+    """How far the rate wanders in a second: the standard deviation. Without it two fifths of
+    the mean, as in the paper.
+    """
+
+
+@dataclass(slots=True)
+class Coverage(Node):
+    """When a link (`link`) or the interface of a host (`host` and `interface`) carries
+    packets: it is down at all other times, as if the timeline said so.
+    """
+    intervals: list[str]
+    """The times with coverage, in order."""
+    _: KW_ONLY
+    host: str | None = None
+    """The host with the interface."""
+    interface: str | None = None
+    """The interface; its host sees it go down, as far as its path manager looks."""
+    link: str | None = None
+    """The link. Nobody is told when it goes down."""
+
+
+@dataclass(slots=True)
+class DelaySteps(Node):
+    """A delay that changes at given times."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'steps': ('list', 'DelayStep')}
+    steps: list[DelayStep]
+    """From when which delay holds, in order; the first one holds before its time too."""
+    _: KW_ONLY
+    period: Time | None = None
+    """After this time the steps begin again; without it the last one holds on."""
+
+
+@dataclass(slots=True)
+class DelaySeries(Node):
+    """A delay that changes as a table says."""
+    series: str
+    """A CSV file with the columns `time_s` and `delay_s`, others beside them or not: from when
+    which delay holds. Looked for beside the scenario.
+    """
+    _: KW_ONLY
+    period: Time | None = None
+    """After this time the table begins again; without it the last row holds on."""
+
+
+@dataclass(slots=True)
+class DelayDrawn(Node):
+    """A delay that is drawn anew again and again, as that of a satellite link at each handover."""
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'drawn': ('form', 'TimesFrom|TimesExponential|TimesPareto|TimesLognormal')}
+    _: KW_ONLY
+    drawn: Times
+    """What it is drawn from."""
+    every: Time
+    """How long each holds."""
+
+
+@dataclass(slots=True)
+class DelayStep(Node):
+    """A delay that holds from a given time on."""
+    _: KW_ONLY
+    at: Time
+    """When the delay begins to hold."""
+    delay: Time
+    """The delay."""
 
 
 @dataclass(slots=True)
@@ -709,6 +828,8 @@ class Host(Node):
     """What `ip mptcp` configures."""
     mptcpd: Mptcpd | None = None
     """The daemon mptcpd, if it runs on the host."""
+    radios: dict[str, Radio] = field(default_factory=dict)
+    """What draws power, by the name of the interface: energy.csv tells how much."""
     route: RouteAttributes = field(default_factory=lambda: RouteAttributes())
     """What `ip route` configures, for all routes of the host alike."""
     stack: Stack | None = None
@@ -789,12 +910,12 @@ class ExponentialJitter(Jitter):
 @dataclass(slots=True)
 class Link(Node):
     """A link: the keys of both directions, and what differs in one of them."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'down': ('one', 'OneWay'), 'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacityTrace'), 'up': ('one', 'OneWay')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'delay': ('form', 'DelaySteps|DelaySeries|DelayDrawn'), 'down': ('one', 'OneWay'), 'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacitySeries|CapacityTrace|CapacityAmong|CapacityCellular'), 'up': ('one', 'OneWay')}
     _: KW_ONLY
     corruption: Probability | None = None
     """How often a packet arrives with a bit changed."""
-    delay: Time | None = None
-    """Propagation delay, one way."""
+    delay: Delay | None = None
+    """Propagation delay, one way: always the same, or varying over time."""
     down: OneWay | None = None
     """What differs from the second end of a path to the first (download)."""
     duplication: Probability | None = None
@@ -805,13 +926,15 @@ class Link(Node):
     """Random loss after serialisation: a lost packet has used capacity."""
     outages: list[Outage] | None = None
     """Times in which nothing is served while packets wait in the queue."""
+    preset: LinkPreset | None = None
+    """What keys that are not given are like."""
     queue: Queue | None = None
     """The queue in front of the link; without it drop-tail with room for one bandwidth-delay
     product.
     """
     rate: Capacity | None = None
-    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, steps
-    over time, or a delivery trace.
+    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, or how
+    it varies.
     """
     up: OneWay | None = None
     """What differs from the first end of a path to the second (upload, in the usual client-
@@ -981,12 +1104,12 @@ class OneWay(Node):
     """One direction of a link, in the order a packet meets it: queue, serialisation, loss,
     delay.
     """
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacityTrace')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'delay': ('form', 'DelaySteps|DelaySeries|DelayDrawn'), 'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacitySeries|CapacityTrace|CapacityAmong|CapacityCellular')}
     _: KW_ONLY
     corruption: Probability | None = None
     """How often a packet arrives with a bit changed."""
-    delay: Time | None = None
-    """Propagation delay, one way."""
+    delay: Delay | None = None
+    """Propagation delay, one way: always the same, or varying over time."""
     duplication: Probability | None = None
     """How often a packet arrives twice."""
     jitter: Jitter | None = None
@@ -1000,8 +1123,8 @@ class OneWay(Node):
     product.
     """
     rate: Capacity | None = None
-    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, steps
-    over time, or a delivery trace.
+    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, or how
+    it varies.
     """
 
 
@@ -1044,7 +1167,7 @@ class Path(Node):
     without `between` it joins the hosts `client` and `server`, each with one more interface
     named like the path, with the addresses 10.0.N.1 and 10.0.N.2 for the N-th path.
     """
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'down': ('one', 'OneWay'), 'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacityTrace'), 'up': ('one', 'OneWay')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'delay': ('form', 'DelaySteps|DelaySeries|DelayDrawn'), 'down': ('one', 'OneWay'), 'jitter': ('one', 'UniformJitter|NormalJitter|ExponentialJitter'), 'loss': ('one', 'BernoulliLoss|GilbertElliottLoss|ListLoss'), 'outages': ('list', 'Outage'), 'queue': ('one', 'DroptailQueue|RedQueue|CodelQueue|EcnThresholdQueue|FqCodelQueue'), 'rate': ('form', 'CapacitySteps|CapacitySeries|CapacityTrace|CapacityAmong|CapacityCellular'), 'up': ('one', 'OneWay')}
     _: KW_ONLY
     between: Sequence[str] | None = None
     """The two ends as `host.interface`. The `up` direction of the links leads from the first
@@ -1052,8 +1175,8 @@ class Path(Node):
     """
     corruption: Probability | None = None
     """How often a packet arrives with a bit changed."""
-    delay: Time | None = None
-    """Propagation delay, one way."""
+    delay: Delay | None = None
+    """Propagation delay, one way: always the same, or varying over time."""
     down: OneWay | None = None
     """What differs from the second end of a path to the first (download)."""
     duplication: Probability | None = None
@@ -1070,13 +1193,15 @@ class Path(Node):
     """The name results use for this path; without it the names of its links."""
     outages: list[Outage] | None = None
     """Times in which nothing is served while packets wait in the queue."""
+    preset: LinkPreset | None = None
+    """What keys that are not given are like."""
     queue: Queue | None = None
     """The queue in front of the link; without it drop-tail with room for one bandwidth-delay
     product.
     """
     rate: Capacity | None = None
-    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, steps
-    over time, or a delivery trace.
+    """How fast packets leave the queue, counted in bytes from the IP header on: a rate, or how
+    it varies.
     """
     relays: list[str] | None = None
     """Gateways that packets must be sent through to take this path, as the path manager
@@ -1181,6 +1306,34 @@ class FqCodelQueue(Queue):
     """Bytes a queue may send in its turn. Without it 1514."""
     target: Time | None = None
     """Waiting time that is tolerated for longer than an `interval`. Without it "5 ms"."""
+
+
+@dataclass(slots=True)
+class RadioPower(Node):
+    """The power states of a radio and what data costs (the model of J. Huang et al., MobiSys
+    2012): a packet wakes it up, it stays active, then in its tail, then falls idle.
+    """
+    _: KW_ONLY
+    active_mw: float
+    """What it draws while active, before data is counted."""
+    hold: Time
+    """How long it stays active after a packet."""
+    download_mw_per_mbps: float | None = None
+    """What receiving draws beside that, per Mbit/s. Without it 0.0."""
+    idle_mw: float | None = None
+    """What it draws while idle, on average, in milliwatts. Without it 0.0."""
+    promotion: Time | None = None
+    """How long that takes. Packets are not delayed by it: links have their delays. Without it
+    "0 s".
+    """
+    promotion_mw: float | None = None
+    """What it draws while it is woken up. Without it 0.0."""
+    tail: Time | None = None
+    """How long the tail lasts. Without it "0 s"."""
+    tail_mw: float | None = None
+    """What it draws in its tail. Without it 0.0."""
+    upload_mw_per_mbps: float | None = None
+    """What sending draws beside that, per Mbit/s. Without it 0.0."""
 
 
 @dataclass(slots=True)
@@ -1573,8 +1726,10 @@ class Traffic(Node):
 @dataclass(slots=True)
 class Scenario(ScenarioBase):
     """An experiment: a network, what flows through it and what to record."""
-    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'flows': ('list', 'Flow'), 'hosts': ('map', 'Host'), 'links': ('map', 'Link'), 'middleboxes': ('map', 'Middlebox'), 'paths': ('list', 'Path'), 'record': ('one', 'Record'), 'sweep': ('one', 'SweepPlan'), 'timeline': ('list', 'TimelineEntry'), 'topology': ('one', 'Topology'), 'traffic': ('one', 'Traffic')}
+    _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'coverage': ('list', 'Coverage'), 'flows': ('list', 'Flow'), 'hosts': ('map', 'Host'), 'links': ('map', 'Link'), 'middleboxes': ('map', 'Middlebox'), 'paths': ('list', 'Path'), 'record': ('one', 'Record'), 'sweep': ('one', 'SweepPlan'), 'timeline': ('list', 'TimelineEntry'), 'topology': ('one', 'Topology'), 'traffic': ('one', 'Traffic')}
     _: KW_ONLY
+    coverage: list[Coverage] = field(default_factory=list)
+    """When links and interfaces of hosts that move carry packets; at other times they are down."""
     duration: Time | None = None
     """When the run ends at the latest; it ends earlier once every flow has finished. Without
     it one minute.
@@ -1610,11 +1765,17 @@ class Scenario(ScenarioBase):
 Addresses: TypeAlias = str | list[str]
 """One address or several."""
 
-Capacity: TypeAlias = Rate | CapacitySteps | CapacityTrace
+Capacity: TypeAlias = Rate | CapacitySteps | CapacitySeries | CapacityTrace | CapacityAmong | CapacityCellular
 """How fast a link serves its queue."""
+
+Delay: TypeAlias = Time | DelaySteps | DelaySeries | DelayDrawn
+"""Propagation delay. Where it varies, packets keep the delay they left with and do not overtake each other."""
 
 Domain: TypeAlias = list[Any] | Range
 """Where sampled values come from."""
+
+Radio: TypeAlias = RadioPreset | RadioPower
+"""The radio of an interface: one that was measured, by name, or its numbers."""
 
 Seeds: TypeAlias = str | list[int]
 """The seeds of a sweep."""
@@ -1655,7 +1816,15 @@ CLASSES: dict[str, type[Node]] = {
     "Trace": Trace,
     "Video": Video,
     "CapacitySteps": CapacitySteps,
+    "CapacitySeries": CapacitySeries,
     "CapacityTrace": CapacityTrace,
+    "CapacityAmong": CapacityAmong,
+    "CapacityCellular": CapacityCellular,
+    "Coverage": Coverage,
+    "DelaySteps": DelaySteps,
+    "DelaySeries": DelaySeries,
+    "DelayDrawn": DelayDrawn,
+    "DelayStep": DelayStep,
     "Endpoint": Endpoint,
     "AddEndpoint": AddEndpoint,
     "RemoveEndpoint": RemoveEndpoint,
@@ -1690,6 +1859,7 @@ CLASSES: dict[str, type[Node]] = {
     "CodelQueue": CodelQueue,
     "EcnThresholdQueue": EcnThresholdQueue,
     "FqCodelQueue": FqCodelQueue,
+    "RadioPower": RadioPower,
     "Range": Range,
     "RateStep": RateStep,
     "Record": Record,
@@ -1730,6 +1900,9 @@ __all__ = [
     "Bcube",
     "BernoulliLoss",
     "Bulk",
+    "CapacityAmong",
+    "CapacityCellular",
+    "CapacitySeries",
     "CapacitySteps",
     "CapacityTrace",
     "ChangeEndpoint",
@@ -1738,6 +1911,11 @@ __all__ = [
     "CodelQueue",
     "ConstantRate",
     "CorruptBox",
+    "Coverage",
+    "DelayDrawn",
+    "DelaySeries",
+    "DelayStep",
+    "DelaySteps",
     "DropBox",
     "DroptailQueue",
     "Dumbbell",
@@ -1775,6 +1953,7 @@ __all__ = [
     "Parallel",
     "Path",
     "PermutationMatrix",
+    "RadioPower",
     "Range",
     "RateStep",
     "Record",

@@ -144,6 +144,7 @@ fn columns(tables: &Tables, name: Name) -> PyResult<Table> {
         Name::Events => table_of(&tables.events),
         Name::Counters => table_of(&tables.counters),
         Name::Requests => table_of(&tables.requests),
+        Name::Energy => table_of(&tables.energy),
     }
 }
 

@@ -199,7 +199,7 @@ class Generator:
                 return " | ".join([f"{name}Name", "str", *POLICIES[name]])
             if name in OPEN:
                 return f"{name} | {OPEN[name]}"
-            return "str" if name == "SeedRange" else RENAMED.get(name, name)
+            return "str" if name in {"Interval", "SeedRange"} else RENAMED.get(name, name)
         match schema.get("type"):
             case "array":
                 return f"Sequence[{self.type_of(schema['items'])}]" if "minItems" in schema else (

@@ -1,4 +1,4 @@
-//! How fast a link serves: a rate, steps, a trace, and outages cut out of them.
+//! How fast a link serves: a rate, steps, a trace, something drawn, and outages cut out of them.
 
 use std::path::Path;
 
@@ -7,10 +7,18 @@ use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Rate;
 
 use super::Report;
+use super::chance::{Cell, MAX_STEPS, walk};
 use super::key::KeyPath;
-use super::links::{MAX_RATE, Side, check_rate, missing};
+use super::links::{Conditions, MAX_RATE, Side, check_rate, missing};
+use super::series;
 use super::source::read_text;
-use crate::scenario::{Capacity, Outage, RateStep};
+use super::workloads::check_times;
+use crate::scenario::{Capacity, Outage, RateStep, Times};
+
+/// More opportunities of a cell than this take too much memory, as many seconds of the fastest one do.
+const MAX_CELL_RATE: Rate = Rate::from_bps(2_000_000_000);
+const MAX_ROUND: Span = Span::from_secs(600);
+const MAX_CELL_BITS: u128 = 60_000_000_000;
 
 /// The service of one direction of a link.
 pub(super) struct Service {
@@ -19,13 +27,13 @@ pub(super) struct Service {
     pub(super) nominal_rate: Rate,
     pub(super) described: Option<Capacity>,
     pub(super) outages: Option<Vec<Outage>>,
-    /// The text of a trace.
-    pub(super) trace: Option<String>,
+    /// The text of a trace or table.
+    pub(super) file: Option<String>,
 }
 
 /// What serves the queue of a direction; something harmless if that is faulty.
-pub(super) fn check(side: Side<'_>, folder: Option<&Path>, report: &mut Report) -> Service {
-    let mut service = capacity(side, folder, report);
+pub(super) fn check(side: Side<'_>, conditions: &Conditions<'_>, report: &mut Report) -> Service {
+    let mut service = capacity(side, conditions, report);
     if let Some((outages, key)) = side.get("outages", |way| way.outages.as_ref()) {
         check_outages(outages, &key, report);
         service.outages = Some(outages.clone());
@@ -45,13 +53,13 @@ pub(super) fn check(side: Side<'_>, folder: Option<&Path>, report: &mut Report) 
     service
 }
 
-fn capacity(side: Side<'_>, folder: Option<&Path>, report: &mut Report) -> Service {
+fn capacity(side: Side<'_>, conditions: &Conditions<'_>, report: &mut Report) -> Service {
     let service = |capacity, nominal_rate, described: &Capacity| Service {
         capacity,
         nominal_rate,
         described: Some(described.clone()),
         outages: None,
-        trace: None,
+        file: None,
     };
     let Some((described, key)) = side.get("rate", |way| way.rate.as_ref()) else {
         let rate = missing(side, "rate", "rate = \"30 Mbit/s\"", report);
@@ -67,9 +75,37 @@ fn capacity(side: Side<'_>, folder: Option<&Path>, report: &mut Report) -> Servi
             service(steps(&from_start(list), *period), largest, described)
         }
         Capacity::Trace { trace } => {
-            let (text, capacity) = read_trace(trace, folder, &key.key("trace"), report);
+            let (text, capacity) = read_trace(trace, conditions.folder, &key.key("trace"), report);
             let mean = capacity.mean_rate().unwrap_or_default();
-            Service { trace: Some(text), ..service(capacity, mean, described) }
+            Service { file: Some(text), ..service(capacity, mean, described) }
+        }
+        Capacity::Series { series: name, period } => {
+            let Some((text, list)) = read_series(name, *period, conditions, &key, report) else {
+                return service(Model::Fixed(Rate::default()), Rate::default(), described);
+            };
+            let largest = list.iter().map(|step| step.rate).max().unwrap_or_default();
+            let capacity = steps(&from_start(&list), *period);
+            Service { file: Some(text), ..service(capacity, largest, described) }
+        }
+        Capacity::Among { among, holding } => {
+            check_among(among, holding, conditions.duration, &key, report);
+            let list =
+                walk(among, holding, conditions.duration, &mut side.dice("rate", conditions));
+            service(steps(&list, None), among.iter().copied().max().unwrap_or_default(), described)
+        }
+        Capacity::Cellular { cellular, volatility, outage, period } => {
+            let mean = check_cell(*cellular, *period, &key, report);
+            let cell = Cell {
+                mean: mean.as_bps() as f64,
+                volatility: volatility
+                    .map_or(0.4 * mean.as_bps() as f64, |rate| rate.as_bps() as f64),
+                outage: outage.as_secs_f64(),
+                period_ms: period.min(&conditions.duration).as_ms().clamp(1, MAX_ROUND.as_ms()),
+            };
+            let granted = cell.opportunities(&mut side.dice("rate", conditions));
+            // The last one is the length of the trace, which is above zero.
+            let capacity = DeliveryTrace::new(&granted).map_or(Model::Fixed(mean), Model::Trace);
+            service(capacity, mean, described)
         }
     }
 }
@@ -148,6 +184,59 @@ fn check_steps(steps: &[RateStep], period: Option<Span>, key: &KeyPath, report: 
             format!("the steps begin again after {period}, before the last one at {}", last.at);
         report.invalid(&key.key("period"), what, "write a longer period");
     }
+}
+
+fn read_series(
+    name: &str,
+    period: Option<Span>,
+    conditions: &Conditions<'_>,
+    key: &KeyPath,
+    report: &mut Report,
+) -> Option<(String, Vec<RateStep>)> {
+    let fits = |bps: f64| (0.0..=MAX_RATE.as_bps() as f64).contains(&bps);
+    let value = |bps: f64| fits(bps).then(|| Rate::from_bps(bps.round() as u64));
+    let place = key.key("series");
+    let read = series::read(name, "rate_bps", conditions.folder, &place, value, report)?;
+    let list = read.values.iter().map(|&(at, rate)| RateStep { at, rate }).collect::<Vec<_>>();
+    check_steps(&list, period, key, report);
+    Some((read.text, list))
+}
+
+fn check_among(
+    among: &[Rate],
+    holding: &Times,
+    duration: Span,
+    key: &KeyPath,
+    report: &mut Report,
+) {
+    let list = key.key("among");
+    if !among.is_sorted() || among.is_empty() {
+        report.invalid(&list, "rates that are not in order", "write the slowest one first");
+    }
+    for (index, rate) in among.iter().enumerate() {
+        check_rate(*rate, &list.index(index), report);
+    }
+    let key = key.key("holding");
+    check_times(holding, &key, report);
+    if holding.typical().as_ps().saturating_mul(MAX_STEPS as u64) < duration.as_ps() {
+        report.invalid(&key, "the rate changes too often", "write a longer time");
+    }
+}
+
+/// The mean rate of a cell; small enough for its opportunities to be drawn.
+fn check_cell(mean: Rate, period: Span, key: &KeyPath, report: &mut Report) -> Rate {
+    let mean_key = key.key("cellular");
+    let bits = u128::from(mean.as_bps()) * u128::from(period.as_ms()) / 1_000;
+    if mean > MAX_CELL_RATE {
+        let help = format!("write at most {MAX_CELL_RATE}");
+        report.invalid(&mean_key, format!("a cell with a rate of {mean}"), help);
+    } else if period < Span::from_ms(100) || period > MAX_ROUND || bits > MAX_CELL_BITS {
+        let help = "write from `100 ms` to `600 s`, and a shorter time for a faster link";
+        report.invalid(&key.key("period"), format!("a period of {period}"), help);
+    } else {
+        return check_rate(mean, &mean_key, report);
+    }
+    Rate::from_bps(1_000_000)
 }
 
 /// A Mahimahi trace beside the scenario; one full packet a millisecond if it is faulty.

@@ -4,22 +4,34 @@ use std::path::Path;
 
 use mptcpsim_core::impair::{self, Impairments};
 use mptcpsim_core::link::LinkConfig;
+use mptcpsim_core::rng::Seed;
 use mptcpsim_core::time::Span;
 use mptcpsim_core::units::{Probability, Rate};
 
 use super::Report;
 use super::capacity;
+use super::delays::{self, Way};
 use super::fault::Problem;
 use super::key::KeyPath;
 use super::network::{DeclaredLink, Network};
 use super::queues;
-use crate::plan::{DirectionPlan, LinkPlan, PathPlan};
+use crate::plan::{DirectionPlan, LinkPlan, PathPlan, VariationFiles};
 use crate::scenario::{Directions, Jitter, Loss, OneWay, PacketFilter};
 
 /// Faster than any interface there is.
 pub(super) const MAX_RATE: Rate = Rate::from_bps(10_000_000_000_000);
 /// Longer than any way on Earth, or to the Moon and back.
-const MAX_DELAY: Span = Span::from_secs(3_600);
+pub(super) const MAX_DELAY: Span = Span::from_secs(3_600);
+
+/// What a link depends on beside its own keys.
+pub(super) struct Conditions<'a> {
+    /// Where files are looked for.
+    pub(super) folder: Option<&'a Path>,
+    /// The seed of what is drawn.
+    pub(super) seed: Seed,
+    /// How long the run is at most.
+    pub(super) duration: Span,
+}
 
 /// One direction of a link as described: what both have in common, and what differs in this one.
 #[derive(Clone, Copy)]
@@ -27,21 +39,23 @@ pub(super) struct Side<'a> {
     both: &'a OneWay,
     own: Option<&'a OneWay>,
     key: &'a KeyPath,
+    /// The name of the link.
+    pub(super) link: &'a str,
     /// `up` or `down`, as in the scenario.
-    name: &'static str,
+    pub(super) name: &'static str,
 }
 
 impl<'a> Side<'a> {
     /// The `up` direction of a link.
     pub(super) fn up(declared: &'a DeclaredLink) -> Self {
-        let DeclaredLink { link, key, .. } = declared;
-        Self { both: &link.both, own: link.up.as_ref(), key, name: "up" }
+        let DeclaredLink { link, key, name } = declared;
+        Self { both: &link.both, own: link.up.as_ref(), key, link: name, name: "up" }
     }
 
     /// The `down` direction of a link.
     pub(super) fn down(declared: &'a DeclaredLink) -> Self {
-        let DeclaredLink { link, key, .. } = declared;
-        Self { both: &link.both, own: link.down.as_ref(), key, name: "down" }
+        let DeclaredLink { link, key, name } = declared;
+        Self { both: &link.both, own: link.down.as_ref(), key, link: name, name: "down" }
     }
 
     /// What `pick` finds in this direction, and the key it was written at.
@@ -53,34 +67,36 @@ impl<'a> Side<'a> {
         let own = self.own.and_then(&pick).map(|value| (value, self.key.key(self.name).key(field)));
         own.or_else(|| pick(self.both).map(|value| (value, self.key.key(field))))
     }
-
-    /// Propagation delay, zero if it is missing.
-    pub(super) fn delay(self) -> Span {
-        self.get("delay", |way| way.delay.as_ref()).map_or(Span::ZERO, |(delay, _)| *delay)
-    }
 }
 
 /// Both directions of every link.
 pub(super) fn check(
     network: &Network,
     paths: &[PathPlan],
-    folder: Option<&Path>,
+    conditions: &Conditions<'_>,
     report: &mut Report,
 ) -> Vec<LinkPlan> {
+    let sides = || network.links.iter().map(|link| [Side::up(link), Side::down(link)]);
+    let ways = sides()
+        .map(|sides| sides.map(|side| delays::check(side, conditions, report)))
+        .collect::<Vec<_>>();
+    let own = ways.iter().map(|[up, down]| up.steps.longest() + down.steps.longest());
+    let round_trips = longest_round_trips(&own.collect::<Vec<_>>(), paths);
     let mut links = Vec::new();
-    let round_trips = longest_round_trips(network, paths);
-    for (declared, round_trip) in network.links.iter().zip(round_trips) {
-        let mut plan = |side| direction(side, round_trip, folder, report);
-        let (up, down) = (plan(Side::up(declared)), plan(Side::down(declared)));
+    for (((declared, sides), ways), round_trip) in
+        network.links.iter().zip(sides()).zip(ways).zip(round_trips)
+    {
+        let ([up, down], [up_way, down_way]) = (sides, ways);
+        let mut plan = |side, way| direction(side, way, round_trip, conditions, report);
+        let (up, down) = (plan(up, up_way), plan(down, down_way));
         links.push(LinkPlan { name: declared.name.clone(), up, down });
     }
     links
 }
 
-/// For each link the longest round trip without queueing of the paths that use it.
-pub(super) fn longest_round_trips(network: &Network, paths: &[PathPlan]) -> Vec<Span> {
-    let round_trip = |link: &DeclaredLink| Side::up(link).delay() + Side::down(link).delay();
-    let own = network.links.iter().map(round_trip).collect::<Vec<_>>();
+/// For each link the longest round trip without queueing of the paths that use it; `own` are those of the
+/// links themselves.
+pub(super) fn longest_round_trips(own: &[Span], paths: &[PathPlan]) -> Vec<Span> {
     let mut longest = vec![None; own.len()];
     for path in paths {
         let links = || path.links().filter_map(|link| own.get(link.0).copied());
@@ -91,20 +107,17 @@ pub(super) fn longest_round_trips(network: &Network, paths: &[PathPlan]) -> Vec<
             }
         }
     }
-    longest.iter().zip(own).map(|(longest, own)| longest.unwrap_or(own)).collect()
+    longest.iter().zip(own).map(|(longest, own)| longest.unwrap_or(*own)).collect()
 }
 
 fn direction(
     side: Side<'_>,
+    way: Way,
     round_trip: Span,
-    folder: Option<&Path>,
+    conditions: &Conditions<'_>,
     report: &mut Report,
 ) -> DirectionPlan {
-    let service = capacity::check(side, folder, report);
-    let delay = match side.get("delay", |way| way.delay.as_ref()) {
-        Some((delay, key)) => check_delay(*delay, &key, report),
-        None => missing(side, "delay", "delay = \"15 ms\"", report),
-    };
+    let service = capacity::check(side, conditions, report);
     let loss = side.get("loss", |way| way.loss.as_ref());
     let loss = loss.and_then(|(loss, key)| loss_in(side.name, loss, &key, report));
     let jitter = side.get("jitter", |way| way.jitter.as_ref());
@@ -114,7 +127,7 @@ fn direction(
     let queue = queues::resolve(side, service.nominal_rate, round_trip, report);
     let described = OneWay {
         rate: service.described,
-        delay: Some(delay),
+        delay: Some(way.described),
         queue: Some(queues::describe(&queue)),
         loss: loss.clone(),
         jitter: jitter.cloned(),
@@ -123,8 +136,10 @@ fn direction(
         outages: service.outages,
     };
     let impairments = impairments(loss.as_ref(), jitter, duplication, corruption);
-    let config = LinkConfig { capacity: service.capacity, delay, queue, impairments, up: true };
-    DirectionPlan { config, described, trace: service.trace }
+    let (capacity, delay) = (service.capacity, way.steps.first());
+    let config = LinkConfig { capacity, delay, queue, impairments, up: true };
+    let files = VariationFiles { rate: service.file, delay: way.series };
+    DirectionPlan { config, delays: way.steps, described, files }
 }
 
 fn impairments(

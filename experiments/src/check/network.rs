@@ -190,7 +190,7 @@ impl Network {
         for (name, link) in &scenario.links {
             let key = links.key(name);
             check_name("link", name, &key, report);
-            self.add_link(DeclaredLink { name: name.clone(), key, link: link.clone() });
+            self.add_link(DeclaredLink { name: name.clone(), key, link: link.with_preset() });
         }
         let paths = KeyPath::root().key("paths");
         for (index, path) in scenario.paths.iter().enumerate() {
@@ -205,7 +205,7 @@ impl Network {
                     let first = first.key.clone();
                     report.fault(&key, Problem::Duplicate { what, first });
                 }
-                self.add_link(DeclaredLink { name, key, link: path.link.clone() });
+                self.add_link(DeclaredLink { name, key, link: path.link.with_preset() });
             }
         }
     }

@@ -5,18 +5,20 @@ use std::net::IpAddr;
 use mptcpsim_core::capacity::Capacity as Model;
 use mptcpsim_core::impair::Filter;
 use mptcpsim_core::link::LinkChange;
-use mptcpsim_core::time::Time;
+use mptcpsim_core::time::{Span, Time};
 
 use super::Report;
 use super::hosts;
 use super::key::KeyPath;
-use super::links::{self, Side, check_delay, check_rate, longest_round_trips};
+use super::links::{self, Side, check_delay, check_rate};
 use super::network::Network;
 use super::queues::{self, Product};
-use crate::plan::{Change, EndpointPlan, HostId, HostPlan, LinkId, PathPlan, TimedChange};
+use crate::plan::{
+    Change, EndpointPlan, HostId, HostPlan, LinkId, LinkPlan, PathPlan, TimedChange,
+};
 use crate::scenario::{
-    Capacity, Directions, EndpointChange, EndpointLimits, LinkSet, Multipath, Scenario, Stack,
-    TimelineEntry,
+    Capacity, Coverage, Directions, EndpointChange, EndpointLimits, Interval, LinkSet, Multipath,
+    Scenario, Stack, TimelineEntry,
 };
 
 /// The changes in order of time; those at the same time in the order written.
@@ -24,29 +26,83 @@ pub(super) fn check(
     scenario: &Scenario,
     network: &Network,
     paths: &[PathPlan],
+    links: &[LinkPlan],
     hosts: &[HostPlan],
     report: &mut Report,
 ) -> Vec<TimedChange> {
     let root = KeyPath::root().key("timeline");
-    let mut entries = scenario.timeline.iter().enumerate().collect::<Vec<_>>();
+    let written = scenario.timeline.iter().enumerate();
+    let written = written.map(|(index, entry)| (root.index(index), entry.clone()));
+    let mut entries = written.chain(coverage(scenario, report)).collect::<Vec<_>>();
     entries.sort_by_key(|(_, entry)| entry.at);
     let mut endpoints = hosts.iter().map(|host| host.endpoints.clone()).collect::<Vec<_>>();
     let limits = hosts.iter().map(|host| (host.subflow_limit, host.add_addr_accepted));
     let mut limits = limits.collect::<Vec<_>>();
+    let own = links.iter().map(|link| link.up.delays.longest() + link.down.delays.longest());
+    let round_trips = links::longest_round_trips(&own.collect::<Vec<_>>(), paths);
+    let round_trips = round_trips.as_slice();
     let mut changes = Vec::new();
-    for (index, entry) in entries {
-        let key = root.index(index);
+    for (key, entry) in entries {
         let at = Time::ZERO + entry.at;
         let (endpoints, limits) = (&mut endpoints, &mut limits);
-        let mut checker = Checker { network, paths, endpoints, limits, key: &key, report };
-        changes.extend(checker.entry(entry).into_iter().map(|change| TimedChange { at, change }));
+        let mut checker = Checker { network, round_trips, endpoints, limits, key: &key, report };
+        changes.extend(checker.entry(&entry).into_iter().map(|change| TimedChange { at, change }));
     }
     changes
 }
 
+/// What coverage comes to: a link or an interface is down but for its intervals.
+fn coverage(scenario: &Scenario, report: &mut Report) -> Vec<(KeyPath, TimelineEntry)> {
+    let root = KeyPath::root().key("coverage");
+    let mut entries = Vec::new();
+    for (index, coverage) in scenario.coverage.iter().enumerate() {
+        let key = root.index(index);
+        let Coverage { link, host, interface, intervals } = coverage;
+        if link.is_some() == host.is_some() || host.is_some() != interface.is_some() {
+            let what = "coverage is that of a link, or of an interface of a host";
+            report.invalid(&key, what, "write `link`, or `host` and `interface`");
+            continue;
+        }
+        check_intervals(intervals, &key.key("intervals"), report);
+        let turned = |at, up| {
+            let set = link.is_some().then(|| LinkSet { up: Some(up), ..LinkSet::default() });
+            let (link, host, interface) = (link.clone(), host.clone(), interface.clone());
+            let up = host.is_some().then_some(up);
+            TimelineEntry { link, set, host, interface, up, ..TimelineEntry::nothing(at) }
+        };
+        let mut add = |at, up| entries.push((key.clone(), turned(at, up)));
+        if intervals.first().is_some_and(|first| !first.from.is_zero()) {
+            add(Span::ZERO, false);
+        }
+        for interval in intervals {
+            if !interval.from.is_zero() {
+                add(interval.from, true);
+            }
+            if let Some(to) = interval.to {
+                add(to, false);
+            }
+        }
+    }
+    entries
+}
+
+fn check_intervals(intervals: &[Interval], key: &KeyPath, report: &mut Report) {
+    if intervals.is_empty() {
+        report.invalid(key, "there is never coverage", "write for example `[\"0 s..12 s\"]`");
+    }
+    for (index, pair) in intervals.windows(2).enumerate() {
+        let [before, after] = pair else { continue };
+        if before.to.is_none_or(|end| after.from <= end) {
+            let what = format!("`{after}` does not begin after `{before}` has ended");
+            report.invalid(&key.index(index + 1), what, "write intervals in order of time");
+        }
+    }
+}
+
 struct Checker<'a> {
     network: &'a Network,
-    paths: &'a [PathPlan],
+    /// The longest round trip through each link.
+    round_trips: &'a [Span],
     /// The endpoints of each host at the time of the entry.
     endpoints: &'a mut [Vec<EndpointPlan>],
     /// The limits of each host at that time.
@@ -192,10 +248,7 @@ impl Checker<'_> {
         });
         Product {
             rate: set.rate.or(fixed).unwrap_or_default(),
-            round_trip: longest_round_trips(self.network, self.paths)
-                .get(link.0)
-                .copied()
-                .unwrap_or_default(),
+            round_trip: self.round_trips.get(link.0).copied().unwrap_or_default(),
         }
     }
 

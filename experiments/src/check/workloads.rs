@@ -460,11 +460,14 @@ fn pareto(dice: &mut Stream, mean: f64, shape: f64) -> f64 {
     smallest / libm::pow(1.0 - dice.uniform(), 1.0 / shape)
 }
 
-/// With a normal deviate as G. E. P. Box and M. E. Muller make it (1958).
 fn lognormal(dice: &mut Stream, median: f64, sigma: f64) -> f64 {
+    median * libm::exp(sigma * normal(dice))
+}
+
+/// A standard normal deviate as G. E. P. Box and M. E. Muller make it (1958).
+pub(super) fn normal(dice: &mut Stream) -> f64 {
     let radius = libm::sqrt(-2.0 * libm::log(1.0 - dice.uniform()));
-    let normal = radius * libm::cos(2.0 * std::f64::consts::PI * dice.uniform());
-    median * libm::exp(sigma * normal)
+    radius * libm::cos(2.0 * std::f64::consts::PI * dice.uniform())
 }
 
 /// The value at which a distribution function reaches `probability`; straight lines between points.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use clap::ValueEnum;
+use mptcpsim::scenario::{LinkPreset, RadioPreset};
 use mptcpsim::{scenario, shipped};
 use mptcpsim_models::params::Param;
 use mptcpsim_models::rules::Stack;
@@ -19,12 +20,16 @@ pub(super) enum Kind {
     CongestionControls,
     /// Who opens subflows and announces addresses
     PathManagers,
+    /// Links as they were measured somewhere
+    Links,
     /// Queue disciplines of links
     Queues,
     /// Loss models of links
     Losses,
     /// How the delay of links can vary
     Jitters,
+    /// Radios of interfaces, for energy
+    Radios,
     /// What stands on paths and changes what passes
     Middleboxes,
     /// Ready networks
@@ -48,9 +53,11 @@ impl Kind {
             Self::Schedulers => Some(("Scheduler", "flows.N.mptcp.scheduler")),
             Self::CongestionControls => Some(("CongestionControl", "flows.N.congestion_control")),
             Self::PathManagers => Some(("PathManager", "flows.N.mptcp.path_manager")),
+            Self::Links => Some(("LinkPreset", "links.NAME.preset")),
             Self::Queues => Some(("Queue", "links.NAME.queue")),
             Self::Losses => Some(("Loss", "links.NAME.loss")),
             Self::Jitters => Some(("Jitter", "links.NAME.jitter")),
+            Self::Radios => Some(("RadioPreset", "hosts.NAME.radios.INTERFACE")),
             Self::Middleboxes => Some(("Action", "middleboxes.NAME.action")),
             Self::Topologies => Some(("Shape", "topology.shape")),
             Self::Matrices => Some(("Matrix", "traffic.matrix")),
@@ -119,6 +126,9 @@ fn in_full(kind: Kind, schema: &Value) -> String {
             let column = format!("{name} ({})", requirement(choice, name, property));
             line(&mut text, format_args!("    {column:<36} {}", description(property)));
         }
+        for key in preset_keys(kind, choice).lines() {
+            line(&mut text, format_args!("    {key}"));
+        }
         for param in kind.model_parameters(name_of(choice)) {
             let column = format!("{} (default {})", param.name, param.default);
             line(&mut text, format_args!("    {column:<36} {}", param.doc));
@@ -132,6 +142,21 @@ fn choices(kind: Kind, schema: &Value) -> &[Value] {
     let definition = kind.definition().and_then(|(name, _)| schema.get("$defs")?.get(name));
     let choices = definition.and_then(|definition| definition.get("oneOf")?.as_array());
     choices.map_or(&[], Vec::as_slice)
+}
+
+/// The keys of a preset, as a scenario would have them.
+fn preset_keys(kind: Kind, choice: &Value) -> String {
+    let name = Value::from(name_of(choice));
+    let text = match kind {
+        Kind::Links => serde_json::from_value(name)
+            .ok()
+            .and_then(|preset: LinkPreset| toml::to_string(&preset.link()).ok()),
+        Kind::Radios => serde_json::from_value(name)
+            .ok()
+            .and_then(|preset: RadioPreset| toml::to_string(&preset.power()).ok()),
+        _ => None,
+    };
+    text.unwrap_or_default()
 }
 
 /// What names a choice: its constant, or the constant among its keys.

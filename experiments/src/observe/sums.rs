@@ -6,16 +6,33 @@ use mptcpsim_models::app::video::Viewing;
 use mptcpsim_models::host::{Actor, World};
 use mptcpsim_models::mptcp::{Connection, Mode};
 
+use super::energy;
 use super::flows::{Flows, srtt_ms};
-use crate::plan::{FlowPlan, Plan, Work};
-use crate::results::{CounterRow, Recorder, RequestRow, SubflowRow, SummaryRow};
+use crate::plan::{FlowPlan, HostId, Plan, Work};
+use crate::results::{CounterRow, EnergyRow, Recorder, RequestRow, SubflowRow, SummaryRow};
 use crate::scenario::{App, AppDirection, Protocol};
 
 /// The rows of all flows and of their subflows.
-pub(super) fn flows(plan: &Plan, flows: &Flows, now: Time, world: &World, recorder: &mut Recorder) {
+pub(super) fn flows(
+    plan: &Plan,
+    flows: &Flows,
+    energy: &[EnergyRow],
+    now: Time,
+    world: &World,
+    recorder: &mut Recorder,
+) {
+    let carried = carried(plan, flows, world);
     for (number, flow) in plan.flows.iter().enumerate() {
         let ends = flows.ends(number, world);
-        recorder.push(summary(plan, flow, ends, now));
+        let energy_j = flow
+            .ends()
+            .into_iter()
+            .filter_map(|end| {
+                let part = share(&carried, plan, number, end.host);
+                energy::of_host(plan, energy, end.host, part)
+            })
+            .reduce(|a, b| a + b);
+        recorder.push(SummaryRow { energy_j, ..summary(plan, flow, ends, now) });
         let exchanges = ends.iter().flatten().flat_map(|end| end.app().exchanges());
         for (exchange, number) in exchanges.zip(1..) {
             recorder.push(request(flow, number, exchange));
@@ -24,6 +41,24 @@ pub(super) fn flows(plan: &Plan, flows: &Flows, now: Time, world: &World, record
             subflows(flow, flows, end, now, recorder);
         }
     }
+}
+
+/// The bytes that each flow has carried.
+fn carried(plan: &Plan, flows: &Flows, world: &World) -> Vec<u64> {
+    let bytes = |number| {
+        let ends = flows.ends(number, world);
+        ends.iter().flatten().map(|end| end.app().ledger().bytes()).sum()
+    };
+    (0..plan.flows.len()).map(bytes).collect()
+}
+
+/// The part of a flow in what all flows of a host have carried.
+fn share(carried: &[u64], plan: &Plan, number: usize, host: HostId) -> f64 {
+    let there = plan.flows.iter().zip(carried);
+    let there = there.filter(|(flow, _)| flow.ends().iter().any(|end| end.host == host));
+    let all = there.map(|(_, bytes)| *bytes).sum::<u64>();
+    let own = carried.get(number).copied().unwrap_or(0);
+    if all > 0 { own as f64 / all as f64 } else { 0.0 }
 }
 
 /// The counters of all hosts.
@@ -81,6 +116,7 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
             .map(Span::as_secs_f64),
         longest_gap_s: gap.map_or(0.0, |(gap, _)| gap.as_secs_f64()),
         longest_gap_start_s: gap.map(|(_, from)| from.as_secs_f64()),
+        energy_j: None,
         requests: requests(ends),
         request_p50_s: percentile(&durations, 50),
         request_p99_s: percentile(&durations, 99),

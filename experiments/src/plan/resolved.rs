@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{DirectionPlan, EndpointPlan, FlowPlan, HostPlan, LinkPlan, PathPlan, Plan, Station};
 use crate::check::default_port;
 use crate::scenario::{
-    Addresses, App, Capacity, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay, Path,
-    Record, Scenario,
+    Addresses, App, Capacity, Delay, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay,
+    Path, Record, Scenario,
 };
 
 impl Plan {
@@ -26,6 +26,7 @@ impl Plan {
             paths: self.paths.iter().map(|path| self.path(path)).collect(),
             flows: self.declared_flows(),
             timeline: self.scenario.timeline.clone(),
+            coverage: self.scenario.coverage.clone(),
             record: Record {
                 interval: Some(self.record.interval),
                 tables: Some(self.record.tables.clone()),
@@ -49,8 +50,10 @@ impl Plan {
     pub fn traces(&self) -> Vec<(String, &str)> {
         let directions =
             self.links.iter().flat_map(|link| [(link, "up", &link.up), (link, "down", &link.down)]);
-        let traces = directions.filter_map(|(link, name, plan)| {
-            Some((trace_name(link, name), plan.trace.as_deref()?))
+        let traces = directions.flat_map(|(link, name, plan)| {
+            let rate = plan.files.rate.as_deref().map(|text| (rate_name(link, name, plan), text));
+            let delay = plan.files.delay.as_deref().map(|text| (delay_name(link, name), text));
+            rate.into_iter().chain(delay)
         });
         let recordings = self.recordings.iter();
         let recordings = recordings.map(|(flow, text)| (recording_name(*flow), text.as_str()));
@@ -60,9 +63,9 @@ impl Plan {
     fn link(&self, link: &LinkPlan) -> Link {
         let (up, down) = (one_way(&link.up, link, "up"), one_way(&link.down, link, "down"));
         if up == down {
-            Link { both: up, up: None, down: None }
+            Link { both: up, ..Link::default() }
         } else {
-            Link { both: OneWay::default(), up: Some(up), down: Some(down) }
+            Link { up: Some(up), down: Some(down), ..Link::default() }
         }
     }
 
@@ -83,6 +86,7 @@ impl Plan {
                 .map_or_else(BTreeMap::new, |declared| declared.module_parameters.clone()),
             route: host.route,
             mptcpd: host.mptcpd.clone(),
+            radios: declared.map_or_else(BTreeMap::new, |declared| declared.radios.clone()),
             mptcp: Some(HostMptcp {
                 endpoints: Some(host.endpoints.iter().map(endpoint).collect()),
                 limits: EndpointLimits {
@@ -151,15 +155,28 @@ fn recording_name(flow: usize) -> String {
     format!("traces/flow{}.csv", flow + 1)
 }
 
-/// The name of the trace of one direction, unique and relative to the scenario.
-fn trace_name(link: &LinkPlan, direction: &str) -> String {
-    format!("traces/{}-{direction}.trace", link.name)
+/// The name of the file with the rate of one direction, unique and relative to the scenario.
+fn rate_name(link: &LinkPlan, direction: &str, plan: &DirectionPlan) -> String {
+    match plan.described.rate {
+        Some(Capacity::Series { .. }) => format!("traces/{}-{direction}-rate.csv", link.name),
+        _ => format!("traces/{}-{direction}.trace", link.name),
+    }
+}
+
+/// The same for its delay.
+fn delay_name(link: &LinkPlan, direction: &str) -> String {
+    format!("traces/{}-{direction}-delay.csv", link.name)
 }
 
 fn one_way(plan: &DirectionPlan, link: &LinkPlan, direction: &str) -> OneWay {
     let mut described = plan.described.clone();
-    if plan.trace.is_some() {
-        described.rate = Some(Capacity::Trace { trace: trace_name(link, direction) });
+    if let Some(Capacity::Trace { trace: file } | Capacity::Series { series: file, .. }) =
+        &mut described.rate
+    {
+        *file = rate_name(link, direction, plan);
+    }
+    if let Some(Delay::Series { series, .. }) = &mut described.delay {
+        *series = delay_name(link, direction);
     }
     described
 }

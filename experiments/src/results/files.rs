@@ -97,6 +97,7 @@ impl Manifest {
             Table::Events => tables.events.len(),
             Table::Counters => tables.counters.len(),
             Table::Requests => tables.requests.len(),
+            Table::Energy => tables.energy.len(),
         };
         let written = plan.record.tables.iter();
         Self {
@@ -172,6 +173,7 @@ impl ResultFolder {
                 Table::Events => self.write_table(&tables.events),
                 Table::Counters => self.write_table(&tables.counters),
                 Table::Requests => self.write_table(&tables.requests),
+                Table::Energy => self.write_table(&tables.energy),
             }?;
         }
         Ok(())

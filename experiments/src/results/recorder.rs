@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::digest::{Digest, Digester};
 use super::rows::{
-    CounterRow, EventRow, LinkRow, QueueRow, RequestRow, Row, SubflowRow, SummaryRow, TimeseriesRow,
+    CounterRow, EnergyRow, EventRow, LinkRow, QueueRow, RequestRow, Row, SubflowRow, SummaryRow,
+    TimeseriesRow,
 };
 use crate::scenario::Table;
 
@@ -27,6 +28,8 @@ pub struct Tables {
     pub counters: Vec<CounterRow>,
     /// A row per request.
     pub requests: Vec<RequestRow>,
+    /// A row per interface with a radio.
+    pub energy: Vec<EnergyRow>,
 }
 
 /// Takes the rows of a run in the order in which they come about.

@@ -65,6 +65,8 @@ pub struct SummaryRow {
     pub longest_gap_s: f64,
     /// When it began.
     pub longest_gap_start_s: Option<f64>,
+    /// What the radios of both ends drew for it: by bytes, if other flows used them too.
+    pub energy_j: Option<f64>,
     /// Requests that were answered, or messages that came.
     pub requests: u64,
     /// Time from a request to the last byte of its answer, or from when a message was to be written to its
@@ -263,6 +265,39 @@ pub struct CounterRow {
     pub value: u64,
 }
 
+/// What the radio of an interface has drawn. The tail after the last packet is counted to its end.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EnergyRow {
+    /// The host.
+    pub host: String,
+    /// The interface.
+    pub interface: String,
+    /// Time with packets, or shortly after.
+    pub active_s: f64,
+    /// Time in the tail.
+    pub tail_s: f64,
+    /// Time idle, until the end of the run.
+    pub idle_s: f64,
+    /// How often a packet woke it up.
+    pub promotions: u64,
+    /// Bytes sent, headers included.
+    pub sent_bytes: u64,
+    /// Bytes received, headers included.
+    pub received_bytes: u64,
+    /// Energy of sending and receiving.
+    pub data_j: f64,
+    /// Energy of being active.
+    pub active_j: f64,
+    /// Energy of the tail.
+    pub tail_j: f64,
+    /// Energy of being woken up.
+    pub promotion_j: f64,
+    /// Energy of being idle.
+    pub idle_j: f64,
+    /// All of it.
+    pub energy_j: f64,
+}
+
 macro_rules! rows {
     ($($row:ident: $table:ident in $field:ident;)*) => {
         $(impl Row for $row {
@@ -284,4 +319,5 @@ rows! {
     EventRow: Events in events;
     CounterRow: Counters in counters;
     RequestRow: Requests in requests;
+    EnergyRow: Energy in energy;
 }

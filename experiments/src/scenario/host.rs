@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::radio::Radio;
+
 /// A host and its settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -29,6 +31,10 @@ pub struct Host {
     /// The daemon mptcpd, if it runs on the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mptcpd: Option<Mptcpd>,
+    /// What draws power, by the name of the interface: energy.csv tells how much.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = BTreeMap::from([("wlan0", "wifi")]))]
+    pub radios: BTreeMap<String, Radio>,
     /// What `ip route` configures, for all routes of the host alike.
     #[serde(skip_serializing_if = "RouteAttributes::is_default")]
     pub route: RouteAttributes,

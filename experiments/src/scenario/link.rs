@@ -1,18 +1,23 @@
 //! Links: capacity, delay, queue, and what goes wrong on the way.
 
 use mptcpsim_core::time::Span;
-use mptcpsim_core::units::{Probability, Rate};
+use mptcpsim_core::units::Probability;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::impairment::{Jitter, Loss};
 use super::limit::Limit;
+use super::preset::LinkPreset;
 use super::quantity;
+use super::variation::{Capacity, Delay, Outage};
 
 /// A link: the keys of both directions, and what differs in one of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Link {
+    /// What keys that are not given are like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<LinkPreset>,
     /// What both directions have in common.
     #[serde(flatten)]
     pub both: OneWay,
@@ -28,13 +33,12 @@ pub struct Link {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct OneWay {
-    /// How fast packets leave the queue, counted in bytes from the IP header on: a rate, steps over time, or a delivery trace.
+    /// How fast packets leave the queue, counted in bytes from the IP header on: a rate, or how it varies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Capacity>,
-    /// Propagation delay, one way.
+    /// Propagation delay, one way: always the same, or varying over time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<quantity::Time>")]
-    pub delay: Option<Span>,
+    pub delay: Option<Delay>,
     /// The queue in front of the link; without it drop-tail with room for one bandwidth-delay product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<Queue>,
@@ -55,52 +59,6 @@ pub struct OneWay {
     /// Times in which nothing is served while packets wait in the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outages: Option<Vec<Outage>>,
-}
-
-/// How fast a link serves its queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Capacity {
-    /// The same rate at all times.
-    Fixed(#[schemars(with = "quantity::BitRate")] Rate),
-    /// A rate that changes at given times.
-    Steps {
-        /// From when which rate holds, in order; the first one holds before its time too.
-        steps: Vec<RateStep>,
-        /// After this time the steps begin again; without it the last one holds on.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<quantity::Time>")]
-        period: Option<Span>,
-    },
-    /// Delivery opportunities recorded on a real link.
-    Trace {
-        /// A file in the format of Mahimahi: a line with a time in milliseconds for each 1500 bytes that may
-        /// leave. Looked for beside the scenario; repeats at its end.
-        #[schemars(example = &"lte.trace")]
-        trace: String,
-    },
-}
-
-/// A rate that holds from a given time on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RateStep {
-    /// When the rate begins to hold.
-    #[schemars(with = "quantity::Time")]
-    pub at: Span,
-    /// The rate.
-    #[schemars(with = "quantity::BitRate")]
-    pub rate: Rate,
-}
-
-/// A time in which a link serves nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Outage {
-    /// When service stops.
-    #[schemars(with = "quantity::Time")]
-    pub from: Span,
-    /// When service resumes.
-    #[schemars(with = "quantity::Time")]
-    pub to: Span,
 }
 
 /// Which packets wait, which are marked and which are dropped.

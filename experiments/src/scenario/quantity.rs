@@ -11,6 +11,7 @@ use mptcpsim_core::time::Span;
 use mptcpsim_core::units::{Bytes, Probability, Rate};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::coverage::Interval;
 use super::limit::Limit;
 use super::sweep::SeedRange;
 
@@ -77,6 +78,14 @@ quantity!(
     ["1 BDP", "100 packets", "150 KB"]
 );
 quantity!(
+    TimeInterval,
+    "Interval",
+    "interval",
+    "string",
+    "A time from a first moment to a last one, or without an end.",
+    ["5 s..12 s", "30 s.."]
+);
+quantity!(
     SeedSpan,
     "SeedRange",
     "seed-range",
@@ -96,6 +105,7 @@ pub(crate) fn check_text(format: &str, text: &str) -> Result<(), String> {
         "bytes" => parses::<Bytes>(text),
         "probability" => parses::<Probability>(text),
         "limit" => parses::<Limit>(text),
+        "interval" => parses::<Interval>(text),
         "seed-range" => parses::<SeedRange>(text),
         "ip" => parses::<IpAddr>(text).map_err(|_| {
             format!("`{text}` is not an IP address; write for example `10.0.1.1` or `fd00:1::1`")

@@ -71,11 +71,13 @@ pub enum Table {
     Counters,
     /// A row per request: when it was sent and answered.
     Requests,
+    /// A row per interface with a radio: time in each power state, joules.
+    Energy,
 }
 
 impl Table {
     /// All tables, in the order in which results list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Summary,
         Self::Subflows,
         Self::Timeseries,
@@ -84,6 +86,7 @@ impl Table {
         Self::Events,
         Self::Counters,
         Self::Requests,
+        Self::Energy,
     ];
 
     /// The name in scenarios and of the file, without its ending.
@@ -97,6 +100,7 @@ impl Table {
             Self::Events => "events",
             Self::Counters => "counters",
             Self::Requests => "requests",
+            Self::Energy => "energy",
         }
     }
 }

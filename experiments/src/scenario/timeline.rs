@@ -51,6 +51,24 @@ pub struct TimelineEntry {
     pub multipath: Option<Multipath>,
 }
 
+impl TimelineEntry {
+    /// An entry that changes nothing yet.
+    pub(crate) const fn nothing(at: Span) -> Self {
+        Self {
+            at,
+            link: None,
+            direction: None,
+            set: None,
+            host: None,
+            endpoint: None,
+            limits: None,
+            interface: None,
+            up: None,
+            multipath: None,
+        }
+    }
+}
+
 /// What a link is from a given time on; what is not named stays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]

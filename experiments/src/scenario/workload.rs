@@ -130,4 +130,15 @@ impl Times {
     pub(crate) fn is_zero(&self) -> bool {
         *self == Self::default()
     }
+
+    /// A time in the middle: the mean or the median.
+    pub(crate) fn typical(&self) -> Span {
+        match self {
+            Self::Fixed(time)
+            | Self::Exponential { exponential: time }
+            | Self::Pareto { pareto: time, .. }
+            | Self::Lognormal { lognormal: time, .. } => *time,
+            Self::Uniform { from, to } => (*from + *to) / 2,
+        }
+    }
 }

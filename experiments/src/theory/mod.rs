@@ -100,6 +100,9 @@ fn of_plan(plan: &Plan) -> Vec<String> {
             if matches!(direction.config.capacity, Capacity::Steps(_) | Capacity::Trace(_)) {
                 reasons.push(format!("the rate of {}.{way} varies", link.name));
             }
+            if direction.delays.varies() {
+                reasons.push(format!("the delay of {}.{way} varies", link.name));
+            }
             if !matches!(direction.config.impairments.loss, Loss::None | Loss::Bernoulli { .. }) {
                 reasons.push(format!("losses of {}.{way} are not independent", link.name));
             }

@@ -171,7 +171,7 @@ fn add_links(scenario: &mut Scenario, topology: &Topology, network: &Network) {
         let is_access = hosts.contains(a) || hosts.contains(b);
         let access = topology.access.as_ref().filter(|_| is_access);
         let both: &OneWay = access.unwrap_or(&topology.link);
-        let link = || Link { both: both.clone(), up: None, down: None };
+        let link = || Link { both: both.clone(), ..Link::default() };
         scenario.links.entry(name.clone()).or_insert_with(link);
     }
 }

@@ -5,6 +5,7 @@
 //! scans none. Packets carry the number of their four-tuple; a table says which
 //! subflow of which connection it belongs to, so finding it is one look-up.
 
+mod activity;
 mod ahead;
 mod changes;
 mod cookies;
@@ -25,6 +26,7 @@ use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::sim::{Hosts, Outbox};
 use mptcpsim_core::time::Time;
 
+pub use self::activity::{Activity, Spent, Watched};
 pub use self::changes::HostChange;
 pub use self::door::Delivered;
 pub use self::listen::Listener;
@@ -300,12 +302,22 @@ impl World {
 
     /// Collects what hosts send and receive from now on.
     pub fn set_tap(&mut self, tap: Tap) {
-        self.tap = tap;
+        self.tap = tap.with_activities(&mut self.tap);
     }
 
     /// What hosts sent and received.
     pub const fn tap(&mut self) -> &mut Tap {
         &mut self.tap
+    }
+
+    /// Watches how active these interfaces are, from now on.
+    pub fn watch(&mut self, watched: Vec<Watched>) {
+        self.tap.watch(watched);
+    }
+
+    /// The activity of the interfaces that are watched, in their order.
+    pub fn activities(&self) -> &[Activity] {
+        self.tap.activities()
     }
 
     /// True if the tap should be emptied before the simulation goes on.

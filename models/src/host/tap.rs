@@ -2,6 +2,7 @@
 
 use mptcpsim_core::time::Time;
 
+use super::activity::{Activity, Watched};
 use crate::segment::{FourTuple, Segment};
 
 /// A segment seen at a host.
@@ -28,6 +29,8 @@ pub struct Tap {
     /// How many segments are collected before somebody should take them.
     most: usize,
     seen: Vec<Tapped>,
+    /// Interfaces whose activity is counted.
+    activities: Vec<Activity>,
 }
 
 impl Default for Tap {
@@ -39,7 +42,14 @@ impl Default for Tap {
 impl Tap {
     /// A tap that collects if `enabled`.
     pub const fn new(enabled: bool) -> Self {
-        Self { enabled, packets: enabled, options: false, most: usize::MAX, seen: Vec::new() }
+        Self {
+            enabled,
+            packets: enabled,
+            options: false,
+            most: usize::MAX,
+            seen: Vec::new(),
+            activities: Vec::new(),
+        }
     }
 
     /// The same tap, which stops a conditional run ([`mptcpsim_core::sim::Simulation::run_while`])
@@ -51,6 +61,21 @@ impl Tap {
     /// The same tap, which also has MPTCP options noted as events of the hosts.
     pub fn with_options(self) -> Self {
         Self { enabled: true, options: true, ..self }
+    }
+
+    /// The same tap, which takes over what another one knows about the activity of interfaces.
+    pub(super) fn with_activities(self, before: &mut Self) -> Self {
+        let activities = std::mem::take(&mut before.activities);
+        Self { enabled: self.enabled || !activities.is_empty(), activities, ..self }
+    }
+
+    pub(super) fn watch(&mut self, watched: Vec<Watched>) {
+        self.activities = watched.into_iter().map(Activity::new).collect();
+        self.enabled |= !self.activities.is_empty();
+    }
+
+    pub(super) fn activities(&self) -> &[Activity] {
+        &self.activities
     }
 
     pub(super) const fn notes_options(&self) -> bool {
@@ -67,6 +92,9 @@ impl Tap {
     }
 
     pub(super) fn push(&mut self, tapped: Tapped) {
+        for activity in &mut self.activities {
+            activity.note(&tapped);
+        }
         if self.packets {
             self.seen.push(tapped);
         }
