@@ -5,6 +5,7 @@
 
 mod bench;
 mod capable;
+mod explain;
 mod faults;
 mod list;
 #[cfg(target_os = "linux")]
@@ -36,6 +37,7 @@ const EXAMPLES: &str = "Examples:
   mptcpsim sweep schedulers --jobs 4        many configurations and seeds, see [sweep]
   mptcpsim check my.toml                    every fault at once, nothing is run
   mptcpsim capable middleboxes              does MPTCP survive each path, and if not, why
+  mptcpsim explain wifi-lte                 why was this run no faster
   mptcpsim list queues                      what can be named, with parameters
   mptcpsim packetdrill scripts/             packet scripts against a simulated host
   mptcpsim schema > scenario.schema.json    completion and checks in an editor";
@@ -74,6 +76,8 @@ enum Command {
     Capable(capable::CapableArgs),
     /// Compare the rates of a run with the equilibrium that fluid models give, if they give one
     Theory(theory::TheoryArgs),
+    /// Run a scenario, or results again, and say why it was no faster: where the time of each path went
+    Explain(explain::ExplainArgs),
     /// Print the JSON Schema of scenarios
     Schema,
     /// Run packet scripts in the language of packetdrill against a simulated host
@@ -163,6 +167,7 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(args) => check_scenario(&args),
         Command::Capable(args) => capable::run(&args),
         Command::Theory(args) => theory::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Schema => schema(),
         Command::Packetdrill(args) => packetdrill::packetdrill(&args),
         Command::ReplayCc(args) => replay_cc::replay_cc(&args),

@@ -37,6 +37,7 @@ pub mod capable;
 pub mod capture;
 pub mod check;
 pub mod cli;
+pub mod explain;
 #[cfg(target_os = "linux")]
 pub mod live;
 pub mod metrics;

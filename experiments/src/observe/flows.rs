@@ -23,7 +23,7 @@ struct Known {
 
 /// All ends of connections, by the number of their actor.
 #[derive(Clone, Debug)]
-pub(super) struct Flows {
+pub(crate) struct Flows {
     plan: Arc<Plan>,
     known: Vec<Known>,
     /// The flow of a client's first four-tuple: what tells which flow the server's end belongs to.
@@ -34,14 +34,14 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    pub(super) fn new(plan: &Arc<Plan>) -> Self {
+    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
         let ends = vec![[None, None]; plan.flows.len()];
         let plan = Arc::clone(plan);
         Self { plan, known: Vec::new(), tuples: BTreeMap::new(), ends, last: Time::ZERO }
     }
 
     /// Takes note of connections that are new.
-    pub(super) fn meet(&mut self, world: &World) {
+    pub(crate) fn meet(&mut self, world: &World) {
         for (number, actor) in world.actors().iter().enumerate().skip(self.known.len()) {
             let flow = self.flow_of(actor);
             let side = usize::from(!actor.connection().is_client());
@@ -80,7 +80,7 @@ impl Flows {
     }
 
     /// The actors at both ends of a flow, as far as there are any: the one that opened it first.
-    pub(super) fn ends<'w>(&self, flow: usize, world: &'w World) -> [Option<&'w Actor>; 2] {
+    pub(crate) fn ends<'w>(&self, flow: usize, world: &'w World) -> [Option<&'w Actor>; 2] {
         let ends = self.ends.get(flow).copied().unwrap_or([None, None]);
         ends.map(|end| world.actors().get(end?))
     }
@@ -91,7 +91,7 @@ impl Flows {
     }
 
     /// The name of the path that a subflow takes. Each path has a pair of routes, in order.
-    pub(super) fn path(&self, actor: &Actor, index: usize) -> &str {
+    pub(crate) fn path(&self, actor: &Actor, index: usize) -> &str {
         let taken = actor.route(index).map(|route| route.0 as usize / 2);
         let addresses = actor.connection().tuple(index).map(|tuple| (tuple.src, tuple.dst));
         let path = taken.or_else(|| {

@@ -457,6 +457,25 @@ impl Connection {
         (self.tx.una, self.tx.nxt, self.tx.written)
     }
 
+    /// How much more the peer's window takes at the connection level.
+    pub const fn send_window(&self) -> u64 {
+        self.tx.window_end.saturating_sub(self.tx.nxt)
+    }
+
+    /// The subflow that the oldest data not acknowledged at the connection level was last given to, if it is
+    /// still under way there.
+    pub fn oldest_data_on(&self) -> Option<usize> {
+        let holds = |index: &usize| {
+            let (Some(sub), Some(window)) = (self.subs.get(*index), self.windows.get(*index))
+            else {
+                return false;
+            };
+            let mut chunks = sub.tcp.outstanding(window.snd_una);
+            chunks.any(|it| (it.stream..it.stream + u64::from(it.len)).contains(&self.tx.una))
+        };
+        (0..self.subs.len()).find(holds)
+    }
+
     /// Stream offset that the receiver expects next.
     pub const fn receive_offset(&self) -> u64 {
         self.rx.next
