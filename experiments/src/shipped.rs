@@ -15,16 +15,17 @@ pub struct Shipped {
 pub const DEFAULT: &str = "wifi-lte";
 
 macro_rules! shipped {
-    ($($name:literal),*) => {
+    ($folder:literal: $($name:literal),*) => {
         &[$(Shipped {
             name: $name,
-            text: include_str!(concat!("../../scenarios/", $name, ".toml")),
+            text: include_str!(concat!("../../scenarios/", $folder, $name, ".toml")),
         },)*]
     };
 }
 
 /// All of them, the default one first.
 pub const SCENARIOS: &[Shipped] = shipped![
+    "":
     "wifi-lte",
     "two-equal-paths",
     "handover",
@@ -40,9 +41,21 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "torus"
 ];
 
+/// Sweeps that repeat what papers have measured.
+pub const PAPERS: &[Shipped] = shipped![
+    "papers/":
+    "nsdi11-rtt",
+    "nsdi11-bottleneck",
+    "nsdi12-buffer",
+    "conext12-c",
+    "icnp12-wvegas",
+    "redundant",
+    "handover-modes"
+];
+
 /// The shipped scenario called `name`.
 pub fn find(name: &str) -> Option<&'static Shipped> {
-    SCENARIOS.iter().find(|shipped| shipped.name == name)
+    SCENARIOS.iter().chain(PAPERS).find(|shipped| shipped.name == name)
 }
 
 impl Shipped {
@@ -65,7 +78,7 @@ mod tests {
     #[test]
     fn every_shipped_scenario_is_faultless_and_explained() {
         assert_eq!(SCENARIOS[0].name, DEFAULT);
-        for shipped in SCENARIOS {
+        for shipped in SCENARIOS.iter().chain(PAPERS) {
             let plan = check(&shipped.source(), &[]).unwrap_or_else(|faults| panic!("{faults}"));
             assert_eq!(plan.name, shipped.name);
             assert!(

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn mptcpsim(args: &[&str]) -> Output {
@@ -25,11 +25,20 @@ fn complaint(text_of_scenario: &[u8]) -> String {
     text(&output.stderr).replace(&format!("{}/", folder.path().display()), "")
 }
 
+/// The files of all shipped scenarios.
+fn scenario_files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let files = [folder.join("papers"), folder].map(|folder| {
+        fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).filter(|file| file.is_file())
+    });
+    files.into_iter().flatten().collect()
+}
+
 #[test]
 fn shipped_scenarios_are_listed_and_faultless() {
-    let listed = text(&mptcpsim(&["list", "scenarios"]).stdout);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    assert_eq!(listed.lines().count(), fs::read_dir(folder).unwrap().count());
+    let listed = ["scenarios", "papers"].map(|kind| text(&mptcpsim(&["list", kind]).stdout));
+    let listed = listed.concat();
+    assert_eq!(listed.lines().count(), scenario_files().len());
     for line in listed.lines() {
         let name = line.split_whitespace().next().unwrap();
         let output = mptcpsim(&["check", name]);
@@ -43,9 +52,8 @@ fn the_schema_accepts_what_the_check_accepts() {
     let schema = text(&mptcpsim(&["schema"]).stdout);
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    for file in fs::read_dir(folder).unwrap() {
-        let scenario = fs::read_to_string(file.unwrap().path()).unwrap();
+    for file in scenario_files() {
+        let scenario = fs::read_to_string(file).unwrap();
         let scenario: serde_json::Value = toml::from_str(&scenario).unwrap();
         assert!(validator.is_valid(&scenario), "{:?}", validator.validate(&scenario));
     }

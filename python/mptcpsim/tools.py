@@ -205,9 +205,11 @@ KINDS = {
     "schedulers": "Scheduler",
     "congestion-controls": "CongestionControl",
     "path-managers": "PathManager",
+    "links": "LinkPreset",
     "queues": "Queue",
     "losses": "Loss",
     "jitters": "Jitter",
+    "radios": "RadioPreset",
     "middleboxes": "Action",
     "apps": "App",
     "stacks": "Stack",
@@ -215,8 +217,8 @@ KINDS = {
 
 
 def list_names(kind: str) -> list[Named]:
-    """What can be named in a scenario: schedulers, congestion-controls, path-managers, queues,
-    losses, jitters, middleboxes, apps, stacks, sysctls or scenarios.
+    """What can be named in a scenario: schedulers, congestion-controls, path-managers, links, queues,
+    losses, jitters, radios, middleboxes, apps, stacks, sysctls or scenarios.
 
     Examples:
         >>> [one.name for one in list_names("schedulers")][:3]

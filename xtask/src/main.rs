@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask test` checks everything that a change must not break.
 
 mod pages;
+mod papers;
 mod python;
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "\
 cargo xtask COMMAND
 
+  papers  run the sweeps of scenarios/papers in full and print their figures
   pages   make docs/algorithms from the documentation of the modules
   python  build and install the Python package in a virtual environment, and run its tests
   test    format, clippy, documentation, all tests: what continuous integration runs
@@ -54,6 +56,13 @@ fn main() -> ExitCode {
         ["python"] => match python::test() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
+        },
+        ["papers"] => match papers::run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("error: {why}");
+                ExitCode::FAILURE
+            }
         },
         ["pages"] => match pages::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
             Ok(()) => ExitCode::SUCCESS,

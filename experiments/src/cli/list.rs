@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use clap::ValueEnum;
 use mptcpsim::scenario::{LinkPreset, RadioPreset};
+use mptcpsim::shipped::Shipped;
 use mptcpsim::{scenario, shipped};
 use mptcpsim_models::params::Param;
 use mptcpsim_models::rules::Stack;
@@ -44,6 +45,8 @@ pub(super) enum Kind {
     Sysctls,
     /// The scenarios that come with mptcpsim
     Scenarios,
+    /// Sweeps that repeat what papers have measured
+    Papers,
 }
 
 impl Kind {
@@ -63,7 +66,7 @@ impl Kind {
             Self::Matrices => Some(("Matrix", "traffic.matrix")),
             Self::Apps => Some(("App", "flows.N.app")),
             Self::Stacks => Some(("Stack", "hosts.NAME.stack")),
-            Self::Sysctls | Self::Scenarios => None,
+            Self::Sysctls | Self::Scenarios | Self::Papers => None,
         }
     }
 
@@ -92,7 +95,8 @@ pub(super) fn text(kind: Option<Kind>) -> String {
     let schema = scenario::schema();
     match kind {
         Some(Kind::Sysctls) => sysctls(),
-        Some(Kind::Scenarios) => scenarios(),
+        Some(Kind::Scenarios) => scenarios(shipped::SCENARIOS),
+        Some(Kind::Papers) => scenarios(shipped::PAPERS),
         Some(kind) => in_full(kind, &schema),
         None => {
             let kinds = Kind::value_variants().iter().map(|kind| in_short(*kind, &schema));
@@ -110,6 +114,7 @@ fn in_short(kind: Kind, schema: &Value) -> String {
         Kind::Scenarios => {
             shipped::SCENARIOS.iter().map(|shipped| shipped.name.to_owned()).collect()
         }
+        Kind::Papers => shipped::PAPERS.iter().map(|shipped| shipped.name.to_owned()).collect(),
         _ => choices(kind, schema).iter().map(|choice| name_of(choice).to_owned()).collect(),
     };
     format!("{:<20} {}\n", kind.name(), names.join(", "))
@@ -220,8 +225,8 @@ fn settings(stack: Stack) -> Vec<Description> {
     all.filter(|knob| knob.only.is_none_or(|line| line == stack) && !known(knob)).collect()
 }
 
-fn scenarios() -> String {
-    let lines = shipped::SCENARIOS.iter();
+fn scenarios(all: &[Shipped]) -> String {
+    let lines = all.iter();
     lines.map(|shipped| format!("{:<20} {}\n", shipped.name, shipped.title())).collect()
 }
 

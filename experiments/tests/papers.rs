@@ -1,0 +1,132 @@
+//! What papers have found, in small: the sweeps of `scenarios/papers` with fewer seeds and less time.
+//!
+//! Shapes are checked, not figures: who gets more than whom. The figures of the full sweeps, and where they
+//! differ from the papers, are in `docs/papers.md`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+
+use mptcpsim::check::{Override, check};
+use mptcpsim::metrics::percentile;
+use mptcpsim::results::Tables;
+use mptcpsim::run::run;
+use mptcpsim::shipped;
+
+/// A paper's scenario once, with other values.
+fn tables(name: &str, set: &[String]) -> Tables {
+    let overrides = set.iter().map(|text| Override::set(text)).collect::<Vec<_>>();
+    let source = shipped::find(name).unwrap().source();
+    let plan = check(&source, &overrides).unwrap_or_else(|faults| panic!("{faults}"));
+    run(&plan, &mut |_| ()).unwrap().tables
+}
+
+/// Mean goodput in Mbit/s of the flows whose names begin so.
+fn goodput(tables: &Tables, flow: &str) -> f64 {
+    let rows = tables.summary.iter().filter(|row| row.flow.starts_with(flow));
+    let goodputs = rows.map(|row| row.goodput_bps / 1e6).collect::<Vec<_>>();
+    goodputs.iter().sum::<f64>() / goodputs.len() as f64
+}
+
+fn control(name: &str) -> String {
+    format!("flows.0.congestion_control=\"{name}\"")
+}
+
+/// All flows that last as long as the run do so for `seconds`.
+fn shorter(flows: usize, seconds: u32) -> Vec<String> {
+    let app = |flow| format!("flows.{flow}.app.duration=\"{seconds} s\"");
+    (0..flows).map(app).chain([format!("duration=\"{} s\"", seconds + 4)]).collect()
+}
+
+#[test]
+fn coupling_gets_what_the_better_path_gives_whatever_the_round_trips() {
+    let run = |name| tables("nsdi11-rtt", &[shorter(3, 40), vec![control(name)]].concat());
+    let (uncoupled, ewtcp, lia) = (run("uncoupled"), run("ewtcp"), run("lia"));
+    let (wifi, cellular) = (goodput(&lia, "tcp-wifi"), goodput(&lia, "tcp-3g"));
+    let sum = wifi + cellular;
+    assert!((goodput(&uncoupled, "mptcp") / sum - 1.0).abs() < 0.15, "the sum of both");
+    assert!(goodput(&ewtcp, "mptcp") < 0.65 * wifi, "half of both");
+    let part = goodput(&lia, "mptcp") / wifi;
+    assert!((0.8..1.2).contains(&part), "{part} of what WiFi gives");
+}
+
+#[test]
+fn coupled_subflows_are_one_flow_at_a_shared_bottleneck() {
+    let run = |name| tables("nsdi11-bottleneck", &[shorter(2, 60), vec![control(name)]].concat());
+    let share = |tables: &Tables| goodput(tables, "mptcp") / goodput(tables, "tcp");
+    let uncoupled = share(&run("uncoupled"));
+    assert!((1.6..2.6).contains(&uncoupled), "{uncoupled}");
+    for name in ["lia", "olia", "balia"] {
+        let coupled = share(&run(name));
+        assert!((0.5..1.3).contains(&coupled), "{name}: {coupled}");
+    }
+}
+
+#[test]
+fn opportunistic_retransmission_makes_small_buffers_do() {
+    let run = |scheduler: &str, buffer: &str, protocol: &str| {
+        let set = [
+            format!("flows.0.mptcp.scheduler=\"{scheduler}\""),
+            format!("flows.0.receive_buffer=\"{buffer}\""),
+            format!("flows.0.protocol=\"{protocol}\""),
+        ];
+        goodput(&tables("nsdi12-buffer", &set), "download")
+    };
+    for buffer in ["50 KB", "200 KB"] {
+        let (relieved, plain) =
+            (run("lowest-rtt", buffer, "mptcp"), run("roundrobin", buffer, "mptcp"));
+        assert!(relieved > 1.5 * plain, "{buffer}: {relieved} {plain}");
+        let tcp = run("lowest-rtt", buffer, "tcp");
+        assert!(relieved > 0.9 * tcp, "{buffer}: {relieved} {tcp}");
+    }
+}
+
+#[test]
+fn olia_leaves_more_to_users_with_one_path_than_uncoupled_flows_do() {
+    let run = |name| tables("conext12-c", &[shorter(2, 50), vec![control(name)]].concat());
+    let single = |name| goodput(&run(name), "single");
+    let (uncoupled, lia, olia) = (single("uncoupled"), single("lia"), single("olia"));
+    assert!(olia > 1.3 * uncoupled && lia > 1.2 * uncoupled, "{uncoupled} {lia} {olia}");
+    assert!(olia > 0.97 * lia, "{lia} {olia}");
+}
+
+#[test]
+fn wvegas_keeps_queues_short_and_their_delays_near_each_other() {
+    let delays = |name| {
+        let tables = tables("icnp12-wvegas", &[control(name)]);
+        ["fast", "slow"].map(|link| {
+            let rows = tables.queues.iter();
+            let rows = rows.filter(|row| row.link == link && row.direction == "up");
+            let settled = rows.filter(|row| row.time_s > 20.0 && row.time_s < 55.0);
+            let delays = settled.filter_map(|row| row.delay_ms).collect::<Vec<_>>();
+            percentile(&delays, 50.0).unwrap()
+        })
+    };
+    let ([fast, slow], [lia_fast, lia_slow]) = (delays("wvegas"), delays("lia"));
+    assert!(fast < 30.0 && slow < 30.0, "{fast} {slow}");
+    assert!((fast - slow).abs() < 15.0, "{fast} {slow}");
+    assert!(lia_slow - lia_fast > 50.0, "{lia_fast} {lia_slow}");
+}
+
+#[test]
+fn sending_twice_spares_small_answers_the_retransmission() {
+    let p99 = |scheduler: &str| {
+        let set = [format!("flows.0.mptcp.scheduler=\"{scheduler}\"")];
+        tables("redundant", &set).summary[0].request_p99_s.unwrap()
+    };
+    let (once, twice) = (p99("lowest-rtt"), p99("redundant"));
+    assert!(twice < 0.6 * once, "{once} {twice}");
+}
+
+#[test]
+fn every_mode_survives_the_loss_of_wifi_and_tcp_does_not() {
+    let run = |mode: &str, protocol: &str| {
+        let set = [
+            format!("hosts.phone.mptcp.multipath.rmnet0=\"{mode}\""),
+            format!("flows.0.protocol=\"{protocol}\""),
+        ];
+        tables("handover-modes", &set).summary.remove(0)
+    };
+    let (full, backup, tcp) = (run("on", "mptcp"), run("backup", "mptcp"), run("on", "tcp"));
+    assert!(full.complete && backup.complete && !tcp.complete);
+    assert!(full.longest_gap_s <= backup.longest_gap_s && backup.longest_gap_s < 1.5);
+    assert!(full.completion_s < backup.completion_s);
+}
