@@ -114,6 +114,11 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
             .filter_map(|end| end.connection().reorder_delay())
             .max()
             .map(Span::as_secs_f64),
+        blocked_s: both()
+            .map(|end| end.connection().blocked(now))
+            .max()
+            .unwrap_or(Span::ZERO)
+            .as_secs_f64(),
         longest_gap_s: gap.map_or(0.0, |(gap, _)| gap.as_secs_f64()),
         longest_gap_start_s: gap.map(|(_, from)| from.as_secs_f64()),
         energy_j: None,
@@ -273,6 +278,7 @@ fn subflow(
         min_rtt_ms: (window.min_rtt_us < u32::MAX).then(|| f64::from(window.min_rtt_us) / 1e3),
         losses: totals.lost,
         retransmissions: totals.retransmissions,
+        spurious_retransmissions: u64::from(totals.dsack_dups),
         timeouts: totals.timeouts,
         reinjected_bytes: statistics.reinjected_bytes,
     })

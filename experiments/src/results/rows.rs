@@ -61,7 +61,9 @@ pub struct SummaryRow {
     pub duplicate_bytes: u64,
     /// How long data waited for earlier data at the receiver: the 99th percentile.
     pub reorder_p99_s: Option<f64>,
-    /// The longest time in which nothing new could be read after the first byte.
+    /// For how long altogether data of one subflow waited for older data of another one: head-of-line blocking.
+    pub blocked_s: f64,
+    /// The longest time in which nothing new could be read after the first byte: in a handover its gap.
     pub longest_gap_s: f64,
     /// When it began.
     pub longest_gap_start_s: Option<f64>,
@@ -148,6 +150,8 @@ pub struct SubflowRow {
     pub losses: u64,
     /// Packets sent again.
     pub retransmissions: u64,
+    /// Packets that the peer got twice: retransmissions that were not needed.
+    pub spurious_retransmissions: u64,
     /// Retransmission timeouts.
     pub timeouts: u64,
     /// Bytes of other subflows that were sent again on this one.

@@ -497,6 +497,11 @@ impl Connection {
         self.rx.reorder_delay()
     }
 
+    /// For how long data waited at the connection for data before it, until `now`: head-of-line blocking.
+    pub fn blocked(&self, now: Time) -> Span {
+        self.rx.blocked(now)
+    }
+
     /// True once nothing will happen any more, apart from TIME_WAIT.
     pub fn is_closed(&self) -> bool {
         self.state == MetaState::Closed

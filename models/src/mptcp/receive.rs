@@ -54,6 +54,10 @@ pub(super) struct Receiver {
     /// In order, not read by the application.
     queue: VecDeque<(Payload, u32)>,
     held: VecDeque<Held>,
+    /// Since when something is held; [`Time::NEVER`] if nothing is.
+    held_since: Time,
+    /// For how long something was held before.
+    blocked: Span,
     /// How long data waited until it was in order.
     waits: Waits,
     /// The receive buffer.
@@ -88,6 +92,8 @@ impl Receiver {
             next: 0,
             queue: VecDeque::new(),
             held: VecDeque::new(),
+            held_since: Time::NEVER,
+            blocked: Span::ZERO,
             waits: Waits::default(),
             space,
             window_edge: 0,
@@ -114,8 +120,14 @@ impl Receiver {
         self.waits.percentile(99)
     }
 
+    /// How long data waited for data before it, until `now`.
+    pub(super) fn blocked(&self, now: Time) -> Span {
+        self.blocked + (now.max(self.held_since) - self.held_since)
+    }
+
     /// Forgets what lies ahead of a gap.
     pub(super) fn drop_held(&mut self) {
+        self.held_since = Time::NEVER;
         for held in self.held.drain(..) {
             self.space.used -= held.memory;
         }
@@ -192,6 +204,7 @@ impl Receiver {
         let kept = new.payload.len();
         self.space.used += new.memory;
         self.held.insert(at, new);
+        self.held_since = self.held_since.min(env.now);
         kept
     }
 
@@ -208,6 +221,10 @@ impl Receiver {
             }
             held.payload.advance((self.next - held.start) as u32);
             self.append(held.payload, held.memory, env.now - held.at);
+        }
+        if self.held.is_empty() && self.held_since != Time::NEVER {
+            self.blocked += env.now - self.held_since;
+            self.held_since = Time::NEVER;
         }
     }
 }
