@@ -15,7 +15,7 @@ use mptcpsim::shipped;
 fn tables(name: &str, set: &[String]) -> Tables {
     let overrides = set.iter().map(|text| Override::set(text)).collect::<Vec<_>>();
     let source = shipped::find(name).unwrap().source();
-    let plan = check(&source, &overrides).unwrap_or_else(|faults| panic!("{faults}"));
+    let plan = check(&source, &overrides).unwrap();
     run(&plan, &mut |_| ()).unwrap().tables
 }
 
