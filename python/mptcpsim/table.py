@@ -25,7 +25,7 @@ class Table:
     ``table["srtt_ms"]`` is a column as a NumPy array that views the table's memory (without NumPy
     installed: a list); ``table[3]`` is a row as a dictionary; iterating gives rows. Libraries that
     speak the Arrow C stream interface take the table as it is, without copying:
-    ``polars.DataFrame(table)``, ``pyarrow.table(table)``, ``duckdb.sql("select * from table")``.
+    ``polars.DataFrame(table)``, ``pyarrow.table(table)``, ``duckdb.sql("select * from samples")`` with ``samples = run.timeseries``.
     """
 
     __slots__ = ("_native", "name")

@@ -26,7 +26,10 @@ def test_examples_in_modules(name: str) -> None:
 
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "python" / "README.md", ROOT / "docs" / "python.md", ROOT / "docs" / "gym.md"]
+PAGES = [
+    ROOT / name
+    for name in ("README.md", "python/README.md", "docs/tutorial.md", "docs/python.md", "docs/gym.md")
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

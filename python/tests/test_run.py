@@ -19,6 +19,7 @@ import pyarrow.parquet
 import pytest
 
 import mptcpsim as mp
+from mptcpsim import _mptcpsim
 from mptcpsim.results import TABLES
 
 
@@ -99,6 +100,30 @@ def test_numbers_are_viewed_in_place(small: mp.Scenario) -> None:
     view = table["time_s"]
     del table, frame, arrow
     assert view[-1] > 0
+
+
+def test_duckdb_reads_tables_in_place(small: mp.Scenario) -> None:
+    import duckdb
+
+    samples = table = mp.run(small).timeseries
+    with duckdb.connect() as database:
+        query = "select path, max(srtt_ms), count(*) from samples group by path order by path"
+        rows = database.execute(query).fetchall()
+    del samples
+    assert [row[0] for row in rows] == ["a", "b"]
+    assert sum(row[2] for row in rows) == len(table)
+    assert max(row[1] for row in rows) == numpy.nanmax(table["srtt_ms"])
+
+
+def test_many_rows_are_not_copied() -> None:
+    count = 200_000
+    text = "time_s,value\n" + "\n".join(f"{at}.5,{at}" for at in range(count))
+    table = mp.Table("many", _mptcpsim.table_of_csv(text, {"time_s": "real", "value": "integer"}))
+    frame = table.to_polars()
+    assert frame.shape == (count, 2) and frame.n_chunks() == 1
+    for column in frame.columns:
+        assert numpy.shares_memory(frame[column].to_numpy(allow_copy=False), table[column])
+    assert frame["value"].sum() == count * (count - 1) // 2
 
 
 def test_rows_slices_and_mistakes(small: mp.Scenario) -> None:

@@ -32,6 +32,7 @@ pub(crate) fn test() -> bool {
                     "--config-file=python/pyproject.toml",
                     "python/mptcpsim",
                     "python/tests",
+                    "python/examples",
                 ],
             ),
         ),
