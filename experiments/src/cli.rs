@@ -60,9 +60,9 @@ enum Command {
     Run(run::RunArgs),
     /// Run a scenario with many values and many seeds, on all processors
     Sweep(sweep::SweepArgs),
-    /// Draw the plots of a run again from its CSV files
+    /// Draw the plots of a run again from its CSV files, or those of a sweep
     Plot {
-        /// A folder that `run` has written
+        /// A folder that `run` or `sweep` has written
         folder: PathBuf,
     },
     /// Show what can be named in a scenario, with parameters and defaults

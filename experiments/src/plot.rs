@@ -1,8 +1,9 @@
-//! Plots of a run as SVG and PNG, from the CSV files in its folder.
+//! Plots of a run or a sweep as SVG and PNG, from the CSV files in its folder.
 //!
 //! Plots are made from files and not from a running simulation, so they can be
 //! made again at any time and cost a run nothing.
 
+mod bars;
 mod draw;
 mod figures;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::results::{Manifest, WriteError, read_rows};
+use crate::sweep::{SweepManifest, read_summary};
 
 /// Why plots cannot be made.
 #[derive(Debug, Error)]
@@ -39,8 +41,8 @@ pub enum PlotError {
 
 /// Draws what the tables in `folder` hold and returns the files, relative to the folder.
 ///
-/// Goodput and share of the paths over time, congestion window and round-trip
-/// time of the subflows of the largest flow, and queues.
+/// Of a run goodput and share of the paths over time, congestion window and round-trip
+/// time of the subflows of the largest flow, and queues. Of a sweep bars with intervals.
 ///
 /// # Errors
 /// If the folder holds no results, or a picture cannot be written.
@@ -48,6 +50,9 @@ pub fn plot(folder: &Path) -> Result<Vec<PathBuf>, PlotError> {
     let no_results = |why: String| PlotError::NoResults { folder: folder.to_owned(), why };
     let manifest = std::fs::read_to_string(folder.join("manifest.json"))
         .map_err(|error| no_results(format!("manifest.json: {error}")))?;
+    if let Ok(sweep) = serde_json::from_str::<SweepManifest>(&manifest) {
+        return of_sweep(folder, &sweep.name, no_results);
+    }
     let manifest: Manifest = serde_json::from_str(&manifest)
         .map_err(|error| no_results(format!("manifest.json: {error}")))?;
     let samples = read_rows(folder)?;
@@ -57,6 +62,23 @@ pub fn plot(folder: &Path) -> Result<Vec<PathBuf>, PlotError> {
         for ending in ["svg", "png"] {
             let file = Path::new("plots").join(format!("{}.{ending}", figure.file));
             draw::draw(&figure, &folder.join(&file))?;
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+fn of_sweep(
+    folder: &Path,
+    name: &str,
+    no_results: impl Fn(String) -> PlotError,
+) -> Result<Vec<PathBuf>, PlotError> {
+    let lines = read_summary(folder).map_err(|error| no_results(error.to_string()))?;
+    let mut files = Vec::new();
+    for figure in bars::all(name, &lines) {
+        for ending in ["svg", "png"] {
+            let file = Path::new("plots").join(format!("{}.{ending}", figure.file));
+            figure.draw(&folder.join(&file))?;
             files.push(file);
         }
     }

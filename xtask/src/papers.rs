@@ -20,16 +20,21 @@ pub(super) fn run(root: &Path) -> Result<(), String> {
     for name in names {
         let out = format!("target/papers/{name}");
         println!("\n{name}");
-        let sweep = ["run", "--release", "--quiet", "--package=mptcpsim", "--", "sweep", &name];
-        let done = Command::new(env!("CARGO"))
-            .args(sweep)
-            .args(["--out", &out])
-            .current_dir(root)
-            .status()
-            .map_err(|error| format!("cannot run cargo: {error}"))?;
-        if !done.success() {
-            return Err(format!("the sweep {name} failed"));
-        }
+        mptcpsim(root, &["sweep", &name, "--out", &out])?;
+        mptcpsim(root, &["plot", &out])?;
     }
     Ok(())
+}
+
+fn mptcpsim(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    let done = Command::new(env!("CARGO"))
+        .args(["run", "--release", "--quiet", "--package=mptcpsim", "--"])
+        .args(arguments)
+        .current_dir(root)
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    match done.success() {
+        true => Ok(()),
+        false => Err(format!("mptcpsim {} failed", arguments.join(" "))),
+    }
 }

@@ -19,13 +19,13 @@ use super::figures::{Figure, Line};
 /// Width and height in points.
 const SIZE: (u32, u32) = (900, 420);
 /// Pixels per point of a PNG: enough for print.
-const PNG_SCALE: u32 = 2;
+pub(super) const PNG_SCALE: u32 = 2;
 /// The family that SVG viewers look up, and that the embedded font is registered as for PNGs.
-const FAMILY: &str = "sans-serif";
+pub(super) const FAMILY: &str = "sans-serif";
 static FONT: &[u8] = include_bytes!("../../assets/Roboto-Regular.ttf");
 
 /// Blue, vermilion, bluish green, reddish purple, orange, sky blue, yellow, and black for totals.
-const COLOURS: [RGBColor; 8] = [
+pub(super) const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -38,7 +38,7 @@ const COLOURS: [RGBColor; 8] = [
 /// Length of a dash and of the gap behind it, in points; no gap is a solid line.
 const DASHES: [(u32, u32); 8] = [(1, 0), (9, 4), (3, 3), (14, 4), (6, 2), (2, 4), (12, 6), (1, 0)];
 
-type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(super) type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
 /// Draws `figure` into `path`, whose ending says as what.
@@ -59,7 +59,7 @@ pub(super) fn draw(figure: &Figure, path: &Path) -> Result<(), PlotError> {
 }
 
 /// Makes the embedded font known, once.
-fn register() -> Result<(), &'static str> {
+pub(super) fn register() -> Result<(), &'static str> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     let registered =
         REGISTERED.get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok());
@@ -168,7 +168,7 @@ impl Painter<'_> {
 }
 
 /// A number as short as an axis needs it.
-fn short(value: &f64) -> String {
+pub(super) fn short(value: &f64) -> String {
     let text = format!("{value:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     text.to_owned()
