@@ -264,10 +264,13 @@ class ScenarioBase(Node):
     # ---- in a notebook
 
     def _repr_html_(self) -> str:
-        tree = self.to_dict()
+        tree = written = self.to_dict()
         head = html.escape(str(tree.get("name", "scenario")))
         try:
-            tree = json.loads(self.check().resolved())
+            plan, own = self.plan()
+            tree = json.loads(plan.resolved())
+            for number in (number for number, kinds in own.flows.items() if "app" in kinds):
+                tree["flows"][number]["app"] = written["flows"][number]["app"]
         except ScenarioError as error:
             return f"<b>{head}</b><pre>{html.escape(str(error))}</pre>"
         rows = "".join(_path_row(path, tree) for path in tree["paths"])

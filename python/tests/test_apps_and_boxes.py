@@ -224,6 +224,10 @@ def test_each_stands_where_its_kind_does(small: mp.Scenario) -> None:
         mp.capable(through(small, Gate(None)))
 
 
+def test_a_notebook_shows_applications_by_name(small: mp.Scenario) -> None:
+    assert "Echo" in small.copy({"flows.0.app": Echo})._repr_html_()
+
+
 def test_names_with_parameters(small: mp.Scenario, tmp_path: Path) -> None:
     mp.register("echo", Echo)
     mp.register("gate", Gate)
