@@ -242,7 +242,8 @@ def _own_values(key: str, values: list[Any]) -> dict[int, tuple[str, policies.Po
         if taken is None:
             continue
         policy, stand_in = taken
-        name = policies.name_of(policy)
+        named = value.get("kind") if isinstance(value, Mapping) else value
+        name = named if isinstance(named, str) else policies.name_of(policy)
         others = sum(known.partition("#")[0] == name for known, _ in found.values())
         found[place] = (f"{name}#{others + 1}" if others else name, policy)
         values[place] = stand_in

@@ -16,6 +16,16 @@ import mptcpsim as mp
 from test_apps_and_boxes import Echo
 from test_policies import Broken, LowestRtt, OnlyFirst
 
+
+class Mine(LowestRtt):
+    """Registered by nobody else."""
+
+
+class Chat(Echo):
+    """The same."""
+
+
+
 VARY: dict[str, list[Any]] = {
     "flows.0.mptcp.scheduler": ["default", "redundant"],
     "paths.1.delay": ["20 ms", 40 * mp.units.ms],
@@ -56,14 +66,14 @@ def test_results_are_the_same_elsewhere(
 
 
 OWN: dict[str, list[Any]] = {
-    "flows.0.mptcp.scheduler": ["default", LowestRtt, OnlyFirst()],
+    "flows.0.mptcp.scheduler": ["default", Mine, OnlyFirst()],
     "paths.1.delay": ["20 ms", "40 ms"],
 }
 
 
 def test_policies_in_python_are_values(small: mp.Scenario) -> None:
     done = mp.sweep(small, OWN, seeds="1..2")
-    names = ["default", "LowestRtt", "OnlyFirst"]
+    names = ["default", "Mine", "OnlyFirst"]
     assert done.results["flows.0.mptcp.scheduler"].tolist() == numpy.repeat(names, 4).tolist()
     for row in done.results:
         policy = OWN["flows.0.mptcp.scheduler"][names.index(row["flows.0.mptcp.scheduler"])]
@@ -75,12 +85,12 @@ def test_policies_in_python_are_values(small: mp.Scenario) -> None:
 def test_policies_in_python_go_to_other_processes(small: mp.Scenario) -> None:
     mp.register("lowest", LowestRtt)
     vary = {**OWN, "flows.0.mptcp.scheduler": ["lowest", "default"]}
-    own = small.copy({"flows.0.app": Echo(rounds=2)})
+    own = small.copy({"flows.0.app": Chat(rounds=2)})
     here = mp.sweep(own, vary)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         there = mp.sweep(own, vary, executor=pool)
     assert there.results.to_list() == here.results.to_list()
-    assert here.results["flows.0.app"].tolist() == ["Echo"] * 4
+    assert here.results["flows.0.app"].tolist() == ["Chat"] * 4
     assert here.results["flows.0.mptcp.scheduler"].tolist() == ["lowest", "lowest", "default", "default"]
     assert (here.results["bytes"] == 80_000).all()
 
