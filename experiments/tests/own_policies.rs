@@ -1,5 +1,7 @@
 //! Applications and middleboxes of one's own take the place of those of a scenario.
 
+use std::error::Error;
+
 use mptcpsim::build::Policies;
 use mptcpsim::check::{Notation, Source, check};
 use mptcpsim::plan::{FlowPlan, MiddleboxPlan};
@@ -107,14 +109,14 @@ impl Policies for Own {
     }
 }
 
-fn outcome(open: bool) -> Outcome {
-    let plan = check(&Source::new("test", SCENARIO, Notation::Toml), &[]).unwrap();
-    run_with(&plan, &mut Own { gate: Gate { open } }, None, &mut |_| ()).unwrap()
+fn outcome(open: bool) -> Result<Outcome, Box<dyn Error>> {
+    let plan = check(&Source::new("test", SCENARIO, Notation::Toml), &[])?;
+    Ok(run_with(&plan, &mut Own { gate: Gate { open } }, None, &mut |_| ())?)
 }
 
 #[test]
 fn a_program_writes_when_it_is_due() {
-    let outcome = outcome(true);
+    let outcome = outcome(true).unwrap();
     let summary = &outcome.tables.summary[0];
     assert_eq!(summary.bytes, 5_000);
     assert_eq!(summary.fallback, "", "the box that strips options is not there");
@@ -124,7 +126,7 @@ fn a_program_writes_when_it_is_due() {
 
 #[test]
 fn a_box_answers_in_the_name_of_the_server() {
-    let outcome = outcome(false);
+    let outcome = outcome(false).unwrap();
     assert_eq!(outcome.tables.summary[0].bytes, 0);
     assert!(outcome.end.as_secs_f64() < 0.1);
 }
