@@ -182,6 +182,24 @@ def test_a_box_drops_resets_and_holds(small: mp.Scenario) -> None:
     assert held["complete"] and held["completion_s"] > open_["completion_s"] + 0.05
 
 
+class Every(mp.Box):
+    """Drops every hundredth segment that it sees."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def on_segment(self, segment: mp.BoxSegment) -> Any:
+        self.seen += 1
+        return mp.DROP if self.seen % 100 == 0 else None
+
+
+def test_every_run_has_a_box_of_its_own(small: mp.Scenario) -> None:
+    scenario, box = small, Every()
+    one, two = (mp.run(through(scenario, box)) for _ in range(2))
+    assert one.digest == two.digest and box.seen == 0
+    assert one.subflows["retransmissions"].sum() > 0
+
+
 class Window(mp.Box):
     def on_segment(self, segment: mp.BoxSegment) -> Any:
         if segment.kind == "ack":

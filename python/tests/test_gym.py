@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -133,6 +136,26 @@ def test_learning_finds_what_is_better() -> None:
     mine = gym.AgentScheduler(learned.policy)
     run = mp.run(scenario, set={"flows.0.mptcp.scheduler": mine})
     assert run.summary[0]["completion_s"] < 0.2
+
+
+def test_who_leaves_leaves_no_threads(short: mp.Scenario) -> None:
+    def episodes() -> int:
+        names = []
+        for task in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(OSError):  # one that is gone by now
+                names.append((task / "comm").read_text())
+        return sum("mptcpsim" in name for name in names)
+
+    before = episodes()
+    many = gym.VectorSimulations("scheduling", 8, scenario=short)
+    many.reset(seed=1)
+    assert episodes() == before + 8
+    many.close()
+    del many
+    deadline = time.monotonic() + 20
+    while episodes() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert episodes() == before
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ pub(crate) fn test() -> bool {
                     "python/mptcpsim",
                     "python/tests",
                     "python/examples",
+                    "python/tools/costs.py",
                 ],
             ),
         ),

@@ -96,7 +96,8 @@ impl build::Policies for Installed<'_> {
 
     fn middlebox(&mut self, plan: &MiddleboxPlan) -> Option<Box<dyn Middlebox>> {
         let policy = self.policy(self.policies.middleboxes.get(&plan.name))?;
-        Some(Box::new(middlebox::InPython::new(policy)))
+        // Every run has a box of its own, as every connection has policies of its own.
+        Some(Box::new(middlebox::InPython::new(policy.clone())))
     }
 }
 
