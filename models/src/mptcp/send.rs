@@ -234,10 +234,12 @@ impl Connection {
             self.push_segments(env);
             return;
         } else if waiting {
+            self.refresh_views();
             while self.tx.head < self.tx.written && self.push_burst(env) {}
             self.start_timer_if_idle(env);
         }
         if self.tx.una < self.tx.nxt && self.scheduler.repeats() {
+            self.refresh_views();
             while self.push_spare(env) {}
         }
         self.check_data_fin(env);
@@ -245,15 +247,23 @@ impl Connection {
 
     /// One burst on one subflow; false if nothing could be given away.
     fn push_burst(&mut self, env: &mut Env<'_>) -> bool {
-        self.refresh_views();
         self.update_interval(env);
-        let (subflow, limit) = match self.pick(env, Ask::New(self.next_piece())) {
-            Pick::On { subflow, limit } => (subflow, limit),
-            Pick::Copy { subflow, from, limit } => {
-                return self.push_copy(env, subflow, from, limit);
-            }
-            Pick::Wait => return false,
-        };
+        match self.pick(env, Ask::New(self.next_piece())) {
+            Pick::On { subflow, limit } => self.push_burst_on(env, subflow, limit),
+            Pick::Copy { subflow, from, limit } => self.push_copy(env, subflow, from, limit),
+            Pick::Wait => false,
+        }
+    }
+
+    fn push_burst_on(&mut self, env: &mut Env<'_>, subflow: usize, limit: u32) -> bool {
+        let pushed = self.push_fragments(env, subflow, limit);
+        self.refresh_view(subflow);
+        pushed
+    }
+
+    /// Queues new data on a subflow up to `limit`, whole fragments if the scheduler wants that;
+    /// false if there was no room.
+    fn push_fragments(&mut self, env: &mut Env<'_>, subflow: usize, limit: u32) -> bool {
         let exact = !self.scheduler.finishes_fragments();
         let mut budget = i64::from(limit);
         let before = self.tx.head;
@@ -285,7 +295,6 @@ impl Connection {
         if !self.is_mptcp() {
             return false;
         }
-        self.refresh_views();
         match self.pick(env, Ask::Spare) {
             Pick::Copy { subflow, from, limit } => self.push_copy(env, subflow, from, limit),
             Pick::On { .. } | Pick::Wait => false,
@@ -306,7 +315,6 @@ impl Connection {
     }
 
     /// Repeats bytes that another subflow carries; false if none could be given away.
-    #[cold]
     pub(super) fn push_copy(
         &mut self,
         env: &mut Env<'_>,
@@ -324,6 +332,7 @@ impl Connection {
             }
             from += pushed;
         }
+        self.refresh_view(subflow);
         from > start
     }
 
@@ -404,34 +413,48 @@ impl Connection {
     /// Brings the policy views up to date.
     pub(super) fn refresh_views(&mut self) {
         self.views.clear();
-        for (id, sub) in self.subs.iter().enumerate() {
-            let window = &self.windows[id];
-            let queued_memory = self.queued_memory(id);
-            let unacked = u64::from(sub.tcp.queued_bytes(window.snd_una));
-            self.views.push(SubflowView {
-                id,
-                active: sub.active(),
-                backup: sub.backup(),
-                idle: sub.tcp.is_idle(window.snd_una),
-                has_memory: queued_memory < u64::from(sub.sndbuf),
-                queued_memory,
-                pacing_rate: window.pacing_rate,
-                stale_count: u32::from(sub.stale_count),
-                srtt_us8: window.srtt_us,
-                rttvar_us4: sub.tcp.rttvar_us4(),
-                cwnd: window.cwnd,
-                ssthresh: window.ssthresh,
-                ca_state: window.ca_state,
-                packets_out: window.packets_out,
-                in_flight: window.in_flight(),
-                mss: window.mss,
-                unsent: u64::from(sub.tcp.unsent_bytes(window.snd_nxt)),
-                unacked,
-                window: u64::from(sub.tcp.snd_wnd()).saturating_sub(unacked),
-                only_from: self.out_of_tree.as_ref().and_then(|state| {
-                    (!sub.fully_established).then(|| state.only_from(id)).flatten()
-                }),
-            });
+        for index in 0..self.subs.len() {
+            let view = self.view_of(index);
+            self.views.push(view);
+        }
+    }
+
+    /// The same for one subflow, when nothing has happened to the others.
+    pub(super) fn refresh_view(&mut self, index: usize) {
+        if index < self.views.len() {
+            self.views[index] = self.view_of(index);
+        }
+    }
+
+    #[inline]
+    fn view_of(&self, id: usize) -> SubflowView {
+        let (sub, window) = (&self.subs[id], &self.windows[id]);
+        let queued_memory = self.queued_memory(id);
+        let unacked = u64::from(sub.tcp.queued_bytes(window.snd_una));
+        SubflowView {
+            id,
+            active: sub.active(),
+            backup: sub.backup(),
+            idle: sub.tcp.is_idle(window.snd_una),
+            has_memory: queued_memory < u64::from(sub.sndbuf),
+            queued_memory,
+            pacing_rate: window.pacing_rate,
+            stale_count: u32::from(sub.stale_count),
+            srtt_us8: window.srtt_us,
+            rttvar_us4: sub.tcp.rttvar_us4(),
+            cwnd: window.cwnd,
+            ssthresh: window.ssthresh,
+            ca_state: window.ca_state,
+            packets_out: window.packets_out,
+            in_flight: window.in_flight(),
+            mss: window.mss,
+            unsent: u64::from(sub.tcp.unsent_bytes(window.snd_nxt)),
+            unacked,
+            window: u64::from(sub.tcp.snd_wnd()).saturating_sub(unacked),
+            only_from: self
+                .out_of_tree
+                .as_ref()
+                .and_then(|state| (!sub.fully_established).then(|| state.only_from(id)).flatten()),
         }
     }
 

@@ -14,6 +14,7 @@ impl Connection {
     /// Gives data to subflows as long as the scheduler finds one.
     #[inline(never)]
     pub(in crate::mptcp) fn push_segments(&mut self, env: &mut Env<'_>) {
+        self.refresh_views();
         while self.push_next(env) {}
         self.start_meta_timer(env);
         self.push_data_fin(env);
@@ -21,7 +22,6 @@ impl Connection {
 
     /// One piece of data; false if nothing could be given away.
     fn push_next(&mut self, env: &mut Env<'_>) -> bool {
-        self.refresh_views();
         if let Some(piece) = self.next_again() {
             return self.push_again(env, piece);
         }
@@ -110,6 +110,7 @@ impl Connection {
         let relief = self.scheduler.relieve(&view, blocked, &oldest, subflow);
         for slow in relief.penalise.iter() {
             self.windows[slow].penalise();
+            self.refresh_view(slow);
             env.log.mptcp(env.now, slow, "penalised", || format!("it holds up subflow {subflow}"));
         }
         if !relief.resend {
@@ -140,6 +141,7 @@ impl Connection {
         }
         self.scheduler.given(index, from, len);
         self.note_given(index, from, len);
+        self.refresh_view(index);
         self.mark_ready(index);
     }
 
@@ -151,8 +153,10 @@ impl Connection {
         let last = self.tx.fin_wanted && end == self.tx.written;
         let Some(state) = self.out_of_tree.as_deref_mut() else { return };
         state.subflows[index].last_end = Some(end);
-        for piece in &mut state.sent {
-            if piece.from < end && piece.from + u64::from(piece.len) > from {
+        if from < self.tx.nxt {
+            let first =
+                state.sent.partition_point(|piece| piece.from + u64::from(piece.len) <= from);
+            for piece in state.sent.range_mut(first..).take_while(|piece| piece.from < end) {
                 if piece.carried_by.contains(index) {
                     piece.carried_by = SubflowSet::EMPTY;
                 }
