@@ -358,6 +358,7 @@ impl Connection {
         sub.removed = true;
         sub.statistics.closed_at = Some(env.now);
         self.windows[index].can_send = false;
+        self.touched.mark(index);
         if self.out_of_tree.is_some() {
             self.reinject(env, index);
         }

@@ -308,6 +308,9 @@ pub struct Connection {
     work: bool,
     /// Scratch for policy views.
     views: Vec<SubflowView>,
+    /// When each subflow wants to be called.
+    dues: Vec<Time>,
+    touched: Touched,
     /// What the out-of-tree line keeps beside all this.
     out_of_tree: Option<Box<out_of_tree::State>>,
     statistics: Statistics,
@@ -328,9 +331,35 @@ pub struct Statistics {
     pub subflows_total: u32,
 }
 
+/// The subflows that something has happened to since they were last looked at, so that a segment
+/// costs a look at its own subflow and not at all. The last bit stands for all from the 64th on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Touched {
+    /// [`Connection::views`] is older.
+    view: u64,
+    /// [`Connection::dues`] is older.
+    due: u64,
+}
+
+impl Touched {
+    const fn bit(index: usize) -> u64 {
+        if index < 63 { 1 << index } else { 1 << 63 }
+    }
+
+    const fn mark(&mut self, index: usize) {
+        self.view |= Self::bit(index);
+        self.due |= Self::bit(index);
+    }
+
+    const fn mark_all(&mut self) {
+        *self = Self { view: u64::MAX, due: u64::MAX };
+    }
+}
+
 /// The context of one subflow, borrowed from the parts of the connection that are not the subflow.
 macro_rules! cx {
-    ($connection:ident, $env:ident, $index:expr) => {
+    ($connection:ident, $env:ident, $index:expr) => {{
+        $connection.touched.mark($index);
         crate::tcp::Cx {
             now: $env.now,
             config: $env.config,
@@ -340,7 +369,7 @@ macro_rules! cx {
             flow: crate::congestion::Flow::new(&mut $connection.windows, $index, $env.clock),
             space: $connection.rx.space,
         }
-    };
+    }};
 }
 use cx;
 
@@ -536,9 +565,32 @@ impl Connection {
 
     /// When [`Connection::on_timer`] wants to be called.
     pub fn due(&self) -> Time {
-        let subflows = self.subs.iter().map(|sub| sub.tcp.due()).min().unwrap_or(Time::NEVER);
+        let subflows = (0..self.subs.len()).map(|index| self.subflow_due(index));
+        let subflows = subflows.min().unwrap_or(Time::NEVER);
         let other = self.out_of_tree.as_ref().map_or(Time::NEVER, |state| state.due());
         subflows.min(self.timers.due()).min(other)
+    }
+
+    fn subflow_due(&self, index: usize) -> Time {
+        match self.dues.get(index) {
+            Some(&due) if self.touched.due & Touched::bit(index) == 0 => {
+                debug_assert_eq!(due, self.subs[index].tcp.due(), "of subflow {index}");
+                due
+            }
+            _ => self.subs[index].tcp.due(),
+        }
+    }
+
+    /// Notes the due dates of subflows, which makes [`Connection::due`] short.
+    pub(crate) fn note_dues(&mut self) {
+        for index in 0..self.subs.len() {
+            if index == self.dues.len() {
+                self.dues.push(self.subs[index].tcp.due());
+            } else if self.touched.due & Touched::bit(index) != 0 {
+                self.dues[index] = self.subs[index].tcp.due();
+            }
+        }
+        self.touched.due = 0;
     }
 
     // ---- inside --------------------------------------------------------------------------
@@ -548,10 +600,12 @@ impl Connection {
     }
 
     fn mark_ready(&mut self, index: usize) {
+        self.touched.mark(index);
         self.ready |= 1 << (index as u32 & 63);
     }
 
     fn mark_all_ready(&mut self) {
+        self.touched.mark_all();
         self.ready = u64::MAX;
     }
 

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::Touched;
 use super::receive::Receiver;
 use super::retransmit::MetaTimers;
 use super::send::Sender;
@@ -89,6 +90,8 @@ impl Connection {
             ready: 0,
             work: false,
             views: Vec::new(),
+            dues: Vec::new(),
+            touched: Touched::default(),
             out_of_tree: out_of_tree::State::of(env, mode),
             statistics: Statistics { subflows_total: 1, ..Statistics::default() },
             options,
@@ -531,6 +534,7 @@ impl Connection {
         if std::mem::replace(&mut self.subs[index].fully_established, true) {
             return;
         }
+        self.touched.mark(index);
         let sub = &mut self.subs[index];
         sub.pre_established = false;
         if sub.joined && sub.opener {

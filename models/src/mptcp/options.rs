@@ -137,6 +137,7 @@ impl Connection {
             if let Some(option) = rare.mp_prio {
                 env.mib.inc(Counter::MpPrioRx);
                 self.subs[index].backup_by_peer = option.backup;
+                self.touched.mark(index);
                 env.log.mptcp(env.now, index, "mp-prio", || {
                     format!("peer sets backup {}", u8::from(option.backup))
                 });

@@ -213,6 +213,7 @@ impl Connection {
             if !sub.active() || sub.tcp.is_idle(una) {
                 continue;
             }
+            self.touched.mark(index);
             let heard = sub.tcp.last_heard();
             if sub.stale_count == 0 {
                 sub.stale_heard = heard;
@@ -240,6 +241,7 @@ impl Connection {
             return;
         }
         self.subs[index].stale = true;
+        self.touched.mark(index);
         env.mib.inc(Counter::SubflowStale);
         env.log.mptcp(env.now, index, "stale", || "no sign of life".into());
         self.send_anew(env);

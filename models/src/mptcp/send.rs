@@ -3,7 +3,7 @@
 
 use mptcpsim_core::time::Time;
 
-use super::{Connection, Env, MetaState, SocketOptions, cx};
+use super::{Connection, Env, MetaState, SocketOptions, Touched, cx};
 use crate::observe::mib::Counter;
 use crate::scheduler::{Ask, ConnView, Pick, Piece, Scheduler, SubflowView};
 use crate::segment::{Dss, Width};
@@ -205,6 +205,7 @@ impl Connection {
         for sub in &mut self.subs {
             sub.sndbuf = bytes;
         }
+        self.touched.mark_all();
     }
 
     /// C: gives the receive buffer a size of its own, in bytes of memory (`SO_RCVBUF` doubled).
@@ -412,11 +413,15 @@ impl Connection {
 
     /// Brings the policy views up to date.
     pub(super) fn refresh_views(&mut self) {
-        self.views.clear();
         for index in 0..self.subs.len() {
-            let view = self.view_of(index);
-            self.views.push(view);
+            if index == self.views.len() {
+                self.views.push(self.view_of(index));
+            } else if self.touched.view & Touched::bit(index) != 0 {
+                self.views[index] = self.view_of(index);
+            }
+            debug_assert_eq!(self.views[index], self.view_of(index));
         }
+        self.touched.view = 0;
     }
 
     /// The same for one subflow, when nothing has happened to the others.
@@ -521,6 +526,7 @@ impl Connection {
             return;
         }
         sub.sndbuf = wanted;
+        self.touched.mark(index);
         let total: u32 = self
             .subs
             .iter()

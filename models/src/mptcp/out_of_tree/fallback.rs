@@ -37,6 +37,7 @@ impl Connection {
         }
         self.reset_others(env, index);
         self.subs[index].fully_established = true;
+        self.touched.mark(index);
         self.fall_back(env, first);
     }
 

@@ -127,6 +127,7 @@ impl Connection {
             let sub = &mut self.subs[at];
             if option.address_id.map_or(at == index, |id| sub.remote_id == id) {
                 sub.backup_by_peer = option.backup;
+                self.touched.mark(at);
                 env.log.mptcp(env.now, at, "mp-prio", || {
                     format!("peer sets backup {}", u8::from(option.backup))
                 });

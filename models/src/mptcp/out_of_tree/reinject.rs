@@ -51,6 +51,7 @@ impl Connection {
         }
         self.reinject(env, index);
         self.subs[index].stale = true;
+        self.touched.mark(index);
         env.log.mptcp(env.now, index, "potentially-failed", || "timeout".into());
         self.push_pending(env);
     }
