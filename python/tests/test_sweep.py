@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -109,6 +110,25 @@ def test_a_dask_cluster_gives_the_same(small: mp.Scenario) -> None:
     ):
         there = mp.sweep(small, OWN, executor=client.get_executor())
         assert there.results.to_list() == here.results.to_list()
+
+
+def test_a_dask_worker_that_is_lost_loses_nothing(small: mp.Scenario) -> None:
+    distributed = pytest.importorskip("distributed")
+    here = mp.sweep(small, VARY, seeds=range(1, 11))
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        workers = list(client.run(os.getpid).values())
+
+        def kill(done: int) -> None:
+            if workers:
+                os.kill(workers.pop(), signal.SIGKILL)
+                workers.clear()
+
+        executor = client.get_executor()
+        there = mp.sweep(small, VARY, seeds=range(1, 11), executor=executor, progress=kill)
+    assert not workers and there.results.to_list() == here.results.to_list()
 
 
 def test_ray_gives_the_same(small: mp.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
