@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -138,24 +140,44 @@ def test_learning_finds_what_is_better() -> None:
     assert run.summary[0]["completion_s"] < 0.2
 
 
-def test_who_leaves_leaves_no_threads(short: mp.Scenario) -> None:
-    def episodes() -> int:
-        names = []
-        for task in Path("/proc/self/task").iterdir():
-            with contextlib.suppress(OSError):  # one that is gone by now
-                names.append((task / "comm").read_text())
-        return sum("mptcpsim" in name for name in names)
+def threads() -> int:
+    """How many simulations there are."""
+    names = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # one that is gone by now
+            names.append((task / "comm").read_text())
+    return sum("mptcpsim" in name for name in names)
 
-    before = episodes()
+
+def wait_for_threads(most: int) -> None:
+    deadline = time.monotonic() + 20
+    while threads() > most and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threads() <= most
+
+
+def test_ctrl_c_ends_an_episode(short: mp.Scenario) -> None:
+    endless = short.copy({"duration": "3000 s", "flows.0.app.bytes": "100 GB"})
+    env = gym.Congestion(scenario=endless, interval="3000 s")
+    env.reset(seed=1)
+    during = threads()
+    threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
+    with pytest.raises(KeyboardInterrupt):
+        env.step(numpy.zeros(2))
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(numpy.zeros(2))
+    wait_for_threads(during - 1)
+    env.reset(seed=1)
+
+
+def test_who_leaves_leaves_no_threads(short: mp.Scenario) -> None:
     many = gym.VectorSimulations("scheduling", 8, scenario=short)
     many.reset(seed=1)
-    assert episodes() == before + 8
+    during = threads()
+    assert during >= 8
     many.close()
     del many
-    deadline = time.monotonic() + 20
-    while episodes() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert episodes() == before
+    wait_for_threads(during - 8)
 
 
 @pytest.mark.parametrize(

@@ -117,11 +117,15 @@ class _Simulations:
         """Takes an action for each, and fills the arrays."""
         given = numpy.asarray(actions, numpy.float32).reshape(self.actions.shape)
         self.actions[:] = numpy.exp2(given) if self.kind == "congestion" else given
-        self.native.step(self.actions, self.observations, self.rewards, self.ends, self.times)
+        self.look()
 
     def look(self) -> None:
-        """The first observations of what was begun."""
-        self.native.step(self.actions, self.observations, self.rewards, self.ends, self.times)
+        """Lets go on what was begun or answered. If that is interrupted, all episodes are over."""
+        try:
+            self.native.step(self.actions, self.observations, self.rewards, self.ends, self.times)
+        except BaseException:
+            self.ends[:] = 2
+            raise
 
     def masks(self) -> Array:
         """Which actions do something: a subflow that cannot send is as good as waiting."""

@@ -50,12 +50,27 @@ pub(super) struct Desk {
     left: Arc<AtomicBool>,
 }
 
-/// A desk, and where it is answered.
-pub(super) fn open() -> (Desk, Sender<Answer>, Receiver<Report>) {
+/// The agent's side. Once it is dropped, the simulation breaks off.
+#[derive(Debug)]
+pub(super) struct Chair {
+    pub(super) answers: Sender<Answer>,
+    pub(super) reports: Receiver<Report>,
+    left: Arc<AtomicBool>,
+}
+
+impl Drop for Chair {
+    fn drop(&mut self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Both sides of a desk.
+pub(super) fn open() -> (Desk, Chair) {
     let (reports, asked) = channel();
     let (answers, answered) = channel();
-    let answered = Arc::new(Mutex::new(answered));
-    (Desk { reports, answers: answered, left: Arc::default() }, answers, asked)
+    let left = Arc::<AtomicBool>::default();
+    let desk = Desk { reports, answers: Arc::new(Mutex::new(answered)), left: Arc::clone(&left) };
+    (desk, Chair { answers, reports: asked, left })
 }
 
 impl Desk {
@@ -66,9 +81,7 @@ impl Desk {
         }
         let asked = self.reports.send(Report { observation, facts, end: None });
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = asked.ok().and_then(|()| answers.recv().ok());
-        self.left.store(answer.is_none(), Ordering::Relaxed);
-        answer
+        asked.ok().and_then(|()| answers.recv().ok())
     }
 
     /// Says the last word.

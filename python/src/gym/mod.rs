@@ -15,7 +15,7 @@ mod scheduling;
 mod windows;
 
 use std::str::FromStr;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use self::desk::{Answer, End, Facts, Report};
+use self::desk::{Answer, Chair, End, Facts, Report};
 use crate::errors;
 use crate::plan::Plan;
 
@@ -85,7 +85,7 @@ pub(crate) struct Environments {
 /// Where one simulation is asked and answered.
 #[derive(Default)]
 struct Seat {
-    ends: Option<(Sender<Answer>, Receiver<Report>)>,
+    chair: Option<Chair>,
     /// When the agent was last asked; nothing before the first question.
     before: Option<Facts>,
     digest: Option<String>,
@@ -133,7 +133,7 @@ impl Environments {
     /// the scenario. The next `step` gives its first observation.
     fn begin(&self, py: Python<'_>, index: usize, plan: &Plan, flow: usize) -> PyResult<()> {
         let place = episode::place(&plan.plan, flow).map_err(PyValueError::new_err)?;
-        let (desk, answers, reports) = desk::open();
+        let (desk, chair) = desk::open();
         let (plan, kind, subflows) = (Arc::clone(&plan.plan), self.kind, self.subflows);
         let begun = std::thread::Builder::new()
             .name("mptcpsim-episode".to_owned())
@@ -142,7 +142,7 @@ impl Environments {
         let mut seats = self.seats();
         let seat = seats.get_mut(index);
         let seat = seat.ok_or_else(|| PyValueError::new_err("index: there is no such place"))?;
-        *seat = Seat { ends: Some((answers, reports)), ..Seat::default() };
+        *seat = Seat { chair: Some(chair), ..Seat::default() };
         Ok(())
     }
 
@@ -171,6 +171,10 @@ impl Environments {
                 seat.answer(row);
             }
             places.iter_mut().map(Seat::wait).collect::<PyResult<Vec<_>>>()
+        });
+        let reports = reports.inspect_err(|_| {
+            // Some were heard and some were not: nothing can go on from here.
+            seats.fill_with(Seat::default);
         })?;
         for (index, (seat, report)) in seats.iter_mut().zip(reports).enumerate() {
             let Some(report) = report else { continue };
@@ -184,7 +188,7 @@ impl Environments {
                 Some(End::Failed(why)) => return Err(errors::run_error(py, why)),
                 Some(End::Over { finished, digest }) => {
                     seat.digest = Some(digest);
-                    seat.ends = None;
+                    seat.chair = None;
                     if finished { 1 } else { 2 }
                 }
             };
@@ -210,20 +214,20 @@ impl Environments {
 impl Seat {
     /// Answers, if it was asked.
     fn answer(&mut self, row: &[f32]) {
-        let (Some((answers, _)), Some(_)) = (&self.ends, self.before) else { return };
+        let (Some(chair), Some(_)) = (&self.chair, self.before) else { return };
         let mut answer = Answer::default();
         for (slot, value) in answer.iter_mut().zip(row) {
             *slot = *value;
         }
         // Nobody is there if the simulation failed: its report says so.
-        let _ = answers.send(answer);
+        let _ = chair.answers.send(answer);
     }
 
     /// The next question; nothing where no episode goes on.
     fn wait(&mut self) -> PyResult<Option<Report>> {
-        let Some((_, reports)) = &self.ends else { return Ok(None) };
+        let Some(chair) = &self.chair else { return Ok(None) };
         loop {
-            match reports.recv_timeout(PATIENCE) {
+            match chair.reports.recv_timeout(PATIENCE) {
                 Ok(report) => return Ok(Some(report)),
                 Err(RecvTimeoutError::Timeout) => Python::attach(|py| py.check_signals())?,
                 Err(RecvTimeoutError::Disconnected) => {
