@@ -134,6 +134,7 @@ def test_a_dask_worker_that_is_lost_loses_nothing(small: mp.Scenario) -> None:
 def test_ray_gives_the_same(small: mp.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     ray = pytest.importorskip("ray", reason="Ray has no package for this Python")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         here, there = mp.sweep(small, VARY), mp.sweep(small, VARY, executor=mp.RayExecutor())
