@@ -216,3 +216,36 @@ fn what_is_no_workload_is_refused() {
         assert!(text.contains(why), "{app}: {text}");
     }
 }
+
+#[test]
+fn arrivals_and_sizes_come_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("web.csv"), "time_s,bytes\n0.5,20000\n0.6,100\n2,5000\n")
+        .unwrap();
+    let scenario = |repeat: &str, app: &str| {
+        let text = format!(
+            "[[paths]]\nrate = \"10 Mbit/s\"\ndelay = \"5 ms\"\n[[flows]]\nname = \"web\"\n\
+             start = \"1 s\"\nrepeat = {repeat}\napp = {app}"
+        );
+        check(&Source::new("test", &text, Notation::Toml).in_folder(folder.path()), &[])
+    };
+    let bulk = "{ kind = \"bulk\", bytes = \"1 B\" }";
+    let plan = scenario("{ file = \"web.csv\" }", bulk).unwrap();
+    assert_eq!(plan.traces()[0].0, "traces/flow1.csv");
+    let rows = run(&plan, &mut |_| ()).unwrap().tables.summary;
+    let carried = rows.iter().map(|row| (row.flow.as_str(), row.start_s, row.bytes));
+    assert!(
+        carried.eq([("web-1", 1.5, 20_000), ("web-2", 1.6, 100), ("web-3", 3.0, 5_000)]),
+        "{rows:?}"
+    );
+    let timed = "{ kind = \"timed\", duration = \"1 s\" }";
+    for (repeat, app, why) in [
+        ("{ file = \"web.csv\", times = 3 }", bulk, "leave `times` and `at` out"),
+        ("{ file = \"web.csv\" }", timed, "only the application `bulk`"),
+        ("{ file = \"no.csv\" }", bulk, "cannot replay `no.csv`"),
+        ("{ every = \"1 s\" }", bulk, "`times`"),
+    ] {
+        let faults = format!("{:?}", scenario(repeat, app).unwrap_err());
+        assert!(faults.contains(why), "{faults}");
+    }
+}

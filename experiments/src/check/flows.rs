@@ -18,7 +18,7 @@ use super::workloads::{self, Part, Recording};
 use crate::plan::{
     Algorithm, FlowEnd, FlowPlan, HostId, HostPlan, InterfaceId, PathPlan, Route, Work,
 };
-use crate::scenario::{Flow, Repeat, Scenario};
+use crate::scenario::{App, Flow, Repeat, Scenario};
 
 /// The port that servers of measurement tools such as iperf listen on.
 const FIRST_PORT: u16 = 5_001;
@@ -35,7 +35,7 @@ pub(super) struct Draft {
     pub(super) declared: usize,
     pub(super) key: KeyPath,
     pub(super) plan: FlowPlan,
-    /// What its application replays.
+    /// What its application replays, or when connections arrive and what they carry.
     recording: Option<Recording>,
     /// When each repetition starts, from the start of the first.
     starts: Vec<Span>,
@@ -138,13 +138,17 @@ impl Draft {
                 if several {
                     let count = repetition * of as usize + number as usize + 1;
                     plan.name = format!("{}-{count}", plan.name);
-                    if workloads::differs(&plan.app) {
+                    if workloads::differs(&plan.app) || self.recording.is_some() {
                         plan.port = ports.next();
                     }
                 }
                 let (part, recording) = (Part { number, of }, self.recording.as_ref());
                 plan.work =
                     workloads::work(&plan.app, &plan.name, part, plan.start, recording, seed);
+                let arrival = recording.and_then(|it| it.messages.get(repetition));
+                if let (Work::Bulk { bytes, .. }, Some((_, arrived))) = (&mut plan.work, arrival) {
+                    *bytes = *arrived;
+                }
                 flows.push(plan);
             }
         }
@@ -205,7 +209,14 @@ impl Checker<'_> {
     ) -> Option<Draft> {
         let (app_key, faults) = (key.key("app"), report.faults.len());
         workloads::check(&flow.app, &app_key, report);
-        let recording = workloads::read(&flow.app, self.folder, &app_key, report);
+        let arrivals = flow.repeat.as_ref().and_then(|repeat| repeat.file.as_ref());
+        let recording = match arrivals {
+            Some(file) => {
+                let key = key.key("repeat").key("file");
+                workloads::read_file(file, self.folder, &key, report)
+            }
+            None => workloads::read(&flow.app, self.folder, &app_key, report),
+        };
         for (field, buffer) in
             [("receive_buffer", flow.receive_buffer), ("send_buffer", flow.send_buffer)]
         {
@@ -234,21 +245,24 @@ impl Checker<'_> {
             work: Work::default(),
         };
         if let Some(repeat) = &flow.repeat {
-            check_repeat(repeat, &key.key("repeat"), report);
+            check_repeat(repeat, &flow.app, &key.key("repeat"), report);
         }
         // What is faulty must not be drawn from.
         let starts = match &flow.repeat {
             _ if report.faults.len() > faults => Vec::new(),
-            Some(repeat) => self.starts(repeat, &plan.name),
+            Some(repeat) => self.starts(repeat, recording.as_ref(), &plan.name),
             None => vec![Span::ZERO],
         };
         Some(Draft { declared, key: key.clone(), plan, recording, starts })
     }
 
     /// When the repetitions of a flow start.
-    fn starts(&self, repeat: &Repeat, name: &str) -> Vec<Span> {
+    fn starts(&self, repeat: &Repeat, recording: Option<&Recording>, name: &str) -> Vec<Span> {
         if !repeat.at.is_empty() {
             return repeat.at.clone();
+        }
+        if let (Some(_), Some(arrivals)) = (&repeat.file, recording) {
+            return arrivals.messages.iter().map(|(at, _)| *at).collect();
         }
         let mut dice = Stream::new(self.seed, &format!("flow.{name}.starts"));
         let mut at = Span::ZERO;
@@ -257,7 +271,7 @@ impl Checker<'_> {
             at += repeat.every.draw(&mut dice);
             start
         };
-        std::iter::repeat_with(next).take(repeat.times as usize).collect()
+        std::iter::repeat_with(next).take(repeat.times.unwrap_or(0) as usize).collect()
     }
 
     /// The two hosts; those of the first path unless the flow names others.
@@ -365,11 +379,31 @@ pub(crate) fn default_port(flow: usize) -> u16 {
     u16::try_from(flow).ok().and_then(|flow| FIRST_PORT.checked_add(flow)).unwrap_or(u16::MAX)
 }
 
-fn check_repeat(repeat: &Repeat, key: &KeyPath, report: &mut Report) {
+fn check_repeat(repeat: &Repeat, app: &App, key: &KeyPath, report: &mut Report) {
     workloads::check_times(&repeat.every, &key.key("every"), report);
-    if !repeat.at.is_empty() && repeat.at.len() != repeat.times as usize {
-        let what = format!("{} times for {} connections", repeat.at.len(), repeat.times);
-        report.invalid(&key.key("at"), what, "write as many as `times` says");
+    let Repeat { times, at, file, .. } = repeat;
+    match times {
+        Some(times) if !at.is_empty() && at.len() != *times as usize => {
+            let what = format!("{} times for {times} connections", at.len());
+            report.invalid(&key.key("at"), what, "leave `times` out");
+        }
+        None if at.is_empty() && file.is_none() => {
+            let example = "times = 10".to_owned();
+            report.fault(&key.key("times"), Problem::Missing { key: "times".into(), example });
+        }
+        _ => {}
+    }
+    if file.is_some() && (times.is_some() || !at.is_empty()) {
+        let what = "the file says how many connections there are, and when";
+        report.invalid(&key.key("file"), what, "leave `times` and `at` out");
+    }
+    if file.is_some() && !matches!(app, App::Bulk { .. }) {
+        let what = "the file says what is sent, which only the application `bulk` is told";
+        report.invalid(
+            &key.key("file"),
+            what,
+            "write `app = { kind = \"bulk\", bytes = \"1 B\" }`",
+        );
     }
 }
 

@@ -61,7 +61,7 @@ const PACKET: u64 = 1_460;
 /// What was recorded: when and how much.
 pub(super) struct Recording {
     pub(super) text: String,
-    messages: Vec<(Span, Bytes)>,
+    pub(super) messages: Vec<(Span, Bytes)>,
 }
 
 /// Which of the connections of a flow this is.
@@ -286,6 +286,16 @@ pub(super) fn read(
     report: &mut Report,
 ) -> Option<Recording> {
     let App::Trace { file, .. } = app else { return None };
+    read_file(file, folder, &key.key("file"), report)
+}
+
+/// A table of times and bytes beside the scenario.
+pub(super) fn read_file(
+    file: &str,
+    folder: Option<&Path>,
+    key: &KeyPath,
+    report: &mut Report,
+) -> Option<Recording> {
     let text = match folder {
         Some(folder) => read_text(&folder.join(file)),
         None => Err("the scenario is not in a file, so there is no folder to look in".into()),
@@ -294,7 +304,7 @@ pub(super) fn read(
         Ok(recording) => Some(recording),
         Err(why) => {
             let help = "name a CSV file beside the scenario with the columns `time_s` and `bytes`";
-            report.invalid(&key.key("file"), format!("cannot replay `{file}`: {why}"), help);
+            report.invalid(key, format!("cannot replay `{file}`: {why}"), help);
             None
         }
     }

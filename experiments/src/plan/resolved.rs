@@ -136,6 +136,9 @@ impl Plan {
         if let App::Trace { file, .. } = &mut flow.app {
             *file = recording_name(index);
         }
+        if let Some(file) = flow.repeat.as_mut().and_then(|repeat| repeat.file.as_mut()) {
+            *file = recording_name(index);
+        }
         Flow {
             name: flow.name.clone().or_else(|| Some(format!("flow{}", index + 1))),
             from: Some(self.hosts[plan.from.host.0].name.clone()),

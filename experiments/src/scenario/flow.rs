@@ -70,17 +70,22 @@ pub struct Flow {
 /// A flow that is opened again and again, each time as a connection of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeat {
-    /// How many connections there are.
+    /// How many connections there are; `at` and `file` say so themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub times: u32,
+    pub times: Option<u32>,
     /// The time from one start to the next; `{ exponential = "200 ms" }` makes it a Poisson process.
     #[serde(default, skip_serializing_if = "Times::is_zero")]
     pub every: Times,
-    /// When they start, counted from `start`, in place of `every`: the arrivals of a trace, one for each of
-    /// `times`.
+    /// When they start, counted from `start`, in place of `every`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<quantity::Time>")]
     pub at: Vec<Span>,
+    /// When they start and what they carry, in place of `every` and of the `bytes` of the application, which is
+    /// `bulk`: a CSV file beside the scenario with the columns `time_s` and `bytes`, a connection a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"arrivals.csv")]
+    pub file: Option<String>,
 }
 
 /// Which kind of socket opens a connection.
