@@ -47,6 +47,8 @@ pub const PAPERS: &[Shipped] = shipped![
     "nsdi11-rtt",
     "nsdi11-bottleneck",
     "nsdi12-buffer",
+    "conext12-a",
+    "conext12-b",
     "conext12-c",
     "icnp12-wvegas",
     "redundant",

@@ -89,6 +89,30 @@ fn olia_leaves_more_to_users_with_one_path_than_uncoupled_flows_do() {
 }
 
 #[test]
+fn users_who_upgrade_for_nothing_take_from_others() {
+    let run = |name| tables("conext12-a", &[shorter(2, 50), vec![control(name)]].concat());
+    let (uncoupled, olia) = (run("uncoupled"), run("olia"));
+    let gained = goodput(&uncoupled, "upgraded") / goodput(&olia, "upgraded");
+    assert!((0.9..1.1).contains(&gained), "{gained}");
+    let [rude, polite] = [&uncoupled, &olia].map(|tables| goodput(tables, "others"));
+    assert!(rude < 0.75 && polite > 1.1 * rude, "{rude} {polite}");
+}
+
+#[test]
+fn an_upgrade_that_uses_two_links_for_one_user_makes_all_lose() {
+    let total = |protocol: &str, name: &str| {
+        let red = [
+            format!("flows.1.protocol=\"{protocol}\""),
+            format!("flows.1.congestion_control=\"{name}\""),
+        ];
+        let tables = tables("conext12-b", &[shorter(2, 50), red.to_vec()].concat());
+        goodput(&tables, "blue") + goodput(&tables, "red")
+    };
+    let (before, after) = (total("tcp", "reno"), total("mptcp", "lia"));
+    assert!(after < 0.97 * before, "{before} {after}");
+}
+
+#[test]
 fn wvegas_keeps_queues_short_and_their_delays_near_each_other() {
     let delays = |name| {
         let tables = tables("icnp12-wvegas", &[control(name)]);
