@@ -243,7 +243,7 @@ fn arrivals_and_sizes_come_from_a_file() {
         ("{ file = \"web.csv\", times = 3 }", bulk, "leave `times` and `at` out"),
         ("{ file = \"web.csv\" }", timed, "only the application `bulk`"),
         ("{ file = \"no.csv\" }", bulk, "cannot replay `no.csv`"),
-        ("{ every = \"1 s\" }", bulk, "`times`"),
+        ("{ every = \"1 s\" }", bulk, "times = 10"),
     ] {
         let faults = format!("{:?}", scenario(repeat, app).unwrap_err());
         assert!(faults.contains(why), "{faults}");

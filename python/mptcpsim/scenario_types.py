@@ -1386,17 +1386,20 @@ class Record(Node):
 class Repeat(Node):
     """A flow that is opened again and again, each time as a connection of its own."""
     _nested: ClassVar[Mapping[str, tuple[str, str]]] = {'every': ('form', 'TimesFrom|TimesExponential|TimesPareto|TimesLognormal')}
-    times: int
-    """How many connections there are."""
     _: KW_ONLY
     at: list[Time] | None = None
-    """When they start, counted from `start`, in place of `every`: the arrivals of a trace, one
-    for each of `times`.
-    """
+    """When they start, counted from `start`, in place of `every`."""
     every: Times | None = None
     """The time from one start to the next; `{ exponential = "200 ms" }` makes it a Poisson
     process.
     """
+    file: str | None = None
+    """When they start and what they carry, in place of `every` and of the `bytes` of the
+    application, which is `bulk`: a CSV file beside the scenario with the columns `time_s`
+    and `bytes`, a connection a row.
+    """
+    times: int | None = None
+    """How many connections there are; `at` and `file` say so themselves."""
 
 
 @dataclass(slots=True)
