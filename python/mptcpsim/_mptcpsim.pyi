@@ -28,6 +28,7 @@ __all__ = [
     "bits_per_second",
     "capable",
     "check",
+    "explain",
     "main",
     "packetdrill",
     "parameters",
@@ -404,6 +405,11 @@ def toml_of(json: str) -> str: ...
 def bits_per_second(text: str) -> int: ...
 def seconds(text: str) -> float: ...
 def capable(plan: Plan) -> list[tuple[str, bool, str, str, list[str]]]: ...
+def explain(
+    plan: Plan,
+) -> list[
+    tuple[str, str, float, float | None, float | None, list[tuple[str, list[tuple[str, float]]]]]
+]: ...
 def packetdrill(
     text: str, stack: str, settings: list[tuple[str, str]], defines: list[tuple[str, str]]
 ) -> tuple[Literal["passed", "failed", "unsupported", "unreadable"], str, list[str]]: ...

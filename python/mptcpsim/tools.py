@@ -63,6 +63,50 @@ def capable(
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a flow was no faster."""
+
+    flow: str
+    """The name of the flow."""
+    text: str
+    """Where its time went, in words."""
+    goodput_bps: float
+    """What was read while the sender had something to do, in bits per second."""
+    possible_bps: float | None
+    """What all paths together carry as payload; ``None`` without a limit."""
+    theory_bps: float | None
+    """What the fluid model gives, if there is one."""
+    paths: dict[str, dict[str, float]]
+    """Seconds of each path by what held it up: ``"link busy"``, ``"head-of-line blocking"`` ..."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def explain(
+    scenario: ScenarioLike = "wifi-lte", *, set: Mapping[str, Any] | None = None
+) -> list[Explanation]:
+    """Runs a scenario and says of each flow why it was no faster.
+
+    Examples:
+        >>> [flow] = explain("two-equal-paths", set={"duration": "2 s"})
+        >>> sorted(flow.paths), 0 < flow.goodput_bps < flow.possible_bps
+        (['left', 'right'], True)
+
+    Raises:
+        ScenarioError: the scenario has faults, or policies written in Python.
+    """
+    plan, policies = as_scenario(scenario, None, None, set).plan()
+    if policies:
+        fault = Fault("scenario", "explain knows no policies, programs or boxes written in Python")
+        raise ScenarioError((fault,))
+    return [
+        Explanation(flow, text, goodput, possible, theory, {name: dict(times) for name, times in paths})
+        for flow, text, goodput, possible, theory, paths in _mptcpsim.explain(plan)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class ScriptReport:
     """How a packet script ended."""
 
@@ -265,11 +309,13 @@ def _line(schema: Mapping[str, Any]) -> str:
 
 
 __all__ = [
+    "Explanation",
     "Named",
     "Parameter",
     "ScriptReport",
     "Verdict",
     "capable",
+    "explain",
     "list_names",
     "packetdrill",
     "replay_cc",

@@ -50,6 +50,7 @@ fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(table::table_of_ipc, module)?)?;
     module.add_function(wrap_pyfunction!(tools::bits_per_second, module)?)?;
     module.add_function(wrap_pyfunction!(tools::capable, module)?)?;
+    module.add_function(wrap_pyfunction!(tools::explain, module)?)?;
     module.add_function(wrap_pyfunction!(tools::main, module)?)?;
     module.add_function(wrap_pyfunction!(tools::packetdrill, module)?)?;
     module.add_function(wrap_pyfunction!(tools::parameters, module)?)?;

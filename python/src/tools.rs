@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use mptcpsim::capable::{BoxTouch, Finding, Verdict};
+use mptcpsim::explain::{Explanation, PathTimes};
 use mptcpsim::replay_cc::replay;
 use mptcpsim::{cli, scenario, shipped as scenarios};
 use mptcpsim_core::time::Span;
@@ -55,6 +56,28 @@ pub(crate) fn capable(py: Python<'_>, plan: &Plan) -> PyResult<Vec<Judged>> {
     let verdicts = py.detach(|| mptcpsim::capable::capable(&plan.plan));
     let verdicts = verdicts.map_err(|error| errors::run_error(py, error))?;
     Ok(verdicts.iter().map(judged).collect())
+}
+
+/// A flow: its name, all in words, goodput, what is possible and what theory gives in bits per second, and
+/// its paths with the seconds that went into what.
+type Explained =
+    (String, String, f64, Option<f64>, Option<f64>, Vec<(String, Vec<(&'static str, f64)>)>);
+
+/// Runs a plan and says why its flows were no faster.
+#[pyfunction]
+pub(crate) fn explain(py: Python<'_>, plan: &Plan) -> PyResult<Vec<Explained>> {
+    let explained = py.detach(|| mptcpsim::explain::explain(&plan.plan));
+    let (flows, _) = explained.map_err(|error| errors::run_error(py, error))?;
+    Ok(flows.iter().map(in_numbers).collect())
+}
+
+fn in_numbers(flow: &Explanation) -> Explained {
+    let spent = |path: &PathTimes| {
+        path.spent.iter().map(|(holdup, span)| (holdup.name(), span.as_secs_f64())).collect()
+    };
+    let paths = flow.paths.iter().map(|path| (path.path.clone(), spent(path))).collect();
+    let name = flow.flow.clone();
+    (name, flow.text(), flow.goodput_bps, flow.possible_bps, flow.theory_bps, paths)
 }
 
 fn judged(verdict: &Verdict) -> Judged {

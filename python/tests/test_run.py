@@ -72,9 +72,10 @@ def test_saved_files_are_those_of_the_command_line(small: mp.Scenario, tmp_path:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_library_reads_the_same(name: str) -> None:
-    table = mp.run("short-flows", duration="1 s").table(name)
+    scenario = "train" if name == "energy" else "short-flows"
+    table = mp.run(scenario, duration="1 s").table(name)
     rows = table.to_list()
-    assert len(rows) == len(table)
+    assert rows and len(rows) == len(table)
     assert table.to_polars().to_dicts() == rows
     assert table.to_arrow().to_pylist() == rows
     frame = table.to_pandas()

@@ -141,6 +141,17 @@ def test_boxes_are_blamed() -> None:
     assert "because" in str(blamed) and blamed.touches
 
 
+def test_explain_says_where_the_time_went(small: mp.Scenario) -> None:
+    tight = {"flows.0.receive_buffer": "16 KB", "duration": "1 s"}
+    [flow] = mp.explain("two-equal-paths", set=tight)
+    assert "receive" in str(flow) and flow.possible_bps is not None
+    assert flow.goodput_bps < flow.possible_bps / 2
+    for spent in flow.paths.values():
+        assert spent["receive window"] + spent.get("head-of-line blocking", 0) > 0.1
+    with pytest.raises(mp.ScenarioError, match="Python"):
+        mp.explain(small, set={"flows.0.mptcp.scheduler": Counting})
+
+
 def test_scripts_run() -> None:
     script = ROOT / "models/tests/packetdrill/out-of-tree/02-handshake-client.pkt"
     report = mp.packetdrill(script, stack="out-of-tree")
