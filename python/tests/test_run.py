@@ -72,7 +72,7 @@ def test_saved_files_are_those_of_the_command_line(small: mp.Scenario, tmp_path:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_library_reads_the_same(name: str) -> None:
-    scenario = "train" if name == "energy" else "short-flows"
+    scenario = {"energy": "train", "requests": "workloads"}.get(name, "short-flows")
     table = mp.run(scenario, duration="1 s").table(name)
     rows = table.to_list()
     assert rows and len(rows) == len(table)
