@@ -9,9 +9,9 @@ use mptcpsim_core::units::Rate;
 use super::Report;
 use super::chance::{Cell, MAX_STEPS, walk};
 use super::key::KeyPath;
-use super::links::{Conditions, MAX_RATE, Side, check_rate, missing};
+use super::links::{Conditions, MAX_RATE, Side, check_order, check_rate, missing};
 use super::series;
-use super::source::read_text;
+use super::source::read_beside;
 use super::workloads::check_times;
 use crate::scenario::{Capacity, Outage, RateStep, Times};
 
@@ -166,14 +166,7 @@ fn check_steps(steps: &[RateStep], period: Option<Span>, key: &KeyPath, report: 
     if steps.iter().all(|step| step.rate.as_bps() == 0) {
         report.invalid(&list, "the link carries nothing at any time", help);
     }
-    for (index, pair) in steps.windows(2).enumerate() {
-        let [before, after] = pair else { continue };
-        if after.at <= before.at {
-            let what = format!("{} is not after {}", after.at, before.at);
-            let key = list.index(index + 1).key("at");
-            report.invalid(&key, what, "write the steps in order of time");
-        }
-    }
+    check_order(steps.iter().map(|step| step.at), &list, report);
     for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.rate > MAX_RATE) {
         check_rate(step.rate, &list.index(index).key("rate"), report);
     }
@@ -246,11 +239,7 @@ fn read_trace(
     key: &KeyPath,
     report: &mut Report,
 ) -> (String, Model) {
-    let text = match folder {
-        Some(folder) => read_text(&folder.join(name)),
-        None => Err("the scenario is not in a file, so there is no folder to look in".into()),
-    };
-    let trace = text.and_then(|text| match DeliveryTrace::parse(&text) {
+    let trace = read_beside(folder, name).and_then(|text| match DeliveryTrace::parse(&text) {
         Ok(trace) => Ok((text, Model::Trace(trace))),
         Err(error) => Err(error.to_string()),
     });

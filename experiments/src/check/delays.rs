@@ -6,7 +6,7 @@ use mptcpsim_core::time::{Span, Time};
 use super::Report;
 use super::chance::MAX_STEPS;
 use super::key::KeyPath;
-use super::links::{Conditions, MAX_DELAY, Side, check_delay, missing};
+use super::links::{Conditions, MAX_DELAY, Side, check_delay, check_order, missing};
 use super::series;
 use super::workloads::check_times;
 use crate::plan::DelaySteps;
@@ -79,18 +79,7 @@ fn check_steps(steps: &[(Span, Span)], key: &KeyPath, report: &mut Report) {
     for (index, (_, delay)) in steps.iter().enumerate() {
         check_delay(*delay, &key.index(index).key("delay"), report);
     }
-    for (index, pair) in steps.windows(2).enumerate() {
-        if let [(before, _), (after, _)] = pair
-            && after <= before
-        {
-            let key = key.index(index + 1).key("at");
-            report.invalid(
-                &key,
-                format!("{after} is not after {before}"),
-                "write the steps in order of time",
-            );
-        }
-    }
+    check_order(steps.iter().map(|(at, _)| *at), key, report);
 }
 
 /// Reports a period that ends before its last step, or comes too often.

@@ -211,6 +211,21 @@ pub(super) fn missing<T: Default>(
     T::default()
 }
 
+/// Reports steps of the list at `key` that are not in order of time.
+pub(super) fn check_order(
+    times: impl Iterator<Item = Span> + Clone,
+    key: &KeyPath,
+    report: &mut Report,
+) {
+    for (index, (before, after)) in times.clone().zip(times.skip(1)).enumerate() {
+        if after <= before {
+            let what = format!("{after} is not after {before}");
+            let key = key.index(index + 1).key("at");
+            report.invalid(&key, what, "write the steps in order of time");
+        }
+    }
+}
+
 /// Reports a delay that is too long to be meant.
 pub(super) fn check_delay(delay: Span, key: &KeyPath, report: &mut Report) -> Span {
     if delay > MAX_DELAY {

@@ -6,7 +6,7 @@ use mptcpsim_core::time::Span;
 
 use super::Report;
 use super::key::KeyPath;
-use super::source::read_text;
+use super::source::read_beside;
 
 /// Longer than any run, in seconds.
 const MAX_TIME: f64 = 1e7;
@@ -28,13 +28,8 @@ pub(super) fn read<T>(
     value: impl Fn(f64) -> Option<T>,
     report: &mut Report,
 ) -> Option<Series<T>> {
-    let text = match folder {
-        Some(folder) => read_text(&folder.join(name)),
-        None => Err("the scenario is not in a file, so there is no folder to look in".into()),
-    };
-    let read = text.and_then(|text| {
-        parse(&text, column, value).map(|values| Series { values, text: text.clone() })
-    });
+    let read = read_beside(folder, name)
+        .and_then(|text| Ok(Series { values: parse(&text, column, value)?, text }));
     read.map_err(|why| {
         let help =
             format!("name a CSV file beside the scenario with the columns `time_s` and `{column}`");

@@ -86,6 +86,12 @@ impl Source {
     }
 }
 
+/// A text file that a scenario in `folder` names, or why it cannot be had.
+pub(super) fn read_beside(folder: Option<&Path>, name: &str) -> Result<String, String> {
+    let folder = folder.ok_or("the scenario is not in a file, so there is no folder to look in")?;
+    read_text(&folder.join(name))
+}
+
 /// The whole of a text file, or why it cannot be had.
 pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     if path.is_dir() {

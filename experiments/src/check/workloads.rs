@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::Report;
 use super::key::KeyPath;
-use super::source::read_text;
+use super::source::read_beside;
 use crate::plan::Work;
 use crate::scenario::{Adaptation, App, AppDirection, MeasuredSizes, SizePoint, Sizes, Times};
 
@@ -296,10 +296,7 @@ pub(super) fn read_file(
     key: &KeyPath,
     report: &mut Report,
 ) -> Option<Recording> {
-    let text = match folder {
-        Some(folder) => read_text(&folder.join(file)),
-        None => Err("the scenario is not in a file, so there is no folder to look in".into()),
-    };
+    let text = read_beside(folder, file);
     match text.and_then(|text| parse(&text).map(|messages| Recording { text, messages })) {
         Ok(recording) => Some(recording),
         Err(why) => {
