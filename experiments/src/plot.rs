@@ -57,15 +57,7 @@ pub fn plot(folder: &Path) -> Result<Vec<PathBuf>, PlotError> {
         .map_err(|error| no_results(format!("manifest.json: {error}")))?;
     let samples = read_rows(folder)?;
     let queues = read_rows(folder)?;
-    let mut files = Vec::new();
-    for figure in figures::all(&manifest.name, &samples, &queues) {
-        for ending in ["svg", "png"] {
-            let file = Path::new("plots").join(format!("{}.{ending}", figure.file));
-            draw::draw(&figure, &folder.join(&file))?;
-            files.push(file);
-        }
-    }
-    Ok(files)
+    draw::draw_all(folder, &figures::all(&manifest.name, &samples, &queues))
 }
 
 fn of_sweep(
@@ -74,13 +66,5 @@ fn of_sweep(
     no_results: impl Fn(String) -> PlotError,
 ) -> Result<Vec<PathBuf>, PlotError> {
     let lines = read_summary(folder).map_err(|error| no_results(error.to_string()))?;
-    let mut files = Vec::new();
-    for figure in bars::all(name, &lines) {
-        for ending in ["svg", "png"] {
-            let file = Path::new("plots").join(format!("{}.{ending}", figure.file));
-            figure.draw(&folder.join(&file))?;
-            files.push(file);
-        }
-    }
-    Ok(files)
+    draw::draw_all(folder, &bars::all(name, &lines))
 }

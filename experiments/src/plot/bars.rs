@@ -1,14 +1,12 @@
 //! What a sweep gave, as bars: a group for each configuration, a bar for each flow, the 95 % interval on it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::PlotError;
-use super::draw::{COLOURS, FAMILY, PNG_SCALE, register, short};
+use super::draw::{COLOURS, Chart, Drawn, FAMILY, Picture, short};
 use crate::sweep::{ALL_FLOWS, SummaryLine};
 
 /// More bars than a page has lines.
@@ -34,7 +32,7 @@ const METRICS: [(&str, &str, &str, f64); 5] = [
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Bars {
     /// The name of the file, without its ending.
-    pub(super) file: String,
+    file: String,
     title: String,
     axis: String,
     /// The names of flows: one colour each.
@@ -103,40 +101,16 @@ fn groups<'a>(
     (flows, groups.collect())
 }
 
-impl Bars {
-    fn count(&self) -> usize {
-        self.groups.iter().map(|group| group.bars.len()).sum()
+impl Picture for Bars {
+    fn file(&self) -> &str {
+        &self.file
     }
 
-    fn height(&self) -> u32 {
-        let count = |number: usize| u32::try_from(number).unwrap_or(0);
-        REST + BAR * count(self.count()) + GAP * count(self.groups.len())
+    fn size(&self) -> (u32, u32) {
+        (WIDTH, self.height())
     }
 
-    /// Draws them into `path`, whose ending says as what.
-    pub(super) fn draw(&self, path: &Path) -> Result<(), PlotError> {
-        let fail = |why: String| PlotError::Draw { path: path.to_owned(), why };
-        register().map_err(|why| fail(why.to_owned()))?;
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| fail(error.to_string()))?;
-        }
-        let png = path.extension().is_some_and(|ending| ending == "png");
-        let scale = if png { PNG_SCALE } else { 1 };
-        let size = (WIDTH * scale, self.height() * scale);
-        if png {
-            let root = BitMapBackend::new(path, size).into_drawing_area();
-            self.paint(&root, scale).map_err(|error| fail(error.to_string()))
-        } else {
-            let root = SVGBackend::new(path, size).into_drawing_area();
-            self.paint(&root, scale).map_err(|error| fail(error.to_string()))
-        }
-    }
-
-    fn paint<B: DrawingBackend>(
-        &self,
-        root: &DrawingArea<B, Shift>,
-        scale: u32,
-    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    fn paint<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, scale: u32) -> Drawn<B> {
         let font = |points: u32| TextStyle::from((FAMILY, points * scale).into_font());
         root.fill(&WHITE)?;
         let bars = || self.groups.iter().flat_map(|group| &group.bars);
@@ -184,13 +158,20 @@ impl Bars {
         self.legend(&mut chart, scale)?;
         root.present()
     }
+}
+
+impl Bars {
+    fn count(&self) -> usize {
+        self.groups.iter().map(|group| group.bars.len()).sum()
+    }
+
+    fn height(&self) -> u32 {
+        let count = |number: usize| u32::try_from(number).unwrap_or(0);
+        REST + BAR * count(self.count()) + GAP * count(self.groups.len())
+    }
 
     /// Which colour is which flow, if there are several.
-    fn legend<'a, B: DrawingBackend + 'a>(
-        &self,
-        chart: &mut super::draw::Chart<'a, B>,
-        scale: u32,
-    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    fn legend<'a, B: DrawingBackend + 'a>(&self, chart: &mut Chart<'a, B>, scale: u32) -> Drawn<B> {
         if self.flows.len() < 2 {
             return Ok(());
         }
@@ -217,6 +198,7 @@ impl Bars {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw::draw;
     use super::*;
     use crate::sweep::Estimate;
 
@@ -248,7 +230,7 @@ mod tests {
         );
         let folder = tempfile::tempdir().unwrap();
         for ending in ["svg", "png"] {
-            figure.draw(&folder.path().join(format!("a.{ending}"))).unwrap();
+            draw(figure, &folder.path().join(format!("a.{ending}"))).unwrap();
         }
         let svg = std::fs::read_to_string(folder.path().join("a.svg")).unwrap();
         assert!(svg.contains("n = 3") && svg.contains("value 1") && svg.contains("web"), "{svg}");

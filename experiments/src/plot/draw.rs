@@ -4,7 +4,7 @@
 //! apart; dashes tell lines apart where a print has no colours.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use plotters::coord::Shift;
@@ -19,7 +19,7 @@ use super::figures::{Figure, Line};
 /// Width and height in points.
 const SIZE: (u32, u32) = (900, 420);
 /// Pixels per point of a PNG: enough for print.
-pub(super) const PNG_SCALE: u32 = 2;
+const PNG_SCALE: u32 = 2;
 /// The family that SVG viewers look up, and that the embedded font is registered as for PNGs.
 pub(super) const FAMILY: &str = "sans-serif";
 static FONT: &[u8] = include_bytes!("../../assets/Roboto-Regular.ttf");
@@ -39,31 +39,74 @@ pub(super) const COLOURS: [RGBColor; 8] = [
 const DASHES: [(u32, u32); 8] = [(1, 0), (9, 4), (3, 3), (14, 4), (6, 2), (2, 4), (12, 6), (1, 0)];
 
 pub(super) type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
-type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+pub(super) type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-/// Draws `figure` into `path`, whose ending says as what.
-pub(super) fn draw(figure: &Figure, path: &Path) -> Result<(), PlotError> {
+/// What can be drawn, whatever the format.
+pub(super) trait Picture {
+    /// The name of the file, without its ending.
+    fn file(&self) -> &str;
+
+    /// Width and height in points.
+    fn size(&self) -> (u32, u32);
+
+    /// Draws it with `scale` pixels per point.
+    fn paint<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, scale: u32) -> Drawn<B>;
+}
+
+/// Draws all `pictures` in both formats into `folder` and returns the files, relative to it.
+pub(super) fn draw_all(
+    folder: &Path,
+    pictures: &[impl Picture],
+) -> Result<Vec<PathBuf>, PlotError> {
+    let mut files = Vec::new();
+    for picture in pictures {
+        for ending in ["svg", "png"] {
+            let file = Path::new("plots").join(format!("{}.{ending}", picture.file()));
+            draw(picture, &folder.join(&file))?;
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// Draws `picture` into `path`, whose ending says as what.
+pub(super) fn draw(picture: &impl Picture, path: &Path) -> Result<(), PlotError> {
     let fail = |why: String| PlotError::Draw { path: path.to_owned(), why };
     register().map_err(|why| fail(why.to_owned()))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| fail(error.to_string()))?;
     }
+    let (width, height) = picture.size();
     if path.extension().is_some_and(|ending| ending == "png") {
-        let size = (SIZE.0 * PNG_SCALE, SIZE.1 * PNG_SCALE);
+        let size = (width * PNG_SCALE, height * PNG_SCALE);
         let root = BitMapBackend::new(path, size).into_drawing_area();
-        Painter { figure, scale: PNG_SCALE }.paint(&root).map_err(|error| fail(error.to_string()))
+        picture.paint(&root, PNG_SCALE).map_err(|error| fail(error.to_string()))
     } else {
-        let root = SVGBackend::new(path, SIZE).into_drawing_area();
-        Painter { figure, scale: 1 }.paint(&root).map_err(|error| fail(error.to_string()))
+        let root = SVGBackend::new(path, (width, height)).into_drawing_area();
+        picture.paint(&root, 1).map_err(|error| fail(error.to_string()))
     }
 }
 
 /// Makes the embedded font known, once.
-pub(super) fn register() -> Result<(), &'static str> {
+fn register() -> Result<(), &'static str> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     let registered =
         REGISTERED.get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok());
     registered.then_some(()).ok_or("the embedded font cannot be read")
+}
+
+impl Picture for Figure {
+    fn file(&self) -> &str {
+        self.file
+    }
+
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    fn paint<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, scale: u32) -> Drawn<B> {
+        Painter { figure: self, scale }.paint(root)
+    }
 }
 
 struct Painter<'a> {
