@@ -374,7 +374,7 @@ def placed_policies(found: Policies) -> list[tuple[str, policies.Policy]]:
         for kind, policy in own.items()
     ]
     boxes = [
-        (f'middleboxes."{name}".action' if "." in name else f"middleboxes.{name}.action", policy)
+        (joined("middleboxes", name, "action"), policy)
         for name, policy in found.middleboxes.items()
     ]
     return flows + boxes
@@ -487,6 +487,11 @@ def _split(path: str) -> list[str]:
             step, _, rest = rest.partition(".")
         steps.append(step)
     return steps
+
+
+def joined(*steps: str) -> str:
+    """The path of these steps, as `_split` takes it apart."""
+    return ".".join(f'"{step}"' if "." in step else step for step in steps)
 
 
 def _element(node: list[Any], step: str, path: str) -> Any:

@@ -13,6 +13,7 @@ import numpy
 from mptcpsim import _mptcpsim
 from mptcpsim.running import ScenarioLike, as_scenario
 from mptcpsim.scenario_types import Scenario
+from mptcpsim.tree import joined
 from mptcpsim.units import bit_s, ms
 
 Randomise = Callable[[numpy.random.Generator, Scenario], Mapping[str, Any]]
@@ -76,7 +77,7 @@ def rates(
     """
     scenario = as_scenario(scenario, None, None, None)
     resolved = json.loads(scenario.check().resolved())
-    keys = {name: f'links."{name}"' if "." in name else f"links.{name}" for name in scenario.links or {}}
+    keys = {name: joined("links", name) for name in scenario.links or {}}
     for at, path in enumerate(scenario.paths or []):
         if path.rate is not None:
             keys[resolved["paths"][at]["via"][0]] = f"paths.{at}"

@@ -6,7 +6,7 @@ use mptcpsim_models::app::{AppAction, AppEvent, AppView, Program};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::{Policy, moment};
+use super::{Policy, Told, Wanted, moment};
 
 /// One end of a connection as its application sees it.
 #[pyclass(frozen, module = "mptcpsim._mptcpsim", name = "AppView")]
@@ -62,50 +62,32 @@ impl AppViewObject {
 
 /// An application that asks an object of Python.
 #[derive(Clone, Debug)]
-pub(super) struct InPython {
-    policy: Policy,
-    due: Time,
-}
+pub(super) struct InPython(Told);
 
 impl InPython {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { policy, due: Time::NEVER }
+        Self(Told::new(policy))
     }
 }
 
 impl Program for InPython {
     fn on_event(&mut self, event: AppEvent, view: &AppView, actions: &mut Vec<AppAction>) {
-        if self.due <= view.now {
-            self.due = Time::NEVER;
-        }
         let shown = AppViewObject { event, view: *view };
-        let wanted = self.policy.call(Vec::new(), |py, object| {
-            let answer = object.bind(py).call_method1("on_event", (shown,))?;
-            if answer.is_none() {
-                return Ok(Vec::new());
-            }
-            answer.try_iter()?.map(|action| wanted(&action?, view.now)).collect()
-        });
-        for action in wanted {
-            match action {
-                Wanted::Now(action) => actions.push(action),
-                Wanted::Call(at) => self.due = at,
-            }
-        }
+        self.0.on_event(
+            view.now,
+            actions,
+            |object| object.call_method1("on_event", (shown,)),
+            |action| wanted(action, view.now),
+        );
     }
 
     fn due(&self) -> Time {
-        self.due
+        self.0.due
     }
 }
 
-enum Wanted {
-    Now(AppAction),
-    Call(Time),
-}
-
 /// An action is an object of one of the classes of `mptcpsim.policies`; its class names it.
-fn wanted(action: &Bound<'_, PyAny>, now: Time) -> PyResult<Wanted> {
+fn wanted(action: &Bound<'_, PyAny>, now: Time) -> PyResult<Wanted<AppAction>> {
     let name = action.get_type().name()?.to_string();
     Ok(Wanted::Now(match name.as_str() {
         "Write" => {

@@ -101,6 +101,53 @@ impl build::Policies for Installed<'_> {
     }
 }
 
+/// What an object that is told of events wants.
+enum Wanted<A> {
+    Now(A),
+    /// To be called then.
+    Call(Time),
+}
+
+/// An object of Python that is told of events and answers with actions.
+#[derive(Clone, Debug)]
+struct Told {
+    policy: Policy,
+    /// When it wants to be called.
+    due: Time,
+}
+
+impl Told {
+    fn new(policy: Policy) -> Self {
+        Self { policy, due: Time::NEVER }
+    }
+
+    /// Tells it with `tell`; `wanted` makes sense of each action. A call that was due is over.
+    fn on_event<A>(
+        &mut self,
+        now: Time,
+        actions: &mut Vec<A>,
+        tell: impl for<'py> FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+        wanted: impl Fn(&Bound<'_, PyAny>) -> PyResult<Wanted<A>>,
+    ) {
+        if self.due <= now {
+            self.due = Time::NEVER;
+        }
+        let wanted = self.policy.call(Vec::new(), |py, object| {
+            let answer = tell(object.bind(py))?;
+            if answer.is_none() {
+                return Ok(Vec::new());
+            }
+            answer.try_iter()?.map(|action| wanted(&action?)).collect()
+        });
+        for action in wanted {
+            match action {
+                Wanted::Now(action) => actions.push(action),
+                Wanted::Call(at) => self.due = at,
+            }
+        }
+    }
+}
+
 /// A moment to come, from seconds of virtual time.
 fn moment(time: &Bound<'_, PyAny>, now: Time) -> PyResult<Time> {
     let time: f64 = time.extract()?;

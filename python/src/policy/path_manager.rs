@@ -7,7 +7,7 @@ use mptcpsim_models::path_manager::{PathAction, PathEvent, PathManager, PathsVie
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::{Policy, moment};
+use super::{Policy, Told, Wanted, moment};
 
 /// What a path manager is told: a word, and what goes with it.
 #[pyclass(frozen, module = "mptcpsim._mptcpsim", name = "PathEvent")]
@@ -135,40 +135,29 @@ pub(crate) struct PathsViewObject {
 
 /// A path manager that asks an object of Python.
 #[derive(Clone, Debug)]
-pub(super) struct InPython {
-    policy: Policy,
-    due: Time,
-}
+pub(super) struct InPython(Told);
 
 impl InPython {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { policy, due: Time::NEVER }
+        Self(Told::new(policy))
     }
 }
 
 impl PathManager for InPython {
     fn on_event(&mut self, event: PathEvent, view: &PathsView<'_>, actions: &mut Vec<PathAction>) {
-        if self.due <= view.now {
-            self.due = Time::NEVER;
-        }
-        let wanted = self.policy.call(Vec::new(), |py, object| {
-            let shown = (EventView { event }, shown(py, view)?);
-            let answer = object.bind(py).call_method1("on_event", shown)?;
-            if answer.is_none() {
-                return Ok(Vec::new());
-            }
-            answer.try_iter()?.map(|action| wanted(&action?, view)).collect()
-        });
-        for action in wanted {
-            match action {
-                Wanted::Now(action) => actions.push(action),
-                Wanted::Call(at) => self.due = at,
-            }
-        }
+        self.0.on_event(
+            view.now,
+            actions,
+            |object| {
+                let shown = (EventView { event }, shown(object.py(), view)?);
+                object.call_method1("on_event", shown)
+            },
+            |action| wanted(action, view),
+        );
     }
 
     fn due(&self) -> Time {
-        self.due
+        self.0.due
     }
 }
 
@@ -194,13 +183,8 @@ fn shown(py: Python<'_>, view: &PathsView<'_>) -> PyResult<PathsViewObject> {
     })
 }
 
-enum Wanted {
-    Now(PathAction),
-    Call(Time),
-}
-
 /// An action is an object of one of the classes of `mptcpsim.policies`; its class names it.
-fn wanted(action: &Bound<'_, PyAny>, view: &PathsView<'_>) -> PyResult<Wanted> {
+fn wanted(action: &Bound<'_, PyAny>, view: &PathsView<'_>) -> PyResult<Wanted<PathAction>> {
     let name = action.get_type().name()?.to_string();
     let get = |key: &str| action.getattr(key);
     let address = |key: &str| -> PyResult<IpAddr> {
