@@ -322,7 +322,7 @@ impl Account {
         let mut subflows = (0..connection.subflow_count()).rev().filter(alive);
         subflows.find_map(|index| {
             let route = sender.route(index)?;
-            (route.0 as usize / 2 == path.0).then_some((index, route))
+            (route.pair() == path.0).then_some((index, route))
         })
     }
 
@@ -331,7 +331,7 @@ impl Account {
         for (id, path) in &mut self.paths {
             (path.bytes, path.losses) = (0, 0);
             for index in 0..sender.connection().subflow_count() {
-                let uses = sender.route(index).is_some_and(|route| route.0 as usize / 2 == id.0);
+                let uses = sender.route(index).is_some_and(|route| route.pair() == id.0);
                 if let Some(subflow) = sender.connection().subflow(index).filter(|_| uses) {
                     path.bytes += subflow.totals().bytes_acked;
                     path.losses += subflow.totals().lost;

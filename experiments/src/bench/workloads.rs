@@ -54,14 +54,14 @@ const ENGINES: &[(&str, ClosedNetwork)] = &[
 ];
 
 /// Settings of both hosts: a buffer for every product of the workloads, and an ACK per segment.
-const HOST: &str = r#"sysctl = { "net.ipv4.tcp_rmem" = "4096 131072 67108864", "net.ipv4.tcp_wmem" = "4096 131072 67108864" }
+const HOST: &str = r#"sysctl."net.ipv4.tcp_rmem" = "4096 131072 67108864"
+sysctl."net.ipv4.tcp_wmem" = "4096 131072 67108864"
 route = { quickack = true }
 "#;
 
 /// The line that has LIA; like the other peers without checksums.
 const OUT_OF_TREE: &str = r#"stack = "out-of-tree"
-sysctl = { "net.ipv4.tcp_rmem" = "4096 131072 67108864", "net.ipv4.tcp_wmem" = "4096 131072 67108864", "net.mptcp.mptcp_checksum" = "0" }
-route = { quickack = true }
+sysctl."net.mptcp.mptcp_checksum" = "0"
 "#;
 
 impl Workload {
@@ -164,7 +164,7 @@ app = {{ kind = "timed", duration = "1 h", direction = "upload" }}
 /// Every host sends to one other on paths through random cores; all begin within 1.3 ms.
 fn w3(k: u32, subflows: u32) -> String {
     let (protocol, control) = if subflows == 1 { ("tcp", "reno") } else { ("mptcp", "lia") };
-    let host = if subflows == 1 { HOST } else { OUT_OF_TREE };
+    let line = if subflows == 1 { "" } else { OUT_OF_TREE };
     format!(
         r#"
 duration = "1 s"
@@ -173,7 +173,7 @@ duration = "1 s"
 shape = {{ kind = "fattree", k = {k} }}
 link = {{ rate = "100 Mbit/s", delay = "10 us", queue = {{ discipline = "droptail", limit = "100 packets" }} }}
 [topology.host]
-{host}
+{HOST}{line}
 [traffic]
 matrix = {{ kind = "permutation" }}
 subflows = {subflows}

@@ -1,7 +1,5 @@
 //! An explanation as a table and in words.
 
-use std::fmt::Write;
-
 use mptcpsim_core::time::Span;
 
 use super::{Explanation, Holdup, PathTimes};
@@ -23,7 +21,7 @@ impl Explanation {
             text += "\nWhy it was no faster, the greatest loss first:\n";
         }
         for sentence in sentences {
-            line(&mut text, format_args!("- {sentence}"));
+            text += &format!("- {sentence}\n");
         }
         text
     }
@@ -181,11 +179,6 @@ impl Explanation {
         let product = format!("{sum} x {:.0} ms = {}", 1e3 * rtt, bytes(needed));
         format!(": the receive buffer of {} is {than} {product}", bytes(has))
     }
-}
-
-fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // Writing into a string cannot fail.
-    let _ = writeln!(text, "{arguments}");
 }
 
 fn seconds(span: Span) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mptcpsim_core::net::RouteId;
 use mptcpsim_core::time::Time;
 use mptcpsim_models::congestion::Window;
 use mptcpsim_models::host::{Actor, World};
@@ -92,7 +93,7 @@ impl Flows {
 
     /// The name of the path that a subflow takes. Each path has a pair of routes, in order.
     pub(crate) fn path(&self, actor: &Actor, index: usize) -> &str {
-        let taken = actor.route(index).map(|route| route.0 as usize / 2);
+        let taken = actor.route(index).map(RouteId::pair);
         let addresses = actor.connection().tuple(index).map(|tuple| (tuple.src, tuple.dst));
         let path = taken.or_else(|| {
             let (src, dst) = addresses?;

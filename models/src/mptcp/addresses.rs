@@ -308,7 +308,6 @@ impl Connection {
             let sub = &mut self.subs[index];
             if chosen(sub) && sub.tcp.state().synchronised() {
                 sub.backup_by_us = backup;
-                self.touched.mark(index);
                 sub.pending.prio = Some(backup);
                 sub.tcp.request_ack();
                 env.log.mptcp(env.now, index, "mp-prio", || {

@@ -306,7 +306,7 @@ pub struct Connection {
     ready: u64,
     /// Something is to be done when all segments are polled.
     work: bool,
-    /// Scratch for policy views.
+    /// What policies see of each subflow.
     views: Vec<SubflowView>,
     /// When each subflow wants to be called.
     dues: Vec<Time>,

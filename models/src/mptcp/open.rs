@@ -3,12 +3,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Touched;
 use super::receive::Receiver;
 use super::retransmit::MetaTimers;
 use super::send::Sender;
 use super::{
-    Connection, Env, MetaState, Mode, SocketOptions, Statistics, Sub, cx, initial_space,
+    Connection, Env, MetaState, Mode, SocketOptions, Statistics, Sub, Touched, cx, initial_space,
     out_of_tree,
 };
 use crate::congestion::{Congestion, Window};

@@ -73,7 +73,7 @@ impl Connection {
     /// D: the same, with the segment written to `out`, a fresh one.
     #[inline]
     pub(crate) fn poll_into(&mut self, env: &mut Env<'_>, out: &mut Outgoing) -> Option<usize> {
-        self.has_output().then(|| self.poll_on(env, out)).flatten()
+        if self.has_output() { self.poll_on(env, out) } else { None }
     }
 
     fn poll_on(&mut self, env: &mut Env<'_>, out: &mut Outgoing) -> Option<usize> {

@@ -241,7 +241,6 @@ impl Connection {
             return;
         }
         self.subs[index].stale = true;
-        self.touched.mark(index);
         env.mib.inc(Counter::SubflowStale);
         env.log.mptcp(env.now, index, "stale", || "no sign of life".into());
         self.send_anew(env);

@@ -17,6 +17,11 @@ impl RouteId {
         Self(self.0 ^ 1)
     }
 
+    /// The number of its pair, in the order in which routes were added.
+    pub const fn pair(self) -> usize {
+        self.0 as usize / 2
+    }
+
     /// Whether it is the first or the second of its pair.
     pub const fn direction(self) -> Direction {
         if self.0.is_multiple_of(2) { Direction::Forward } else { Direction::Reverse }
