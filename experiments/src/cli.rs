@@ -12,6 +12,7 @@ mod list;
 mod live;
 mod packetdrill;
 mod replay_cc;
+mod report;
 mod run;
 mod summary;
 mod sweep;
@@ -38,6 +39,7 @@ const EXAMPLES: &str = "Examples:
   mptcpsim check my.toml                    every fault at once, nothing is run
   mptcpsim capable middleboxes              does MPTCP survive each path, and if not, why
   mptcpsim explain wifi-lte                 why was this run no faster
+  mptcpsim report results/h                 one page to look at, to keep or to send
   mptcpsim list queues                      what can be named, with parameters
   mptcpsim packetdrill scripts/             packet scripts against a simulated host
   mptcpsim schema > scenario.schema.json    completion and checks in an editor";
@@ -78,6 +80,9 @@ enum Command {
     Theory(theory::TheoryArgs),
     /// Run a scenario, or results again, and say why it was no faster: where the time of each path went
     Explain(explain::ExplainArgs),
+    /// Make one page of HTML of a run or a sweep: a picture of the scenario, why it was no faster, plots
+    /// over time that can be zoomed, tables and events, and how to repeat it
+    Report(report::ReportArgs),
     /// Print the JSON Schema of scenarios
     Schema,
     /// Run packet scripts in the language of packetdrill against a simulated host
@@ -118,6 +123,13 @@ struct ScenarioArgs {
     /// When the run ends at the latest, such as `10 s`
     #[arg(long, value_name = "TIME")]
     duration: Option<String>,
+}
+
+impl ScenarioArgs {
+    /// Whether anything is replaced.
+    fn any(&self) -> bool {
+        !self.set.is_empty() || self.seed.is_some() || self.duration.is_some()
+    }
 }
 
 #[derive(Args)]
@@ -168,6 +180,7 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Capable(args) => capable::run(&args),
         Command::Theory(args) => theory::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Schema => schema(),
         Command::Packetdrill(args) => packetdrill::packetdrill(&args),
         Command::ReplayCc(args) => replay_cc::replay_cc(&args),

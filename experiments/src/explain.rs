@@ -24,6 +24,8 @@ use crate::run::{Outcome, RunError};
 use crate::session::Session;
 use crate::theory;
 
+pub(crate) use words::ALL_BUSY;
+
 /// The time between two looks, but for very long runs.
 const TICK: Span = Span::from_ms(1);
 /// Looks at a run at most, about.

@@ -45,6 +45,7 @@ mod observe;
 pub mod plan;
 pub mod plot;
 pub mod replay_cc;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod scenario;

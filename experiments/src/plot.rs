@@ -60,6 +60,14 @@ pub fn plot(folder: &Path) -> Result<Vec<PathBuf>, PlotError> {
     draw::draw_all(folder, &figures::all(&manifest.name, &samples, &queues))
 }
 
+/// What [`plot`] draws of a sweep, as texts in SVG.
+pub(crate) fn svgs_of_sweep(folder: &Path, name: &str) -> Result<Vec<String>, PlotError> {
+    let no_results = |why: String| PlotError::NoResults { folder: folder.to_owned(), why };
+    let lines = read_summary(folder).map_err(|error| no_results(error.to_string()))?;
+    let fail = |why: String| PlotError::Draw { path: folder.to_owned(), why };
+    bars::all(name, &lines).iter().map(|figure| draw::svg(figure).map_err(fail)).collect()
+}
+
 fn of_sweep(
     folder: &Path,
     name: &str,

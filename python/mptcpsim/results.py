@@ -188,6 +188,21 @@ class Run:
             raise TypeError("only a run of this process can be saved as a folder")
         return Path(self._native.save(Path(folder), plots))
 
+    def report(self, file: str | os.PathLike[str]) -> Path:
+        """Writes one page of HTML that needs no network, as `mptcpsim report` does.
+
+        It holds a picture of the scenario, why its flows were no faster (for that the run is
+        repeated), plots over time that can be zoomed, the tables, and how to get the same again.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._native is None:
+            raise TypeError("only a run of this process can be reported on")
+        path = Path(file)
+        path.write_text(self._native.report(), encoding="utf-8")
+        return path
+
     def __repr__(self) -> str:
         lines = [
             f"<Run {self.manifest['name']}: seed {self.seed}, {self.end_s:g} s simulated, "

@@ -114,6 +114,13 @@ impl Outcome {
         Ok(column.get_or_init(|| made).clone_ref(py))
     }
 
+    /// The run as one page of HTML.
+    fn report(&self, py: Python<'_>) -> PyResult<String> {
+        let report =
+            |manifest| mptcpsim::report::of_run(&self.plan, &manifest, &self.outcome.tables);
+        py.detach(|| report(self.manifest())).map_err(|error| errors::run_error(py, error))
+    }
+
     /// Writes the folder that the command line writes, with plots if they are wanted.
     fn save(&self, py: Python<'_>, folder: PathBuf, plots: bool) -> PyResult<PathBuf> {
         py.detach(|| self.write(&folder, plots)).map_err(PyOSError::new_err)

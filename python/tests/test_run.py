@@ -54,6 +54,14 @@ def test_a_seed_is_a_run(small: mp.Scenario) -> None:
     assert mp.run(small, set={"paths.0.rate": "1 Mbit/s"}).end_s > one.end_s
 
 
+def test_a_report_is_one_page(small: mp.Scenario, tmp_path: Path) -> None:
+    run = mp.run(small)
+    page = run.report(tmp_path / "run.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>") and run.digest in page and "its paths carry" in page
+    with pytest.raises(OSError, match="nowhere"):
+        run.report(tmp_path / "nowhere" / "run.html")
+
+
 def test_saved_files_are_those_of_the_command_line(small: mp.Scenario, tmp_path: Path) -> None:
     run = mp.run(small)
     folder = run.save(tmp_path / "out")

@@ -1,10 +1,11 @@
 //! The project's chores: `cargo xtask test` checks everything that a change must not break.
 
+mod browser;
 mod pages;
 mod papers;
 mod python;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
@@ -87,14 +88,28 @@ fn test() -> ExitCode {
     if !STEPS.iter().all(passes) {
         return ExitCode::FAILURE;
     }
-    let dissects = has_tshark() || install_tshark();
+    let dissects = has_tshark() || (install(&["tshark"]) && has_tshark());
     if !passes(if dissects { &ALL_TESTS } else { &TESTS_WITHOUT_DISSECTOR }) {
         return ExitCode::FAILURE;
+    }
+    let browser = browser::test();
+    // Continuous integration has installed one.
+    let must = std::env::var_os("CI").is_some();
+    match browser {
+        browser::Browser::Failed => return ExitCode::FAILURE,
+        browser::Browser::Skipped if must => {
+            eprintln!("\nthe tests of reports need chromium, nodejs and npm");
+            return ExitCode::FAILURE;
+        }
+        _ => {}
     }
     if !python::test() {
         return ExitCode::FAILURE;
     }
     eprintln!("\nall checks passed");
+    if matches!(browser, browser::Browser::Skipped) {
+        eprintln!("SKIPPED: reports in a browser. They need: apt-get install chromium nodejs npm");
+    }
     if !dissects {
         eprintln!("SKIPPED: the tests of captures. They need tshark: apt-get install tshark");
     }
@@ -106,15 +121,23 @@ fn has_tshark() -> bool {
     version.is_ok_and(|output| output.status.success())
 }
 
-/// Debian's package, where this user may install it. True if it is there now.
-fn install_tshark() -> bool {
-    eprintln!("\n== tshark is missing: trying to install it");
-    let install = "export DEBIAN_FRONTEND=noninteractive; \
+/// Debian's packages, where this user may install them. True if that went well.
+fn install(packages: &[&str]) -> bool {
+    let packages = packages.join(" ");
+    eprintln!("\n== missing: {packages}; trying to install");
+    let install = format!(
+        "export DEBIAN_FRONTEND=noninteractive; \
         as_root=; [ \"$(id -u)\" -eq 0 ] || as_root='sudo --non-interactive'; \
         $as_root apt-get update --quiet && \
-        $as_root apt-get install --yes --quiet --no-install-recommends tshark";
-    let status = Command::new("sh").args(["-c", install]).status();
-    status.is_ok_and(|status| status.success()) && has_tshark()
+        $as_root apt-get install --yes --quiet --no-install-recommends {packages}"
+    );
+    let status = Command::new("sh").args(["-c", &install]).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Where cargo puts what it builds.
+fn target(project: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project.join("target"), PathBuf::from)
 }
 
 /// Says what it does, and why it failed if it did.

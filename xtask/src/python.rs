@@ -1,7 +1,9 @@
 //! The Python package: built and installed as users do it, then tested.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+use super::target;
 
 /// Builds the package without the optimisation of a release: most of the time goes into compiling.
 const BUILD: &str = "--config-settings=build-args=--profile python-test";
@@ -52,10 +54,6 @@ pub(crate) fn test() -> bool {
         }
         passed
     })
-}
-
-fn target(project: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project.join("target"), PathBuf::from)
 }
 
 fn venv(environment: &Path) -> Command {

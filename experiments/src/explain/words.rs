@@ -9,6 +9,9 @@ const WORTH_SAYING: f64 = 0.02;
 /// Packets are this long, in bits.
 const PACKET: f64 = 12_000.0;
 
+/// What there is to say if nothing else is.
+pub(crate) const ALL_BUSY: &str = "Every path was busy: only faster links would help.";
+
 impl Explanation {
     /// The explanation for people to read.
     pub fn text(&self) -> String {
@@ -16,7 +19,7 @@ impl Explanation {
         text += &self.table();
         let sentences = self.sentences();
         if sentences.is_empty() {
-            text += "\nEvery path was busy: only faster links would help.\n";
+            text += &format!("\n{ALL_BUSY}\n");
         } else {
             text += "\nWhy it was no faster, the greatest loss first:\n";
         }
@@ -26,7 +29,8 @@ impl Explanation {
         text
     }
 
-    fn headline(&self) -> String {
+    /// What was transferred how fast, and what would have been possible.
+    pub(crate) fn headline(&self) -> String {
         let mut text = format!(
             "{}: {} in {:.3} s, {}",
             self.flow,
@@ -69,13 +73,14 @@ impl Explanation {
         text
     }
 
-    fn share(&self, path: &PathTimes, holdup: Holdup) -> f64 {
+    /// The part of the time that a path spent so.
+    pub(crate) fn share(&self, path: &PathTimes, holdup: Holdup) -> f64 {
         let all = self.time.as_secs_f64();
         if all > 0.0 { path.time(holdup).as_secs_f64() / all } else { 0.0 }
     }
 
     /// A sentence for each path and holdup that cost much, those that cost most data first.
-    fn sentences(&self) -> Vec<String> {
+    pub(crate) fn sentences(&self) -> Vec<String> {
         let mut found = Vec::new();
         for path in &self.paths {
             for holdup in Holdup::ALL {

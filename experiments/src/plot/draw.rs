@@ -72,19 +72,30 @@ pub(super) fn draw_all(
 /// Draws `picture` into `path`, whose ending says as what.
 pub(super) fn draw(picture: &impl Picture, path: &Path) -> Result<(), PlotError> {
     let fail = |why: String| PlotError::Draw { path: path.to_owned(), why };
-    register().map_err(|why| fail(why.to_owned()))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| fail(error.to_string()))?;
     }
-    let (width, height) = picture.size();
     if path.extension().is_some_and(|ending| ending == "png") {
+        register().map_err(|why| fail(why.to_owned()))?;
+        let (width, height) = picture.size();
         let size = (width * PNG_SCALE, height * PNG_SCALE);
         let root = BitMapBackend::new(path, size).into_drawing_area();
         picture.paint(&root, PNG_SCALE).map_err(|error| fail(error.to_string()))
     } else {
-        let root = SVGBackend::new(path, (width, height)).into_drawing_area();
-        picture.paint(&root, 1).map_err(|error| fail(error.to_string()))
+        let text = svg(picture).map_err(fail)?;
+        std::fs::write(path, text).map_err(|error| fail(error.to_string()))
     }
+}
+
+/// `picture` as text in SVG.
+pub(super) fn svg(picture: &impl Picture) -> Result<String, String> {
+    register()?;
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, picture.size()).into_drawing_area();
+        picture.paint(&root, 1).map_err(|error| error.to_string())?;
+    }
+    Ok(text)
 }
 
 /// Makes the embedded font known, once.
