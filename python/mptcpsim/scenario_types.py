@@ -148,6 +148,8 @@ SchedulerName: TypeAlias = Literal[
     "blest",
     "ecf",
     "otias",
+    "sttf",
+    "daps",
 ]
 """Which subflow carries the next data."""
 

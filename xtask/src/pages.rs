@@ -37,6 +37,8 @@ const PAGES: &[Page] = &[
             "blest",
             "ecf",
             "otias",
+            "sttf",
+            "daps",
         ],
     },
     Page {

@@ -48,6 +48,8 @@ impl Scheduler {
             Self::Blest => scheduler::Name::Blest,
             Self::Ecf => scheduler::Name::Ecf,
             Self::Otias => scheduler::Name::Otias,
+            Self::Sttf => scheduler::Name::Sttf,
+            Self::Daps => scheduler::Name::Daps,
         }
     }
 }

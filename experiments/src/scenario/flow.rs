@@ -316,6 +316,10 @@ pub enum Scheduler {
     Ecf,
     /// Every packet goes where it will arrive first, even if it has to wait there for the window.
     Otias,
+    /// Shortest transfer time first: `otias` with windows that grow while a packet waits.
+    Sttf,
+    /// Delay-aware: a timetable made of delays and windows, by which packets arrive in order.
+    Daps,
 }
 
 /// Who opens subflows and announces addresses.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Ask, Blocked, ConnView, DynScheduler, Param, ParamError, Pick, Piece, Relief, Scheduler, blest,
-    ecf, lowest_rtt, otias, redundant, round_robin, upstream,
+    daps, ecf, lowest_rtt, otias, redundant, round_robin, sttf, upstream,
 };
 use crate::params::read;
 use crate::rules::Stack;
@@ -31,6 +31,10 @@ pub enum Name {
     Ecf,
     /// Out-of-order transmission for in-order arrival.
     Otias,
+    /// Shortest transfer time first.
+    Sttf,
+    /// Delay-aware packet scheduling.
+    Daps,
 }
 
 impl Name {
@@ -44,6 +48,8 @@ impl Name {
         Self::Blest,
         Self::Ecf,
         Self::Otias,
+        Self::Sttf,
+        Self::Daps,
     ];
 
     /// The name it has in scenarios, and in kernels that have it.
@@ -57,6 +63,8 @@ impl Name {
             Self::Blest => "blest",
             Self::Ecf => "ecf",
             Self::Otias => "otias",
+            Self::Sttf => "sttf",
+            Self::Daps => "daps",
         }
     }
 
@@ -71,6 +79,8 @@ impl Name {
             Self::Blest => "lowest-rtt, but a slow subflow must not block the send window",
             Self::Ecf => "lowest-rtt, but the fast subflow is waited for if that ends sooner",
             Self::Otias => "every packet goes where it will arrive first, even if it waits there",
+            Self::Sttf => "otias with windows that grow while a packet waits",
+            Self::Daps => "a timetable by delays and windows, by which packets arrive in order",
         }
     }
 
@@ -80,6 +90,7 @@ impl Name {
             Self::RoundRobin => Some("mptcp_rr"),
             Self::Blest => Some("mptcp_blest"),
             Self::Ecf => Some("mptcp_ecf"),
+            Self::Daps => Some("mptcp_daps"),
             _ => None,
         }
     }
@@ -90,6 +101,8 @@ impl Name {
             Self::RoundRobin => round_robin::Params::LIST,
             Self::Blest => blest::Params::LIST,
             Self::Ecf => ecf::Params::LIST,
+            Self::Daps => daps::Params::LIST,
+            Self::LowestRtt => lowest_rtt::Params::LIST,
             _ => &[],
         }
     }
@@ -117,6 +130,10 @@ pub enum AnyScheduler {
     Ecf(ecf::Ecf),
     /// See [`otias`].
     Otias(otias::Otias),
+    /// See [`sttf`].
+    Sttf(sttf::Sttf),
+    /// See [`daps`].
+    Daps(daps::Daps),
     /// A user's own.
     Custom(Box<dyn DynScheduler>),
 }
@@ -136,6 +153,8 @@ impl AnyScheduler {
             (Name::Blest, _) => Self::Blest(blest::Blest::default()),
             (Name::Ecf, _) => Self::Ecf(ecf::Ecf::default()),
             (Name::Otias, _) => Self::Otias(otias::Otias::default()),
+            (Name::Sttf, _) => Self::Sttf(sttf::Sttf::default()),
+            (Name::Daps, _) => Self::Daps(daps::Daps::default()),
         }
     }
 
@@ -155,6 +174,8 @@ impl AnyScheduler {
                 Self::RoundRobin(round_robin) => round_robin.params.set(param, value),
                 Self::Blest(blest) => blest.params.set(param, value),
                 Self::Ecf(ecf) => ecf.params.set(param, value),
+                Self::Daps(daps) => daps.params.set(param, value),
+                Self::LowestRtt(lowest_rtt) => lowest_rtt.params.set(param, value),
                 _ => {}
             }
         }
@@ -177,6 +198,8 @@ macro_rules! dispatch {
             AnyScheduler::Blest($scheduler) => $call,
             AnyScheduler::Ecf($scheduler) => $call,
             AnyScheduler::Otias($scheduler) => $call,
+            AnyScheduler::Sttf($scheduler) => $call,
+            AnyScheduler::Daps($scheduler) => $call,
             AnyScheduler::Custom($scheduler) => $call,
         }
     };

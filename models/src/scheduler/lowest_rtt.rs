@@ -10,15 +10,31 @@
 //!
 //! Source: Linux out-of-tree v0.94, `get_available_subflow` and
 //! `get_subflow_from_selectors` in `net/mptcp/mptcp_sched.c`; C. Raiciu et al.,
-//! NSDI 2012. No parameters. Of subflows with equal delay the newest wins.
+//! NSDI 2012. Of subflows with equal delay the newest wins. The kernel has no switches
+//! for its two mechanisms against full windows; the parameters
+//! `opportunistic_retransmission` (1) and `penalisation` (1) are such, to see what each
+//! is worth.
 
 use super::available::{available, busy, fill};
 use super::relief::{Penalty, Rescue};
 use super::{Ask, Blocked, ConnView, Pick, Piece, Relief, Scheduler, SubflowSet, SubflowView};
+use crate::params::params;
+
+params! {
+    /// The mechanisms against full windows.
+    pub struct Params {
+        opportunistic_retransmission: bool = 1, 0..=1,
+            "1: when the window is full a fast subflow repeats what a slow one holds up";
+        penalisation: bool = 1, 0..=1,
+            "1: when the window is full the slow subflow that holds it up has its window halved";
+    }
+}
 
 /// The scheduler: nothing is kept but the times of penalties.
 #[derive(Clone, Debug, Default)]
 pub struct LowestRtt {
+    /// What is done against full windows.
+    pub(super) params: Params,
     rescue: Rescue,
 }
 
@@ -34,7 +50,16 @@ impl Scheduler for LowestRtt {
         oldest: &Piece,
         picked: usize,
     ) -> Relief {
-        self.rescue.relieve(view, blocked, oldest, picked, Penalty::First)
+        let mut relief = Relief::default();
+        let Params { opportunistic_retransmission, penalisation } = self.params;
+        if opportunistic_retransmission || penalisation {
+            relief = self.rescue.relieve(view, blocked, oldest, picked, Penalty::First);
+        }
+        relief.resend &= opportunistic_retransmission;
+        if !penalisation {
+            relief.penalise = SubflowSet::EMPTY;
+        }
+        relief
     }
 }
 
@@ -163,6 +188,21 @@ mod tests {
     fn where_all_have_carried_it_the_search_starts_over() {
         assert_eq!(pick(&[subflow(0, 10), subflow(1, 90)], again(&[0, 1])), Some(0));
         assert_eq!(pick(&[subflow(0, 10)], again(&[0])), Some(0));
+    }
+
+    #[test]
+    fn both_mechanisms_against_full_windows_have_a_switch() {
+        let subflows = [subflow(0, 10), subflow(1, 90)];
+        let oldest =
+            Piece { len: 1_400, carried_by: [1].into_iter().collect(), ..Piece::default() };
+        for (resend, penalise) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut scheduler = LowestRtt {
+                params: Params { opportunistic_retransmission: resend, penalisation: penalise },
+                ..LowestRtt::default()
+            };
+            let relief = scheduler.relieve(&view(&subflows), Blocked::Window, &oldest, 0);
+            assert_eq!((relief.resend, relief.penalise.contains(1)), (resend, penalise));
+        }
     }
 
     #[test]

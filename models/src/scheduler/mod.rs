@@ -10,12 +10,14 @@
 mod available;
 pub mod blest;
 mod choice;
+pub mod daps;
 pub mod ecf;
 pub mod lowest_rtt;
 pub mod otias;
 pub mod redundant;
 mod relief;
 pub mod round_robin;
+pub mod sttf;
 #[cfg(test)]
 mod testing;
 pub mod upstream;

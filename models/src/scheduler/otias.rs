@@ -17,7 +17,7 @@
 //! to a subflow stays there when the delays change.
 
 use super::lowest_rtt::LowestRtt;
-use super::{Ask, ConnView, Pick, Scheduler, SubflowView};
+use super::{Ask, ConnView, Pick, Piece, Scheduler, SubflowView};
 
 /// The scheduler: it keeps nothing.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +25,32 @@ pub struct Otias {
     failed: LowestRtt,
 }
 
-/// When a packet given to the subflow now would arrive, in 1/16 microseconds.
+/// The subflow where the estimate says that the next packet arrives first, though it may have to wait there.
+pub(super) fn first_to_arrive(
+    view: &ConnView<'_>,
+    piece: &Piece,
+    estimate: impl Fn(&SubflowView) -> u64,
+) -> Pick {
+    let first = serving(view, piece).min_by_key(|subflow| estimate(subflow));
+    match first {
+        Some(subflow) if subflow.has_memory => Pick::On { subflow: subflow.id, limit: subflow.mss },
+        _ => Pick::Wait,
+    }
+}
+
+/// The subflows that may carry the piece, now or later: the backups only where all are.
+pub(super) fn serving<'a>(
+    view: &ConnView<'a>,
+    piece: &Piece,
+) -> impl Iterator<Item = &'a SubflowView> + use<'a> {
+    let backup = !view.subflows.iter().any(|subflow| subflow.active && !subflow.backup);
+    let from = piece.from;
+    view.subflows.iter().filter(move |s| {
+        s.active && s.backup == backup && s.only_from.is_none_or(|only| only == from)
+    })
+}
+
+/// How long a packet given to the subflow now takes to arrive, in 1/16 microseconds.
 fn arrival(subflow: &SubflowView) -> u64 {
     let waiting = subflow.unsent.div_ceil(u64::from(subflow.mss.max(1))) + 1;
     let room = u64::from(subflow.cwnd.saturating_sub(subflow.in_flight));
@@ -38,18 +63,7 @@ impl Scheduler for Otias {
     #[inline(never)]
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let Ask::New(piece) = ask else { return self.failed.pick(view, ask) };
-        let backup = !view.subflows.iter().any(|subflow| subflow.active && !subflow.backup);
-        let may = |s: &&SubflowView| {
-            let in_order = s.only_from.is_none_or(|from| from == piece.from);
-            s.active && s.backup == backup && in_order
-        };
-        let first = view.subflows.iter().filter(may).min_by_key(|subflow| arrival(subflow));
-        match first {
-            Some(subflow) if subflow.has_memory => {
-                Pick::On { subflow: subflow.id, limit: subflow.mss }
-            }
-            _ => Pick::Wait,
-        }
+        first_to_arrive(view, &piece, arrival)
     }
 }
 
