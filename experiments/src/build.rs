@@ -394,6 +394,7 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
         rcvbuf: end.receive_buffer.map(doubled),
         sndbuf: end.send_buffer.map(doubled),
         nagle: Nagle::with_nodelay(flow.app.sets_nodelay()),
+        md5_key: end.md5_key.clone(),
     })
 }
 

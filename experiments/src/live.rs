@@ -159,8 +159,8 @@ pub fn kernel_hosts(plan: &Plan, sides: Sides) -> Result<BTreeSet<usize>, LiveEr
     if let (false, Some(flow)) = (kernels.is_empty(), tasks::unfit(plan)) {
         let name = &flow.name;
         return Err(LiveError::Unfit(format!(
-            "no process on a real kernel plays the application of flow `{name}`: \
-             bulk, timed and request with fixed sizes can be played"
+            "no process on a real kernel plays flow `{name}`: \
+             bulk, timed and request with fixed sizes and without `md5_key` can be played"
         )));
     }
     Ok(kernels)

@@ -21,6 +21,7 @@ use mptcpsim_models::path_manager::binder::SourceRoute;
 use mptcpsim_models::rules::Stack;
 use mptcpsim_models::scheduler;
 use mptcpsim_models::sysctl::Sysctl;
+use mptcpsim_models::wire::Md5Key;
 
 use crate::scenario::{
     App, AppDirection, EndpointFlag, Middlebox, Mptcpd, Multipath, OneWay, Protocol, RadioPower,
@@ -374,6 +375,8 @@ pub struct FlowEnd {
     pub receive_buffer: Option<Bytes>,
     /// A fixed send buffer.
     pub send_buffer: Option<Bytes>,
+    /// Signs all segments.
+    pub md5_key: Option<Md5Key>,
 }
 
 /// An algorithm and those of its parameters that are not preset. The algorithm has them.

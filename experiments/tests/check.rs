@@ -454,6 +454,7 @@ const UNSOUND: &[(&str, &str, &str)] = &[
         "to = \"server\"\nmptcp = { scheduler = \"blesst\" }",
         "unknown scheduler `blesst`",
     ),
+    ("to = \"server\"", "to = \"server\"\nmd5_key = \"\"", "a key of 0 bytes"),
     ("to = \"server\"", "to = \"server\"\nreceive_buffer = \"9 GB\"", "a buffer of 9 GB"),
     (
         "[[flows]]",

@@ -25,6 +25,8 @@ pub enum Slot {
     WindowScale,
     /// SACK blocks.
     Sack,
+    /// The signature of RFC 2385.
+    Md5,
     /// MP_CAPABLE.
     MpCapable,
     /// MP_JOIN.
@@ -49,7 +51,8 @@ pub enum Slot {
 
 impl Slot {
     /// The options that a segment can have once.
-    const ONCE: [Self; 14] = [
+    const ONCE: [Self; 15] = [
+        Self::Md5,
         Self::Mss,
         Self::SackPermitted,
         Self::Timestamps,
@@ -139,7 +142,8 @@ impl Rare {
         let mss = if self.mss.is_some() { 4 } else { 0 };
         let window_scale = if self.window_scale.is_some() { 4 } else { 0 };
         let unknown: usize = self.unknown.iter().map(|option| option.data.len() + 2).sum();
-        mss + window_scale + padded(unknown as u8)
+        let md5 = if self.md5.is_some() { 20 } else { 0 };
+        mss + window_scale + md5 + padded(unknown as u8)
     }
 }
 
@@ -155,6 +159,7 @@ impl Segment {
                 let blocks = self.sack.as_slice().len() + usize::from(fourth);
                 (blocks > 0).then_some(2 + 8 * blocks as u8)
             }
+            Slot::Md5 => rare?.md5.map(|_| 18),
             Slot::Mss => rare?.mss.map(|_| 4),
             Slot::SackPermitted => rare?.sack_permitted.then_some(2),
             Slot::WindowScale => rare?.window_scale.map(|_| 3),

@@ -378,6 +378,8 @@ pub struct Rare {
     pub sack_permitted: bool,
     /// A fourth SACK block, possible without timestamps.
     pub fourth_sack: Option<SeqRange>,
+    /// The signature of RFC 2385.
+    pub md5: Option<[u8; 16]>,
     /// MP_CAPABLE.
     pub mp_capable: Option<MpCapable>,
     /// MP_JOIN.

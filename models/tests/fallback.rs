@@ -12,10 +12,11 @@ use lab::{CLIENT, Lab, Outcome, Path, SERVER, meddle, path};
 use mptcpsim_core::middlebox::Direction;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::middlebox::{Filter, Kinds, OptionSet, Replace, Spec};
-use mptcpsim_models::mptcp::Mode;
+use mptcpsim_models::mptcp::{MetaState, Mode};
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::segment::{Dss, ResetReason, Segment};
 use mptcpsim_models::tcp::State;
+use mptcpsim_models::wire::Md5Key;
 
 const BYTES: u64 = 500_000;
 const UP: Option<Direction> = Some(Direction::Forward);
@@ -376,6 +377,39 @@ fn row_23_a_join_to_a_connection_that_fell_back() {
         assert_counted(&outcome, SERVER, &[Counter::MpRstTx]);
         let client = outcome.client().connection();
         assert_eq!(client.subflow(1).unwrap().state(), State::Closed);
+    }
+}
+
+/// TCP MD5 signatures: one end has the first key, the other one the second.
+fn signed(keys: [Option<&str>; 2]) -> Outcome {
+    let mut lab = one(clear());
+    let key = |text: Option<&str>| text.and_then(|text| Md5Key::new(text.as_bytes()));
+    lab.options.md5_key = key(keys[0]);
+    lab.server_options.md5_key = key(keys[1]);
+    run(lab, PLAIN)
+}
+
+#[test]
+fn row_24_signed_segments_are_plain_tcp() {
+    for _ in LINES {
+        let outcome = signed([Some("secret"), Some("secret")]);
+        assert_eq!(mode(&outcome, CLIENT), Mode::FellBack(Counter::Md5SigFallback));
+        assert_fell_back(&outcome, &[Counter::Md5SigFallback], &[]);
+        let negotiated = outcome.client().connection().subflow(0).unwrap().negotiated();
+        assert!(negotiated.sack && !negotiated.timestamps);
+    }
+}
+
+#[test]
+fn row_24_a_listening_socket_with_a_key() {
+    for _ in LINES {
+        let outcome = signed([None, Some("secret")]);
+        assert_counted(&outcome, SERVER, &[Counter::Md5NotFound]);
+        let outcome = signed([Some("secret"), None]);
+        assert_counted(&outcome, SERVER, &[Counter::Md5Unexpected]);
+        let outcome = signed([Some("secret"), Some("other")]);
+        assert_counted(&outcome, SERVER, &[Counter::Md5Failure]);
+        assert_eq!(outcome.client().connection().state(), MetaState::Opening);
     }
 }
 

@@ -14,6 +14,7 @@ use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::rules::Stack;
 use mptcpsim_models::segment::{Dss, Segment, Width};
 use mptcpsim_models::tcp::{Error, State};
+use mptcpsim_models::wire::Md5Key;
 
 const BYTES: u64 = 2_000_000;
 const UP: Option<Direction> = Some(Direction::Forward);
@@ -66,6 +67,10 @@ fn mapped(path: Path, count: Option<u64>, change: fn(&mut Dss)) -> Path {
 
 /// An upload over `paths`; the server has one address, so each path is one subflow.
 fn upload(paths: Vec<Path>, checksum: bool) -> Outcome {
+    lab(paths, checksum).run(40)
+}
+
+fn lab(paths: Vec<Path>, checksum: bool) -> Lab {
     let mut lab = Lab::upload(paths, BYTES);
     lab.server_addresses = Some(1);
     for host in [&mut lab.client, &mut lab.server] {
@@ -73,7 +78,7 @@ fn upload(paths: Vec<Path>, checksum: bool) -> Outcome {
         host.sysctl = host.rules.sysctl_defaults();
         host.sysctl.mptcp_checksum = checksum;
     }
-    lab.run(40)
+    lab
 }
 
 fn arrived(outcome: &Outcome) -> (u64, u64) {
@@ -371,6 +376,20 @@ fn row_23_a_join_to_a_connection_that_fell_back() {
     let client = outcome.client().connection();
     assert_eq!(client.subflow(1).unwrap().state(), State::Closed);
     assert_eq!(modes(&outcome)[1], Mode::FellBack(Counter::FallbackDataInit));
+}
+
+#[test]
+fn row_24_signed_segments_are_plain_tcp() {
+    let key = Md5Key::new(b"secret");
+    let paths = vec![first()];
+    let outcome = lab(paths, true)
+        .with(|lab| {
+            lab.options.md5_key = key.clone();
+            lab.server_options.md5_key = key;
+        })
+        .run(30);
+    assert_eq!(modes(&outcome), [Mode::Plain; 2]);
+    assert_eq!(arrived(&outcome), INTACT);
 }
 
 #[test]

@@ -771,6 +771,10 @@ class Flow(Node):
     """
     from_: str | None = None
     """The host that opens the connection; without it the first end of the first path."""
+    md5_key: str | None = None
+    """A key of at most 80 bytes that signs all segments of both ends (RFC 2385), as set with
+    TCP_MD5SIG. Such a connection is plain TCP.
+    """
     mptcp: FlowMptcp = field(default_factory=lambda: FlowMptcp())
     """How MPTCP uses its subflows."""
     name: str | None = None

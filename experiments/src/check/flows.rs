@@ -7,6 +7,7 @@ use std::path::Path;
 use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
+use mptcpsim_models::wire::Md5Key;
 use mptcpsim_models::{congestion, path_manager, scheduler};
 
 use super::Report;
@@ -222,6 +223,7 @@ impl Checker<'_> {
         {
             check_buffer(buffer, &key.key(field), report);
         }
+        let md5_key = check_md5_key(flow.md5_key.as_deref(), &key.key("md5_key"), report);
         let (from, to) = self.hosts(flow, key, report)?;
         let (source, destination) = self.first_subflow(flow, from, to, key, report)?;
         let end = |host, address| FlowEnd {
@@ -232,6 +234,7 @@ impl Checker<'_> {
             path_manager: Algorithm { name: path_manager::Name::default(), params: Vec::new() },
             receive_buffer: flow.receive_buffer,
             send_buffer: flow.send_buffer,
+            md5_key: md5_key.clone(),
         };
         let plan = FlowPlan {
             declared,
@@ -413,4 +416,14 @@ fn check_buffer(buffer: Option<Bytes>, key: &KeyPath, report: &mut Report) {
         let help = format!("write a size from 1 B to {MAX_BUFFER}, for example `256 KiB`");
         report.invalid(key, format!("a buffer of {bytes}"), help);
     }
+}
+
+fn check_md5_key(text: Option<&str>, key: &KeyPath, report: &mut Report) -> Option<Md5Key> {
+    let text = text?;
+    let found = Md5Key::new(text.as_bytes());
+    if found.is_none() {
+        let help = format!("write 1 to {} bytes", Md5Key::MAX_LEN);
+        report.invalid(key, format!("a key of {} bytes", text.len()), help);
+    }
+    found
 }

@@ -65,6 +65,11 @@ pub struct Flow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<quantity::ByteCount>")]
     pub send_buffer: Option<Bytes>,
+    /// A key of at most 80 bytes that signs all segments of both ends (RFC 2385), as set with TCP_MD5SIG. Such a
+    /// connection is plain TCP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 80), example = &"secret")]
+    pub md5_key: Option<String>,
 }
 
 /// A flow that is opened again and again, each time as a connection of its own.

@@ -9,7 +9,7 @@ use mptcpsim_core::time::Time;
 use super::packet::Packet;
 use super::{Binding, Tapped, Way, World};
 use crate::app::AppSpec;
-use crate::mptcp::{Connection, Opening, SocketOptions, SynCookies};
+use crate::mptcp::{Connection, Opening, SocketOptions, SynCookies, refuses_signature};
 use crate::observe::mib::Counter;
 use crate::path_manager::endpoints::Endpoint;
 use crate::segment::{Flags, FourTuple, MpJoin, MpTcpRst, ResetReason, Segment};
@@ -49,6 +49,11 @@ impl World {
             return;
         }
         self.hosts[host as usize].mib.inc(Counter::InSegs);
+        if let Some(key) = self.listener(host, tuple).map(|it| it.options.md5_key.clone())
+            && refuses_signature(key.as_ref(), tuple, segment, &mut self.hosts[host as usize].mib)
+        {
+            return;
+        }
         let opens =
             segment.flags.has(Flags::SYN) && !segment.flags.intersects(Flags::ACK | Flags::RST);
         if !opens {

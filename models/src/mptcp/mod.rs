@@ -39,6 +39,7 @@ mod output;
 mod receive;
 mod retransmit;
 mod send;
+mod signed;
 mod waits;
 
 use std::net::IpAddr;
@@ -51,6 +52,7 @@ pub use self::blackhole::ActiveMptcp;
 pub(crate) use self::cookies::SynCookies;
 pub use self::info::{MptcpInfo, SubflowInfo};
 pub use self::open::{Opening, Refusal};
+pub(crate) use self::signed::refuses as refuses_signature;
 
 use crate::congestion::{Clock, Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, token};
@@ -62,6 +64,7 @@ use crate::path_manager::{AnyPathManager, PathEvent, endpoints};
 use crate::scheduler::{AnyScheduler, SubflowView};
 use crate::segment::{FourTuple, ResetReason};
 use crate::tcp::{Nagle, Space, State, Subflow, TcpConfig};
+use crate::wire::Md5Key;
 
 /// The surroundings of a connection: its host.
 pub struct Env<'a> {
@@ -132,6 +135,8 @@ pub struct SocketOptions {
     pub sndbuf: Option<u32>,
     /// Whether small segments wait (`TCP_NODELAY`, `TCP_CORK`).
     pub nagle: Nagle,
+    /// The key that signs all segments (`TCP_MD5SIG`); then the connection is plain TCP.
+    pub md5_key: Option<Md5Key>,
 }
 
 impl Default for SocketOptions {
@@ -144,6 +149,7 @@ impl Default for SocketOptions {
             rcvbuf: None,
             sndbuf: None,
             nagle: Nagle::default(),
+            md5_key: None,
         }
     }
 }

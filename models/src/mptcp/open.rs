@@ -17,6 +17,7 @@ use crate::path_manager::binder::SourceRoute;
 use crate::path_manager::endpoints::Endpoints;
 use crate::path_manager::multipath::Multipath;
 use crate::path_manager::{AnyPathManager, Name, PathEvent};
+use crate::rules::Procedures;
 use crate::scheduler::AnyScheduler;
 use crate::segment::{FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
@@ -101,12 +102,17 @@ impl Connection {
     /// MPTCP.
     pub fn connect(env: &mut Env<'_>, opening: Opening, mut options: SocketOptions) -> Self {
         options.mptcp &= speaks_mptcp(env, opening.tuple);
+        let signed = options.mptcp && options.md5_key.is_some();
+        // Out of tree a socket with a key never was one of MPTCP.
+        options.mptcp &= !signed || env.config.rules.procedures == Procedures::Upstream;
         let mut connection = Self::new(env, opening, options, true);
         connection.add_active(env, opening.tuple, opening.iss, false, None);
         if connection.out_of_tree.is_none()
             && env.active.is_disabled(env.now, env.config.sysctl.blackhole_timeout)
         {
             connection.fall_back(env, Counter::MpCapableSynTxDisabled);
+        } else if signed {
+            connection.fall_back(env, Counter::Md5SigFallback);
         } else if opening.key.is_none() {
             connection.fall_back(env, Counter::MpFallbackTokenInit);
         } else if connection.is_mptcp() {
@@ -136,7 +142,7 @@ impl Connection {
         mut options: SocketOptions,
         syn: &Segment,
     ) -> Self {
-        let offered = offer_of(env, syn);
+        let offered = offer_of(env, syn).filter(|_| options.md5_key.is_none());
         options.mptcp &= offered.is_some();
         if options.mptcp && opening.key.is_none() {
             env.mib.inc(Counter::MpFallbackTokenInit);
@@ -148,7 +154,10 @@ impl Connection {
             connection.no_join_id0 = offer.flags & MpCapable::NO_JOIN_ID0 != 0;
             connection.take_offered_key(&offer);
         }
-        connection.add_passive(env, opening.tuple, opening.iss, syn, None);
+        let index = connection.add_passive(env, opening.tuple, opening.iss, syn, None);
+        if connection.options.md5_key.is_some() {
+            connection.subs[index].tcp.choose_sack_over_timestamps();
+        }
         connection
     }
 

@@ -12,6 +12,10 @@ use crate::tcp::{State, Step, Subflow};
 impl Connection {
     /// B: a segment arrived on the subflow with index `index`.
     pub fn on_segment(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
+        let may_be_signed = self.options.md5_key.is_some() || segment.rare.is_some();
+        if may_be_signed && self.refuses_signature(env, index, segment) {
+            return;
+        }
         let Some(sub) = self.subs.get_mut(index) else { return };
         let step = sub.tcp.on_segment(&mut cx!(self, env, index), segment);
         let disposed = sub.removed && sub.joined;

@@ -123,7 +123,11 @@ impl Connection {
             return false;
         }
         if !is_mptcp && self.out_of_tree.is_none() && sub.infinite_from.is_none() {
-            sub.tcp.complete(cx, out);
+            if self.options.md5_key.is_some() {
+                self.complete_signed(env, index, out);
+            } else {
+                sub.tcp.complete(cx, out);
+            }
             return true;
         }
         let join_ack = if is_mptcp {
@@ -444,6 +448,7 @@ impl Connection {
     pub(super) fn option_reserve(&self) -> u8 {
         match (self.is_mptcp(), self.rx.peer_uses_64_bit) {
             (false, _) if self.has_infinite_mapping() => out_of_tree::DSS_RESERVE,
+            (false, _) if self.options.md5_key.is_some() => super::signed::SIGNATURE,
             (false, _) => 0,
             (true, _) if self.out_of_tree.is_some() => out_of_tree::DSS_RESERVE,
             (true, false) => DSS_SHORT_ACK,

@@ -86,6 +86,9 @@ counters! {
     WinProbeTcp = "TcpExtTCPWinProbe",
     FromZeroWindowAdv = "TcpExtTCPFromZeroWindowAdv",
     ToZeroWindowAdv = "TcpExtTCPToZeroWindowAdv",
+    Md5NotFound = "TcpExtTCPMD5NotFound",
+    Md5Unexpected = "TcpExtTCPMD5Unexpected",
+    Md5Failure = "TcpExtTCPMD5Failure",
     HystartTrainDetect = "TcpExtTCPHystartTrainDetect",
     HystartDelayDetect = "TcpExtTCPHystartDelayDetect",
 

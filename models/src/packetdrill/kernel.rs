@@ -14,6 +14,7 @@ use mptcpsim_core::time::Time;
 use crate::congestion::Clock;
 use crate::mptcp::{
     ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions, SynCookies,
+    refuses_signature,
 };
 use crate::mptcp_keys::{Key, Version, draw_key, token};
 use crate::observe::event::EventLog;
@@ -225,12 +226,18 @@ impl Kernel {
 
     /// A packet arrives; `tuple` is as its sender sees it.
     pub(super) fn receive(&mut self, tuple: FourTuple, segment: &Segment) {
-        self.mib.inc(Counter::InSegs);
         if let Some(&(number, index)) = self.bindings.get(&tuple)
             && !self.is_over(number, index)
         {
             self.with(number, |connection, env| connection.on_segment(env, index, segment));
             return;
+        }
+        self.mib.inc(Counter::InSegs);
+        if let Some(listener) = self.listener(tuple.dst) {
+            let key = self.listeners[listener].options.md5_key.as_ref();
+            if refuses_signature(key, tuple, segment, &mut self.mib) {
+                return;
+            }
         }
         let flags = segment.flags;
         if !flags.has(Flags::SYN) || flags.intersects(Flags::ACK | Flags::RST) {

@@ -7,6 +7,8 @@ use super::script::{Call, Expression};
 use super::sockets::{Answer, Socket, errno};
 use crate::congestion;
 use crate::mptcp::{Connection, Env};
+use crate::rules::Procedures;
+use crate::wire::Md5Key;
 
 /// Options that change nothing here: they read as they were set, at first 0.
 const REMEMBERED: [&str; 25] = [
@@ -89,6 +91,7 @@ pub(super) fn set(caller: &mut Caller<'_>, call: &Call) -> Result<Answer, Unsupp
             socket.options.nagle.cork = cork;
             with(caller, fd, |connection, env| connection.set_cork(env, cork));
         }
+        "TCP_MD5SIG" => return set_key(caller, fd, given),
         "IP_TOS" | "IPV6_TCLASS" | "IP_TTL" | "IPV6_UNICAST_HOPS" => {
             return set_ip(caller, fd, option, integer(given)?);
         }
@@ -132,6 +135,28 @@ fn set_congestion(socket: &mut Socket, given: &Expression) -> Result<Answer, Uns
         return Err(Unsupported("another congestion control for an open connection".to_owned()));
     }
     socket.options.congestion_control = Some(congestion::Congestion::new(algorithm));
+    Ok(Answer::Returns(0))
+}
+
+/// The key, for all peers. Upstream sockets of MPTCP take none (`mptcp_supported_sockopt`).
+fn set_key(caller: &mut Caller<'_>, fd: i64, given: &Expression) -> Result<Answer, Unsupported> {
+    let upstream = caller.kernel.config.rules.procedures == Procedures::Upstream;
+    let Some(socket) = caller.sockets.get_mut(fd) else {
+        return Ok(Answer::Fails(errno::EBADF));
+    };
+    if upstream && socket.is_new_mptcp() {
+        return Ok(Answer::Fails(errno::ENOPROTOOPT));
+    }
+    let Expression::Text(text) = given else {
+        return Err(Unsupported("a value of TCP_MD5SIG that is no text".to_owned()));
+    };
+    let Some(key) = Md5Key::new(text.as_bytes()) else {
+        return Ok(Answer::Fails(errno::EINVAL));
+    };
+    if socket.connection().is_some() || socket.is_listening() {
+        return Err(Unsupported("a key for an open socket".to_owned()));
+    }
+    socket.options.md5_key = Some(key);
     Ok(Answer::Returns(0))
 }
 

@@ -19,7 +19,7 @@ use crate::segment::{
     UnknownOption, Width,
 };
 use crate::seq::{Seq, SeqRange};
-use crate::wire::dss_checksum;
+use crate::wire::{dss_checksum, take_tcp_option};
 
 /// One packet's translation.
 pub(super) struct Translation<'a> {
@@ -100,11 +100,26 @@ impl Translation<'_> {
                 Ok(Slot::Timestamps)
             }
             TcpOption::Raw { kind, data } => {
+                if let Some(slot) = take_tcp_option(*kind, data, segment) {
+                    self.take_signature(segment);
+                    return Ok(slot);
+                }
                 let option = UnknownOption { kind: *kind, data: data.clone() };
                 segment.rare_mut().unknown.push(option);
                 Ok(Slot::Unknown)
             }
             mptcp => self.put_mptcp(mptcp, segment),
+        }
+    }
+
+    /// What the host has signed holds numbers that the script does not know.
+    fn take_signature(&self, segment: &mut Segment) {
+        let actual = self.actual.and_then(Segment::rare).and_then(|rare| rare.md5);
+        if let Some(rare) = &mut segment.rare
+            && rare.md5.is_some()
+            && actual.is_some()
+        {
+            rare.md5 = actual;
         }
     }
 

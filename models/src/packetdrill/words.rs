@@ -90,6 +90,7 @@ impl Words<'_> {
         Some(match slot {
             Slot::Nop => "nop".to_owned(),
             Slot::End => "eol".to_owned(),
+            Slot::Md5 => format!("md5 {}", hex(&rare?.md5?)),
             Slot::Mss => format!("mss {}", rare?.mss?),
             Slot::SackPermitted => "sackOK".to_owned(),
             Slot::WindowScale => format!("wscale {}", rare?.window_scale?),
@@ -178,8 +179,11 @@ impl Words<'_> {
 }
 
 fn raw(option: &UnknownOption) -> String {
-    let bytes: String = option.data.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("kind {} {bytes}", option.kind).trim_end().to_owned()
+    format!("kind {} {}", option.kind, hex(&option.data)).trim_end().to_owned()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn sack(blocks: &[SeqRange], fourth: Option<SeqRange>) -> String {

@@ -172,6 +172,13 @@ impl Subflow {
         self.rx.initialize_rcv_mss(self.mss_cache);
     }
 
+    /// There is no room for both of them (`tcp_synack_options` beside a signature).
+    pub(crate) fn choose_sack_over_timestamps(&mut self) {
+        if self.negotiated.sack && std::mem::take(&mut self.negotiated.timestamps) {
+            self.rx.advmss += 12;
+        }
+    }
+
     fn set_peer_window(&mut self, window: u32) {
         self.snd_wnd = window;
         self.max_window = self.max_window.max(window);

@@ -18,14 +18,16 @@ mod ip;
 mod mptcp;
 mod options;
 mod packet;
+mod signature;
 mod tcp;
 
-pub(crate) use self::options::{option_layout, write_dss_last};
+pub(crate) use self::options::{option_layout, take_tcp_option, write_dss_last};
 pub use checksum::{Sum, dss_checksum, dss_checksum_holds, dss_checksum_of};
 pub use heard::drop_unheard;
 pub use ip::IpFields;
 pub use options::{MAX_OPTION_BYTES, OptionBytes, emit_options, parse_options};
 pub use packet::{LINKTYPE_RAW, Parsed, emit, emit_snapped, parse, parse_snapped};
+pub use signature::Md5Key;
 
 /// Why bytes are no packet, or a segment cannot become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

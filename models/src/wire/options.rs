@@ -37,6 +37,7 @@ mod kind {
     pub(super) const SACK_PERMITTED: u8 = 4;
     pub(super) const SACK: u8 = 5;
     pub(super) const TIMESTAMPS: u8 = 8;
+    pub(super) const MD5: u8 = 19;
 }
 
 /// The options of a segment as a host of `version` writes them, or as they came.
@@ -69,11 +70,14 @@ pub(crate) fn option_layout(segment: &Segment, version: Version) -> Result<Layou
 
 /// The order and padding of `tcp_options_write`, with the MPTCP options behind the others.
 fn linux_layout(segment: &Segment, version: Version) -> Result<Layout, WireError> {
-    use Slot::{Mss, Nop, Sack, SackPermitted, Timestamps, Unknown, WindowScale};
+    use Slot::{Md5, Mss, Nop, Sack, SackPermitted, Timestamps, Unknown, WindowScale};
     let has = |slot| segment.option_len(slot).is_some();
     let mut layout = Layout::new();
     let mut place =
         |slots: &[Slot]| layout.try_extend_from_slice(slots).map_err(|_| WireError::OptionsTooLong);
+    if has(Md5) {
+        place(&[Nop, Nop, Md5])?;
+    }
     if has(Mss) {
         place(&[Mss])?;
     }
@@ -151,6 +155,10 @@ fn emit_option(
             put(out, &[kind::MSS, 4])?;
             put(out, &mss.to_be_bytes())
         }
+        Slot::Md5 => {
+            put(out, &[kind::MD5, 18])?;
+            put(out, &rare.and_then(|rare| rare.md5).unwrap_or_default())
+        }
         Slot::SackPermitted => put(out, &[kind::SACK_PERMITTED, 2]),
         Slot::Timestamps => {
             let Timestamps { val, ecr } = segment.timestamps.unwrap_or_default();
@@ -226,13 +234,14 @@ fn take_option(kind: u8, body: &[u8], segment: &mut Segment, listener: &mut List
 }
 
 /// Stores a plain TCP option, unless its length is wrong or the segment has one.
-fn take_tcp_option(kind: u8, body: &[u8], segment: &mut Segment) -> Option<Slot> {
+pub(crate) fn take_tcp_option(kind: u8, body: &[u8], segment: &mut Segment) -> Option<Slot> {
     let slot = match kind {
         kind::MSS => Slot::Mss,
         kind::WINDOW_SCALE => Slot::WindowScale,
         kind::SACK_PERMITTED => Slot::SackPermitted,
         kind::SACK => Slot::Sack,
         kind::TIMESTAMPS => Slot::Timestamps,
+        kind::MD5 => Slot::Md5,
         _ => return None,
     };
     let fits = match slot {
@@ -240,6 +249,7 @@ fn take_tcp_option(kind: u8, body: &[u8], segment: &mut Segment) -> Option<Slot>
         Slot::WindowScale => body.len() == 1,
         Slot::SackPermitted => body.is_empty(),
         Slot::Timestamps => body.len() == 8,
+        Slot::Md5 => body.len() == 16,
         _ => matches!(body.len(), 8 | 16 | 24 | 32),
     };
     if !fits || segment.option_len(slot).is_some() {
@@ -250,6 +260,7 @@ fn take_tcp_option(kind: u8, body: &[u8], segment: &mut Segment) -> Option<Slot>
         Slot::Mss => segment.rare_mut().mss = Some(fields.u16()?),
         Slot::WindowScale => segment.rare_mut().window_scale = Some(fields.u8()?),
         Slot::SackPermitted => segment.rare_mut().sack_permitted = true,
+        Slot::Md5 => segment.rare_mut().md5 = Some(body.try_into().ok()?),
         Slot::Timestamps => {
             segment.timestamps = Some(Timestamps { val: fields.u32()?, ecr: fields.u32()? });
         }

@@ -20,6 +20,20 @@ pub(crate) fn emit(
     segment: &Segment,
     version: Version,
 ) -> Result<TcpHeaderBytes, WireError> {
+    let mut header = header(tuple, segment);
+    let options = emit_options(segment, version)?;
+    header.set_options_raw(&options).map_err(|_| WireError::OptionsTooLong)?;
+
+    let len = header.header_len() as u32 + segment.payload.len();
+    let mut sum = pseudo_header(tuple.src.ip(), tuple.dst.ip(), len);
+    sum.add_bytes(&header.to_bytes());
+    sum.add_payload(&segment.payload);
+    header.checksum = sum.checksum();
+    Ok(header.to_bytes())
+}
+
+/// The header without options and checksum.
+pub(super) fn header(tuple: FourTuple, segment: &Segment) -> TcpHeader {
     let (ports, flags) = ((tuple.src.port(), tuple.dst.port()), segment.flags);
     let mut header = TcpHeader::new(ports.0, ports.1, segment.seq.0, segment.window);
     header.acknowledgment_number = segment.ack.0;
@@ -31,15 +45,7 @@ pub(crate) fn emit(
     header.urg = flags.has(Flags::URG);
     header.ece = flags.has(Flags::ECE);
     header.cwr = flags.has(Flags::CWR);
-    let options = emit_options(segment, version)?;
-    header.set_options_raw(&options).map_err(|_| WireError::OptionsTooLong)?;
-
-    let len = header.header_len() as u32 + segment.payload.len();
-    let mut sum = pseudo_header(tuple.src.ip(), tuple.dst.ip(), len);
-    sum.add_bytes(&header.to_bytes());
-    sum.add_payload(&segment.payload);
-    header.checksum = sum.checksum();
-    Ok(header.to_bytes())
+    header
 }
 
 /// The fixed header; payload and options are what is still to be read.

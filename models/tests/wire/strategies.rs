@@ -137,6 +137,7 @@ fn rare(version: Version) -> impl Strategy<Value = Rare> {
         weighted(0.2, any::<u16>()),
         weighted(0.2, any::<u8>()),
         any::<bool>(),
+        weighted(0.1, any::<[u8; 16]>()),
         prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(unknown(), 1..3)],
     );
     let open = (weighted(0.15, mp_capable()), weighted(0.15, mp_join()));
@@ -154,7 +155,8 @@ fn rare(version: Version) -> impl Strategy<Value = Rare> {
         mss: tcp.0,
         window_scale: tcp.1,
         sack_permitted: tcp.2,
-        unknown: tcp.3,
+        md5: tcp.3,
+        unknown: tcp.4,
         mp_capable: open.0,
         mp_join: open.1,
         add_addr: addresses.0,
