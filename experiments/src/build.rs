@@ -395,6 +395,7 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
         sndbuf: end.send_buffer.map(doubled),
         nagle: Nagle::with_nodelay(flow.app.sets_nodelay()),
         md5_key: end.md5_key.clone(),
+        fast_open: end.fast_open,
     })
 }
 

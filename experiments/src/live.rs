@@ -160,7 +160,7 @@ pub fn kernel_hosts(plan: &Plan, sides: Sides) -> Result<BTreeSet<usize>, LiveEr
         let name = &flow.name;
         return Err(LiveError::Unfit(format!(
             "no process on a real kernel plays flow `{name}`: \
-             bulk, timed and request with fixed sizes and without `md5_key` can be played"
+             bulk, timed and request with fixed sizes and without `fast_open` and `md5_key` can be played"
         )));
     }
     Ok(kernels)

@@ -375,6 +375,8 @@ pub struct FlowEnd {
     pub receive_buffer: Option<Bytes>,
     /// A fixed send buffer.
     pub send_buffer: Option<Bytes>,
+    /// Data goes with the SYN.
+    pub fast_open: bool,
     /// Signs all segments.
     pub md5_key: Option<Md5Key>,
 }

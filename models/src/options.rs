@@ -5,7 +5,7 @@
 //! outside SYNs, SACK blocks 4 + 8n.
 
 use crate::segment::{
-    AddAddr, Dss, MAX_OPTIONS, MpCapable, MpJoin, MpPrio, Rare, RemoveAddr, Segment,
+    AddAddr, Dss, FastOpen, MAX_OPTIONS, MpCapable, MpJoin, MpPrio, Rare, RemoveAddr, Segment,
 };
 
 /// One place in the options of a TCP header.
@@ -27,6 +27,8 @@ pub enum Slot {
     Sack,
     /// The signature of RFC 2385.
     Md5,
+    /// TCP Fast Open.
+    FastOpen,
     /// MP_CAPABLE.
     MpCapable,
     /// MP_JOIN.
@@ -51,7 +53,8 @@ pub enum Slot {
 
 impl Slot {
     /// The options that a segment can have once.
-    const ONCE: [Self; 15] = [
+    const ONCE: [Self; 16] = [
+        Self::FastOpen,
         Self::Md5,
         Self::Mss,
         Self::SackPermitted,
@@ -73,6 +76,14 @@ impl Slot {
 /// `len` rounded up to a multiple of four, as options are padded with NOPs.
 pub const fn padded(len: u8) -> u8 {
     len.div_ceil(4) * 4
+}
+
+impl FastOpen {
+    /// Bytes on the wire, 2 to 20.
+    pub fn wire_len(&self) -> u8 {
+        let head = if self.experimental { 4 } else { 2 };
+        head + self.cookie().len() as u8
+    }
 }
 
 impl MpCapable {
@@ -143,7 +154,8 @@ impl Rare {
         let window_scale = if self.window_scale.is_some() { 4 } else { 0 };
         let unknown: usize = self.unknown.iter().map(|option| option.data.len() + 2).sum();
         let md5 = if self.md5.is_some() { 20 } else { 0 };
-        mss + window_scale + md5 + padded(unknown as u8)
+        let fast_open = self.fast_open.map_or(0, |option| padded(option.wire_len()));
+        mss + window_scale + md5 + fast_open + padded(unknown as u8)
     }
 }
 
@@ -160,6 +172,7 @@ impl Segment {
                 (blocks > 0).then_some(2 + 8 * blocks as u8)
             }
             Slot::Md5 => rare?.md5.map(|_| 18),
+            Slot::FastOpen => rare?.fast_open.as_ref().map(FastOpen::wire_len),
             Slot::Mss => rare?.mss.map(|_| 4),
             Slot::SackPermitted => rare?.sack_permitted.then_some(2),
             Slot::WindowScale => rare?.window_scale.map(|_| 3),
@@ -205,6 +218,14 @@ impl Segment {
         match &self.rare {
             None => self.frequent_len(0),
             Some(rare) => self.len_beside(rare),
+        }
+    }
+
+    /// Leaves out TCP Fast Open if there is no room for it (`tcp_syn_options`).
+    #[cold]
+    pub(crate) fn fit_fast_open(&mut self) {
+        if self.options_len() > MAX_OPTIONS {
+            self.rare_mut().fast_open = None;
         }
     }
 

@@ -358,6 +358,39 @@ impl ResetReason {
     pub const MIDDLEBOX: Self = Self(6);
 }
 
+/// TCP Fast Open: a cookie, or the wish for one (RFC 7413 section 4.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FastOpen {
+    cookie: [u8; 16],
+    len: u8,
+    /// In the form of an experimental option (RFC 6994), as before it had a kind of its own.
+    pub experimental: bool,
+}
+
+impl FastOpen {
+    /// Asks for a cookie.
+    pub const fn request(experimental: bool) -> Self {
+        Self { cookie: [0; 16], len: 0, experimental }
+    }
+
+    /// The option with this cookie, or without if it is empty; none if a cookie cannot have that
+    /// length.
+    pub fn new(cookie: &[u8], experimental: bool) -> Option<Self> {
+        let mut option = Self::request(experimental);
+        if !cookie.is_empty() {
+            let fits = cookie.len() >= 4 && cookie.len().is_multiple_of(2);
+            option.cookie.get_mut(..cookie.len()).filter(|_| fits)?.copy_from_slice(cookie);
+            option.len = cookie.len() as u8;
+        }
+        Some(option)
+    }
+
+    /// The cookie; empty if it is asked for.
+    pub fn cookie(&self) -> &[u8] {
+        &self.cookie[..usize::from(self.len)]
+    }
+}
+
 /// An option that has no meaning here: kept so that what enters as bytes leaves as the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownOption {
@@ -380,6 +413,8 @@ pub struct Rare {
     pub fourth_sack: Option<SeqRange>,
     /// The signature of RFC 2385.
     pub md5: Option<[u8; 16]>,
+    /// TCP Fast Open (SYN only).
+    pub fast_open: Option<FastOpen>,
     /// MP_CAPABLE.
     pub mp_capable: Option<MpCapable>,
     /// MP_JOIN.

@@ -74,7 +74,11 @@ macro_rules! integer_knob {
     ($($type:ty),*) => {$(
         impl Knob for $type {
             fn read(text: &str, low: i64, high: i64) -> Option<Self> {
-                let value: i64 = text.trim().parse().ok()?;
+                let text = text.trim();
+                let value = match text.strip_prefix("0x") {
+                    Some(digits) => i64::from_str_radix(digits, 16).ok()?,
+                    None => text.parse().ok()?,
+                };
                 (low..=high).contains(&value).then_some(value)?.try_into().ok()
             }
             fn show(&self) -> String {
@@ -301,6 +305,8 @@ sysctls! {
         "pacing rate in slow start, percent of cwnd per round trip";
     tcp_pacing_ca_ratio: u32 = 120, 0..=1000, "net.ipv4.tcp_pacing_ca_ratio",
         "pacing rate after slow start, percent of cwnd per round trip";
+    tcp_fastopen: u32 = 1, 0..=4294967295, "net.ipv4.tcp_fastopen",
+        "TCP Fast Open, a sum: 1 clients, 2 servers, 4 clients without cookies, 512 servers without cookies, 1024 all servers";
     tcp_comp_sack_nr: u8 = 44, 0..=255, "net.ipv4.tcp_comp_sack_nr",
         "duplicate ACKs that may be compressed into one";
     tcp_comp_sack_delay_ns: u64 = 1_000_000, 0..=1000000000, "net.ipv4.tcp_comp_sack_delay_ns",

@@ -769,6 +769,12 @@ class Flow(Node):
     """Interface or address the first subflow goes to; without it that of the first path
     between the hosts.
     """
+    fast_open: bool | None = None
+    """Opens with TCP Fast Open (RFC 7413), as set with TCP_FASTOPEN and TCP_FASTOPEN_CONNECT:
+    once the client has the server's cookie, from an earlier connection, the SYN carries the
+    first data. The hosts' sysctl `net.ipv4.tcp_fastopen` has to allow it; as it is preset,
+    servers do not.
+    """
     from_: str | None = None
     """The host that opens the connection; without it the first end of the first path."""
     md5_key: str | None = None

@@ -235,6 +235,7 @@ impl Checker<'_> {
             receive_buffer: flow.receive_buffer,
             send_buffer: flow.send_buffer,
             md5_key: md5_key.clone(),
+            fast_open: flow.fast_open,
         };
         let plan = FlowPlan {
             declared,

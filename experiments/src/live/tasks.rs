@@ -12,9 +12,11 @@ use crate::scenario::Protocol;
 
 /// The first flow whose application no process on a real kernel can play.
 pub(super) fn unfit(plan: &Plan) -> Option<&FlowPlan> {
-    plan.flows
-        .iter()
-        .find(|flow| flow.from.md5_key.is_some() || app(&build::apps(&flow.work).0).is_none())
+    plan.flows.iter().find(|flow| {
+        flow.from.fast_open
+            || flow.from.md5_key.is_some()
+            || app(&build::apps(&flow.work).0).is_none()
+    })
 }
 
 /// The task of host `number`.

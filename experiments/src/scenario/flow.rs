@@ -65,6 +65,11 @@ pub struct Flow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<quantity::ByteCount>")]
     pub send_buffer: Option<Bytes>,
+    /// Opens with TCP Fast Open (RFC 7413), as set with TCP_FASTOPEN and TCP_FASTOPEN_CONNECT: once the client has the
+    /// server's cookie, from an earlier connection, the SYN carries the first data. The hosts' sysctl
+    /// `net.ipv4.tcp_fastopen` has to allow it; as it is preset, servers do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fast_open: bool,
     /// A key of at most 80 bytes that signs all segments of both ends (RFC 2385), as set with TCP_MD5SIG. Such a
     /// connection is plain TCP.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -196,7 +196,8 @@ impl App {
     #[inline]
     pub fn progress(&mut self, connection: &mut Connection, env: &mut Env<'_>) -> bool {
         self.looked_at = env.now;
-        if self.done || connection.state() == MetaState::Opening {
+        let opening = connection.state() == MetaState::Opening && connection.syn_room() == 0;
+        if self.done || opening {
             self.note_failure(connection, env);
             return false;
         }

@@ -36,7 +36,9 @@ pub use self::tap::{Tap, Tapped};
 pub use self::tuples::{Binding, TupleId, TupleTable};
 
 use crate::app::{App, AppSpec};
-use crate::mptcp::{ActiveMptcp, Connection, EphemeralPorts, Opening, SocketOptions, SynCookies};
+use crate::mptcp::{
+    ActiveMptcp, Connection, EphemeralPorts, FastOpenCookies, Opening, SocketOptions, SynCookies,
+};
 use crate::mptcp_keys::{Key, draw_key, token};
 use crate::observe::event::{EventLog, Logged};
 use crate::observe::mib::Mib;
@@ -73,6 +75,7 @@ pub struct Host {
     random: Stream,
     ports: EphemeralPorts,
     active: ActiveMptcp,
+    fast_open: FastOpenCookies,
     cookies: SynCookies,
     listeners: Vec<Listener>,
     /// Connections by their token.
@@ -191,6 +194,9 @@ impl World {
                 random: Stream::new(seed, &format!("host.{}", config.name)),
                 ports: EphemeralPorts::default(),
                 active: ActiveMptcp::default(),
+                fast_open: FastOpenCookies::new(
+                    Stream::new(seed, &format!("host.{}.fast-open", config.name)).next_u64(),
+                ),
                 cookies: SynCookies::new(
                     Stream::new(seed, &format!("host.{}.cookies", config.name)).next_u64(),
                 ),
@@ -368,6 +374,7 @@ impl World {
         let mut env = host.env(now, endpoint);
         let connection = Connection::connect(&mut env, Opening { key, tuple, iss: None }, options);
         self.add_actor(now, client as u32, flow, connection, &app);
+        self.write_with_syn(now, endpoint, out);
         self.run_actor(now, endpoint, out);
     }
 

@@ -54,6 +54,7 @@ impl Host {
             random: &mut self.random,
             ports: &mut self.ports,
             active: &mut self.active,
+            fast_open: &mut self.fast_open,
         };
         let Self { routes, source_routes, unroutable, .. } = self;
         (env, Egress { routes, source_routes, unroutable })
@@ -79,6 +80,14 @@ impl World {
             finished: &mut self.finished,
             out,
         })
+    }
+
+    /// Lets the application write what leaves with the SYN, if anything does.
+    pub(super) fn write_with_syn(&mut self, now: Time, number: u32, out: &mut Outbox<'_, Packet>) {
+        let Some(Turn { actor, mut env, .. }) = self.turn(now, number, out) else { return };
+        if actor.connection.syn_room() > 0 {
+            actor.app.progress(&mut actor.connection, &mut env);
+        }
     }
 
     /// The turn of a connection whose host has dealt with it already.

@@ -10,7 +10,7 @@ use crate::wire::{OptionBytes, emit_options, option_layout, parse_options};
 pub struct OptionSet(u32);
 
 /// Names of options, MPTCP's as RFC 8684 has them.
-const NAMES: [(&str, Slot); 16] = [
+const NAMES: [(&str, Slot); 17] = [
     ("mp_capable", Slot::MpCapable),
     ("mp_join", Slot::MpJoin),
     ("dss", Slot::Dss),
@@ -26,6 +26,7 @@ const NAMES: [(&str, Slot); 16] = [
     ("timestamps", Slot::Timestamps),
     ("window_scale", Slot::WindowScale),
     ("md5", Slot::Md5),
+    ("fast_open", Slot::FastOpen),
     ("unknown", Slot::Unknown),
 ];
 
@@ -181,6 +182,7 @@ fn clear(segment: &mut Segment, slot: Slot, unknown: usize) {
         Slot::SackPermitted => segment.rare_mut().sack_permitted = false,
         Slot::WindowScale => segment.rare_mut().window_scale = None,
         Slot::Md5 => segment.rare_mut().md5 = None,
+        Slot::FastOpen => segment.rare_mut().fast_open = None,
         Slot::Unknown => {
             segment.rare_mut().unknown.remove(unknown);
         }

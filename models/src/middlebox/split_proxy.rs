@@ -21,7 +21,8 @@ use crate::congestion::Clock;
 use crate::host::Packet;
 use crate::host::TupleId;
 use crate::mptcp::{
-    ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions,
+    ActiveMptcp, Connection, Env, EphemeralPorts, FastOpenCookies, MetaState, Opening,
+    SocketOptions,
 };
 use crate::observe::event::EventLog;
 use crate::observe::mib::Mib;
@@ -47,6 +48,7 @@ struct Inside {
     random: Stream,
     ports: EphemeralPorts,
     active: ActiveMptcp,
+    fast_open: FastOpenCookies,
 }
 
 impl Inside {
@@ -62,6 +64,7 @@ impl Inside {
             random,
             ports: EphemeralPorts::default(),
             active: ActiveMptcp::default(),
+            fast_open: FastOpenCookies::default(),
         }
     }
 
@@ -79,6 +82,7 @@ impl Inside {
             random: &mut self.random,
             ports: &mut self.ports,
             active: &mut self.active,
+            fast_open: &mut self.fast_open,
         }
     }
 }

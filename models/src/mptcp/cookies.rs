@@ -62,6 +62,7 @@ impl SynCookies {
     ) -> Option<Segment> {
         let syn = forget_options(syn);
         let opening = self.opening(env, tuple, key, &syn);
+        let options = SocketOptions { fast_open: false, ..options };
         env.mib.inc(Counter::SyncookiesSent);
         let mut connection = Connection::accept(env, opening, options, &syn);
         let (_, mut syn_ack) = connection.poll_segment(env)?;
@@ -116,7 +117,8 @@ impl SynCookies {
                 ..capable
             });
         }
-        let options = SocketOptions { mptcp: options.mptcp && key.is_some(), ..options };
+        let options =
+            SocketOptions { mptcp: options.mptcp && key.is_some(), fast_open: false, ..options };
         let iss = Some(Seq(ack.ack.0.wrapping_sub(1)));
         let opening = Opening { key, tuple: tuple.reversed(), iss };
         let mut connection = Connection::accept_uncounted(env, opening, options, &syn);

@@ -32,7 +32,7 @@ impl Connection {
         self.mode = if plain { Mode::Plain } else { Mode::FellBack(why) };
         self.timers.stop_all();
         self.tx.window_end = u64::MAX;
-        self.tx.plain_acked = (self.tx.una as u32).wrapping_add(1);
+        self.tx.plain_acked = ((self.tx.una - self.tx.in_syn) as u32).wrapping_add(1);
         self.update_reserve(env, 0);
         if self.data_fin_enabled() {
             // What the DATA_FIN said, a FIN has to say now (`mptcp_do_fallback`).

@@ -31,6 +31,7 @@ mod blackhole;
 mod close;
 mod cookies;
 mod fallback;
+mod fast_open;
 mod info;
 mod open;
 mod options;
@@ -50,6 +51,7 @@ use mptcpsim_core::time::{Span, Time};
 
 pub use self::blackhole::ActiveMptcp;
 pub(crate) use self::cookies::SynCookies;
+pub use self::fast_open::FastOpenCookies;
 pub use self::info::{MptcpInfo, SubflowInfo};
 pub use self::open::{Opening, Refusal};
 pub(crate) use self::signed::refuses as refuses_signature;
@@ -92,6 +94,8 @@ pub struct Env<'a> {
     pub ports: &'a mut EphemeralPorts,
     /// Whether the host's clients ask for MPTCP.
     pub active: &'a mut ActiveMptcp,
+    /// The host's cookies of TCP Fast Open.
+    pub fast_open: &'a mut FastOpenCookies,
 }
 
 /// Hands out local ports (`net.ipv4.ip_local_port_range`), one after the other.
@@ -137,6 +141,8 @@ pub struct SocketOptions {
     pub nagle: Nagle,
     /// The key that signs all segments (`TCP_MD5SIG`); then the connection is plain TCP.
     pub md5_key: Option<Md5Key>,
+    /// Opens with data in the SYN (`TCP_FASTOPEN_CONNECT`, or `TCP_FASTOPEN` where it listens).
+    pub fast_open: bool,
 }
 
 impl Default for SocketOptions {
@@ -150,6 +156,7 @@ impl Default for SocketOptions {
             sndbuf: None,
             nagle: Nagle::default(),
             md5_key: None,
+            fast_open: false,
         }
     }
 }
@@ -623,7 +630,7 @@ impl Connection {
     #[cold]
     fn set_remote_key(&mut self, key: Key) {
         self.remote_key = Some(key);
-        self.rx.first_dsn = idsn(key, self.version).wrapping_add(1);
+        self.rx.first_dsn = idsn(key, self.version).wrapping_add(1).wrapping_sub(self.rx.in_syn);
     }
 
     fn fail_all(&mut self, env: &mut Env<'_>, error: crate::tcp::Error) {

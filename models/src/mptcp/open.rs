@@ -7,8 +7,8 @@ use super::receive::Receiver;
 use super::retransmit::MetaTimers;
 use super::send::Sender;
 use super::{
-    Connection, Env, MetaState, Mode, SocketOptions, Statistics, Sub, Touched, cx, initial_space,
-    out_of_tree,
+    Connection, Env, MetaState, Mode, SocketOptions, Statistics, Sub, SynCookies, Touched, cx,
+    fast_open, initial_space, out_of_tree,
 };
 use crate::congestion::{Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, join_hmac};
@@ -107,6 +107,9 @@ impl Connection {
         options.mptcp &= !signed || env.config.rules.procedures == Procedures::Upstream;
         let mut connection = Self::new(env, opening, options, true);
         connection.add_active(env, opening.tuple, opening.iss, false, None);
+        if connection.options.fast_open {
+            connection.open_fast(env, opening.tuple);
+        }
         if connection.out_of_tree.is_none()
             && env.active.is_disabled(env.now, env.config.sysctl.blackhole_timeout)
         {
@@ -158,7 +161,30 @@ impl Connection {
         if connection.options.md5_key.is_some() {
             connection.subs[index].tcp.choose_sack_over_timestamps();
         }
+        connection.answer_fast_open(env, index, syn);
         connection
+    }
+
+    /// A SYN that may ask for more than to be answered.
+    fn answer_fast_open(&mut self, env: &mut Env<'_>, index: usize, syn: &Segment) {
+        let asks = !syn.payload.is_empty() || syn.rare().is_some_and(|it| it.fast_open.is_some());
+        if !asks || SynCookies::are_used(env) {
+            return;
+        }
+        let tuple = self.subs[index].tuple.reversed();
+        match fast_open::answer(env, self.options.fast_open, tuple, syn) {
+            fast_open::Answer::Ordinarily => {}
+            fast_open::Answer::Open => self.open_by_syn(env, index, syn),
+            fast_open::Answer::Cookie(option) => {
+                let mptcp = self.is_mptcp();
+                let tcp = &mut self.subs[index].tcp;
+                tcp.answer_fast_open(option);
+                if mptcp {
+                    // `subflow_v4_send_synack`: all three do not fit.
+                    tcp.forgo_timestamps();
+                }
+            }
+        }
     }
 
     /// A SYN with MP_JOIN for this connection's token arrived at the host. On success a SYN/ACK
@@ -363,12 +389,17 @@ impl Connection {
             (true, false) => return self.join_third_ack(env, index, segment),
         }
         self.statistics.established_at = Some(env.now);
+        if opener {
+            self.fast_open_answered(env, segment);
+        }
         self.tx.window_end = match self.mode {
-            Mode::Mptcp => u64::from(self.subs[index].tcp.snd_wnd()),
+            Mode::Mptcp => self.tx.in_syn + u64::from(self.subs[index].tcp.snd_wnd()),
             Mode::Plain | Mode::FellBack(_) => u64::MAX,
         };
         self.rx.start_tuning(env.now);
-        self.set_meta_state(env, MetaState::Established);
+        if self.state == MetaState::Opening {
+            self.set_meta_state(env, MetaState::Established);
+        }
         if !matches!(self.path_manager, AnyPathManager::Endpoints) {
             self.path_event(env, PathEvent::Created);
         }

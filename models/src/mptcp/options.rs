@@ -104,7 +104,7 @@ impl Connection {
         let capable = segment.mp_capable().and_then(|option| Some((option, option.data_len?)));
         if let Some((option, len)) = capable {
             return Some(Dss {
-                dsn: self.rx.first_dsn,
+                dsn: self.rx.first_dsn.wrapping_add(self.rx.in_syn),
                 ssn: 1,
                 len,
                 checksum: option.checksum.unwrap_or(0),

@@ -208,6 +208,7 @@ impl Connection {
                 sender_key: with_key.then_some(self.local_key.0),
                 ..MpCapable::default()
             });
+            segment.fit_fast_open();
             return;
         }
         let (Some(remote_key), Some(join)) = (self.remote_key, sub.join.as_deref()) else { return };
@@ -258,7 +259,11 @@ impl Connection {
         {
             return false;
         }
-        let Some(remote_key) = self.remote_key else { return false };
+        // Data that the SYN carried in vain is not of MPTCP.
+        let Some(remote_key) = self.remote_key.filter(|_| out.chunk.is_none_or(|it| it.mapped))
+        else {
+            return false;
+        };
         if let Some(third_ack) = self.third_ack_option(index) {
             out.segment.rare_mut().mp_join = Some(third_ack);
             return true;

@@ -49,6 +49,8 @@ impl Held {
 pub(super) struct Receiver {
     /// DSN of stream offset 0; meaningful once the peer's key is known.
     pub(super) first_dsn: u64,
+    /// Bytes that the SYN has brought, which have no DSN.
+    pub(super) in_syn: u64,
     /// The next offset expected.
     pub(super) next: u64,
     /// In order, not read by the application.
@@ -89,6 +91,7 @@ impl Receiver {
     pub(super) fn new(space: Space) -> Self {
         Self {
             first_dsn: 0,
+            in_syn: 0,
             next: 0,
             queue: VecDeque::new(),
             held: VecDeque::new(),
@@ -161,7 +164,7 @@ impl Receiver {
         new
     }
 
-    fn append(&mut self, payload: Payload, memory: u32, waited: Span) {
+    pub(super) fn append(&mut self, payload: Payload, memory: u32, waited: Span) {
         self.waits.note(waited);
         self.next += u64::from(payload.len());
         self.space.used += memory;

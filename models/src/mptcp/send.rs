@@ -25,6 +25,8 @@ const SEGMENTS_PER_SKB: u64 = 2;
 pub(super) struct Sender {
     /// DSN of stream offset 0.
     pub(super) first_dsn: u64,
+    /// Bytes that went with the SYN, which have no DSN.
+    pub(super) in_syn: u64,
     /// First offset not acknowledged.
     pub(super) una: u64,
     /// Behind the highest offset ever given to a subflow.
@@ -57,6 +59,7 @@ impl Sender {
     pub(super) fn new(config: &TcpConfig, options: &SocketOptions, first_dsn: u64) -> Self {
         Self {
             first_dsn,
+            in_syn: 0,
             una: 0,
             nxt: 0,
             head: 0,
@@ -223,6 +226,7 @@ impl Connection {
     /// Gives data to subflows as long as the scheduler finds one (`__mptcp_push_pending`).
     pub(super) fn push_pending(&mut self, env: &mut Env<'_>) {
         if self.state == MetaState::Opening {
+            self.fill_syn();
             return;
         }
         let waiting = self.tx.head < self.tx.written;

@@ -57,6 +57,7 @@ impl Connection {
             out.segment.timestamps = None;
         }
         out.segment.rare_mut().md5 = Some([0; 16]);
+        out.segment.fit_fast_open();
         sub.tcp.complete(&mut cx!(self, env, index), out);
         let signature = key.signature(sub.tuple, &out.segment);
         out.segment.rare_mut().md5 = Some(signature);

@@ -191,7 +191,7 @@ impl Caller<'_> {
 
     fn write(&mut self, call: &Call, progress: &mut Progress) -> Result<Answer, Unsupported> {
         let (bytes, flags) = self.transfer(call)?;
-        let known = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_ZEROCOPY;
+        let known = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_ZEROCOPY | MSG_FASTOPEN;
         if flags & !known != 0 {
             return unsupported(format!("the flags {flags:#x} of `{}`", call.name));
         }
@@ -206,7 +206,10 @@ impl Caller<'_> {
         if let Some(number) = connection.filter(|_| flags & MSG_MORE != 0) {
             self.kernel.with(number, |connection, _| connection.expect_more(true));
         }
-        let answer = self.sockets.write(fd, bytes, &mut progress.written, dontwait, self.kernel);
+        let answer = match self.fast_open(call, fd, bytes, flags, progress)? {
+            Some(answer) => answer,
+            None => self.sockets.write(fd, bytes, &mut progress.written, dontwait, self.kernel),
+        };
         if let (Some(socket), Answer::Returns(bytes)) = (self.sockets.get_mut(fd), answer) {
             let agreed = socket.remembered.get("SO_ZEROCOPY").is_some_and(|value| *value != 0);
             socket.zerocopy.wrote(bytes, agreed && flags & MSG_ZEROCOPY != 0);
@@ -220,6 +223,33 @@ impl Caller<'_> {
             });
         }
         Ok(answer)
+    }
+
+    /// What a write gives that connects; none if it does not.
+    fn fast_open(
+        &mut self,
+        call: &Call,
+        fd: i64,
+        bytes: u64,
+        flags: i64,
+        progress: &mut Progress,
+    ) -> Result<Option<Answer>, Unsupported> {
+        let Some(socket) = self.sockets.get(fd) else { return Ok(None) };
+        let asked = flags & MSG_FASTOPEN != 0;
+        if !asked && socket.deferred().is_none() {
+            return Ok(None);
+        }
+        if socket.connection().is_some() || socket.is_listening() {
+            let waits = self.sockets.is_opening(fd, self.kernel) && !socket.nonblocking;
+            return Ok(waits.then_some(Answer::Blocks));
+        }
+        let to = match socket.deferred() {
+            Some(to) => to,
+            None if call.name == "sendto" => self.address(call, 4, self.places.remote)?,
+            None => self.places.remote,
+        };
+        let ends = (self.places.local, to);
+        Ok(Some(self.sockets.connect_writing(fd, ends, bytes, &mut progress.written, self.kernel)))
     }
 
     /// How many bytes a call moves, and its flags.
@@ -370,6 +400,7 @@ const MSG_DONTWAIT: i64 = 0x40;
 const MSG_EOR: i64 = 0x80;
 const MSG_ERRQUEUE: i64 = 0x2000;
 const MSG_ZEROCOPY: i64 = 0x400_0000;
+const MSG_FASTOPEN: i64 = 0x2000_0000;
 const MSG_NOSIGNAL: i64 = 0x4000;
 const MSG_MORE: i64 = 0x8000;
 
@@ -471,7 +502,7 @@ pub(super) fn constant(word: &str) -> Option<i64> {
         "MSG_EOR" => MSG_EOR,
         "MSG_ERRQUEUE" => MSG_ERRQUEUE,
         "MSG_ZEROCOPY" => MSG_ZEROCOPY,
-        "MSG_FASTOPEN" => 0x2000_0000,
+        "MSG_FASTOPEN" => MSG_FASTOPEN,
         "POLLIN" => events::IN,
         "POLLOUT" => events::OUT,
         "POLLERR" => events::ERR,

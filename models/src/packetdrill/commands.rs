@@ -198,6 +198,7 @@ impl Shell<'_> {
         sysctl.tcp_sack = true;
         sysctl.tcp_reordering = 3;
         sysctl.tcp_ecn = 0;
+        sysctl.tcp_fastopen = 0x70403;
         sysctl.tcp_slow_start_after_idle = false;
         sysctl.tcp_tso_win_divisor = 3;
         sysctl.enabled = true;
@@ -353,7 +354,7 @@ impl Shell<'_> {
 }
 
 /// Sysctls whose effect cannot be seen here: nothing queues, remembers or forwards.
-const IRRELEVANT: [&str; 14] = [
+const IRRELEVANT: [&str; 13] = [
     "net.core.default_qdisc",
     "net.core.optmem_max",
     "net.core.rmem_max",
@@ -361,7 +362,6 @@ const IRRELEVANT: [&str; 14] = [
     "net.ipv4.ip_forward",
     "net.ipv4.ip_local_port_range",
     "net.ipv4.tcp_autocorking",
-    "net.ipv4.tcp_fastopen",
     "net.ipv4.tcp_fastopen_blackhole_timeout_sec",
     "net.ipv4.tcp_limit_output_bytes",
     "net.ipv4.tcp_migrate_req",

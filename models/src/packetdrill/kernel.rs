@@ -13,8 +13,8 @@ use mptcpsim_core::time::Time;
 
 use crate::congestion::Clock;
 use crate::mptcp::{
-    ActiveMptcp, Connection, Env, EphemeralPorts, MetaState, Opening, SocketOptions, SynCookies,
-    refuses_signature,
+    ActiveMptcp, Connection, Env, EphemeralPorts, FastOpenCookies, MetaState, Opening,
+    SocketOptions, SynCookies, refuses_signature,
 };
 use crate::mptcp_keys::{Key, Version, draw_key, token};
 use crate::observe::event::EventLog;
@@ -85,6 +85,7 @@ pub(super) struct Kernel {
     random: Stream,
     ports: EphemeralPorts,
     active: ActiveMptcp,
+    fast_open: FastOpenCookies,
     cookies: SynCookies,
     netlink: Netlink,
     held: Vec<Held>,
@@ -109,6 +110,7 @@ impl Kernel {
             random: Stream::new(Seed(1), "packetdrill.host"),
             ports: EphemeralPorts::default(),
             active: ActiveMptcp::default(),
+            fast_open: FastOpenCookies::new(2),
             cookies: SynCookies::new(1),
             netlink: Netlink::default(),
             held: Vec::new(),
@@ -196,6 +198,7 @@ impl Kernel {
             random: &mut self.random,
             ports: &mut self.ports,
             active: &mut self.active,
+            fast_open: &mut self.fast_open,
         };
         let result = call(&mut held.connection, &mut env);
         for _ in 0..RUNAWAY {
@@ -394,6 +397,7 @@ impl Kernel {
             random: &mut self.random,
             ports: &mut self.ports,
             active: &mut self.active,
+            fast_open: &mut self.fast_open,
         }
     }
 
@@ -421,24 +425,39 @@ impl Kernel {
         number
     }
 
-    /// Opens a connection; its number.
+    /// Opens a connection with up to `bytes` bytes in the SYN; its number, and how many there are.
     pub(super) fn connect(
         &mut self,
-        from: SocketAddr,
-        to: SocketAddr,
+        (from, to): (SocketAddr, SocketAddr),
         options: SocketOptions,
         ip: IpHeader,
-    ) -> usize {
+        bytes: u64,
+    ) -> (usize, u64) {
         let mut from = from;
         if from.port() == 0 {
             from.set_port(self.ports.take());
         }
         let opening = self.opening(FourTuple { src: from, dst: to }, true);
-        let connection = {
+        let (connection, written) = {
             let mut env = self.env();
-            Connection::connect(&mut env, opening, options)
+            let mut connection = Connection::connect(&mut env, opening, options);
+            let fitting = bytes.min(connection.syn_room());
+            let written = connection.write(&mut env, fitting);
+            (connection, written)
         };
-        self.hold(connection, opening.key, None, ip)
+        (self.hold(connection, opening.key, None, ip), written)
+    }
+
+    /// True if a SYN to there could carry data.
+    pub(super) fn opens_fast(&self, from: IpAddr, to: IpAddr) -> bool {
+        self.fast_open.are_of_use(&self.config.sysctl, from, to)
+    }
+
+    /// Lets a listener take data with SYNs (`TCP_FASTOPEN`).
+    pub(super) fn set_fast_open(&mut self, listener: usize, on: bool) {
+        if let Some(listener) = self.listeners.get_mut(listener) {
+            listener.options.fast_open = on;
+        }
     }
 
     /// Listens; the listener's number.

@@ -29,6 +29,7 @@ pub(super) mod errno {
     pub(in super::super) const EISCONN: Errno = Errno("EISCONN");
     pub(in super::super) const ENOPROTOOPT: Errno = Errno("ENOPROTOOPT");
     pub(in super::super) const ENOTCONN: Errno = Errno("ENOTCONN");
+    pub(in super::super) const EOPNOTSUPP: Errno = Errno("EOPNOTSUPP");
     pub(in super::super) const EPIPE: Errno = Errno("EPIPE");
 }
 
@@ -69,6 +70,8 @@ pub(super) struct Socket {
     pub(super) nonblocking: bool,
     pub(super) options: SocketOptions,
     bound: Option<SocketAddr>,
+    /// Where it is to be connected to by the first write (`TCP_FASTOPEN_CONNECT`).
+    deferred: Option<SocketAddr>,
     pub(super) ip: IpHeader,
     /// Options that change nothing here, as they were set.
     pub(super) remembered: BTreeMap<String, i64>,
@@ -93,6 +96,7 @@ impl Socket {
             nonblocking: false,
             options,
             bound: None,
+            deferred: None,
             ip: IpHeader::default(),
             remembered: BTreeMap::new(),
             linger: None,
@@ -108,6 +112,19 @@ impl Socket {
     /// True if it waits for connections.
     pub(super) const fn is_listening(&self) -> bool {
         matches!(self.kind, Kind::Listening(_))
+    }
+
+    /// Number of the listener.
+    pub(super) const fn listener(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Listening(number) => Some(number),
+            Kind::Fresh | Kind::Connected(_) => None,
+        }
+    }
+
+    /// Where the first write is to connect it to.
+    pub(super) const fn deferred(&self) -> Option<SocketAddr> {
+        self.deferred
     }
 
     /// Number of the connection.
@@ -258,15 +275,13 @@ impl Sockets {
             Kind::Listening(_) => return Answer::Fails(errno::EISCONN),
             Kind::Connected(_) => {}
             Kind::Fresh => {
-                let any = SocketAddr::new(from, 0);
-                let local = socket.bound.map_or(any, |bound| {
-                    if bound.ip().is_unspecified() {
-                        SocketAddr::new(from, bound.port())
-                    } else {
-                        bound
-                    }
-                });
-                let number = kernel.connect(local, to, socket.options.clone(), socket.ip);
+                let local = socket.local(from);
+                if socket.options.fast_open && kernel.opens_fast(local.ip(), to.ip()) {
+                    socket.deferred = Some(to);
+                    return Answer::Returns(0);
+                }
+                let options = socket.options.clone();
+                let (number, _) = kernel.connect((local, to), options, socket.ip, 0);
                 socket.kind = Kind::Connected(number);
                 return if socket.nonblocking {
                     Answer::Fails(errno::EINPROGRESS)
@@ -287,6 +302,38 @@ impl Sockets {
             }
             (false, _) => Answer::Returns(0),
         }
+    }
+
+    /// Connects with `bytes` bytes to be written, as many of them as fit in the SYN; `done` of them
+    /// did (`tcp_sendmsg_fastopen`).
+    pub(super) fn connect_writing(
+        &mut self,
+        fd: i64,
+        (from, to): (IpAddr, SocketAddr),
+        bytes: u64,
+        done: &mut u64,
+        kernel: &mut Kernel,
+    ) -> Answer {
+        let Some(socket) = self.table.get_mut(&fd) else { return Answer::Fails(errno::EBADF) };
+        if kernel.config.sysctl.tcp_fastopen & 1 == 0 {
+            return Answer::Fails(errno::EOPNOTSUPP);
+        }
+        socket.options.fast_open = true;
+        let (local, options) = (socket.local(from), socket.options.clone());
+        let (number, written) = kernel.connect((local, to), options, socket.ip, bytes);
+        socket.kind = Kind::Connected(number);
+        *done = written;
+        match (socket.nonblocking, written) {
+            (false, _) => Answer::Blocks,
+            (true, 0) => Answer::Fails(errno::EINPROGRESS),
+            (true, written) => Answer::Returns(written as i64),
+        }
+    }
+
+    /// True if the connection behind a descriptor is not open yet.
+    pub(super) fn is_opening(&self, fd: i64, kernel: &Kernel) -> bool {
+        let held = self.table.get(&fd).and_then(|socket| socket.held(kernel));
+        held.is_some_and(|held| held.state() == MetaState::Opening)
     }
 
     /// Reads up to `bytes`; `peek` leaves them.
@@ -456,6 +503,15 @@ impl Sockets {
 }
 
 impl Socket {
+    /// The address that it connects from, if nothing else was said `from`.
+    fn local(&self, from: IpAddr) -> SocketAddr {
+        match self.bound {
+            None => SocketAddr::new(from, 0),
+            Some(bound) if bound.ip().is_unspecified() => SocketAddr::new(from, bound.port()),
+            Some(bound) => bound,
+        }
+    }
+
     const fn would_block(&self) -> Answer {
         self.would_block_unless(false)
     }

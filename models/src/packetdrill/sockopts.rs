@@ -91,6 +91,13 @@ pub(super) fn set(caller: &mut Caller<'_>, call: &Call) -> Result<Answer, Unsupp
             socket.options.nagle.cork = cork;
             with(caller, fd, |connection, env| connection.set_cork(env, cork));
         }
+        "TCP_FASTOPEN" | "TCP_FASTOPEN_CONNECT" => {
+            let on = integer(given)? != 0;
+            socket.options.fast_open = on;
+            if let Some(listener) = socket.listener() {
+                caller.kernel.set_fast_open(listener, on);
+            }
+        }
         "TCP_MD5SIG" => return set_key(caller, fd, given),
         "IP_TOS" | "IPV6_TCLASS" | "IP_TTL" | "IPV6_UNICAST_HOPS" => {
             return set_ip(caller, fd, option, integer(given)?);

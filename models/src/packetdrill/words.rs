@@ -91,6 +91,11 @@ impl Words<'_> {
             Slot::Nop => "nop".to_owned(),
             Slot::End => "eol".to_owned(),
             Slot::Md5 => format!("md5 {}", hex(&rare?.md5?)),
+            Slot::FastOpen => {
+                let option = rare?.fast_open?;
+                let name = if option.experimental { "FOEXP" } else { "FO" };
+                format!("{name} {}", hex(option.cookie())).trim_end().to_owned()
+            }
             Slot::Mss => format!("mss {}", rare?.mss?),
             Slot::SackPermitted => "sackOK".to_owned(),
             Slot::WindowScale => format!("wscale {}", rare?.window_scale?),

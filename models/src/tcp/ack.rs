@@ -410,15 +410,15 @@ impl Subflow {
     }
 
     /// True if the subflow may send data at all.
-    pub(super) const fn may_send_data(&self) -> bool {
-        !self.refused
-            && matches!(
-                self.state,
-                State::Established
-                    | State::CloseWait
-                    | State::FinWait1
-                    | State::Closing
-                    | State::LastAck
-            )
+    pub(super) fn may_send_data(&self) -> bool {
+        let open = matches!(
+            self.state,
+            State::Established
+                | State::CloseWait
+                | State::FinWait1
+                | State::Closing
+                | State::LastAck
+        );
+        !self.refused && (open || self.is_open_early())
     }
 }

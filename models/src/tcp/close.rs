@@ -14,6 +14,7 @@ impl Subflow {
         match self.state {
             State::Established => self.queue_fin(cx, State::FinWait1),
             State::CloseWait => self.queue_fin(cx, State::LastAck),
+            State::SynReceived if self.opened_by_syn() => self.close_later(),
             State::SynSent | State::SynReceived => {
                 self.fail(cx, Error::Aborted);
                 self.error = None;

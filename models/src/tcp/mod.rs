@@ -27,6 +27,7 @@ mod acking;
 mod chrono;
 mod close;
 pub(crate) mod cookie;
+mod fast_open;
 mod info;
 mod nagle;
 mod open;
@@ -52,6 +53,7 @@ pub use self::nagle::Nagle;
 pub use self::open::Offer;
 pub use self::output::Outgoing;
 pub use self::rate::RateSample;
+pub(crate) use self::receive::truesize;
 pub use self::receive::{Arrived, Step};
 pub use self::scoreboard::Chunk;
 pub(crate) use self::timers::TickTimer;
@@ -374,6 +376,8 @@ pub struct Subflow {
     chrono: chrono::Chrono,
     /// The peer's SYN arrived while ours was under way.
     crossed: bool,
+    /// The SYN may carry data.
+    fast_open: Option<Box<fast_open::FastOpening>>,
 }
 
 /// Why a subflow ended against its will (the errno an application would see).

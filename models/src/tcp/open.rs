@@ -79,6 +79,7 @@ impl Subflow {
             error: None,
             reset_answers: None,
             crossed: false,
+            fast_open: None,
             unmeasured: false,
             chrono: super::chrono::Chrono::default(),
         };
@@ -174,7 +175,14 @@ impl Subflow {
 
     /// There is no room for both of them (`tcp_synack_options` beside a signature).
     pub(crate) fn choose_sack_over_timestamps(&mut self) {
-        if self.negotiated.sack && std::mem::take(&mut self.negotiated.timestamps) {
+        if self.negotiated.sack {
+            self.forgo_timestamps();
+        }
+    }
+
+    /// Does without timestamps.
+    pub(crate) fn forgo_timestamps(&mut self) {
+        if std::mem::take(&mut self.negotiated.timestamps) {
             self.rx.advmss += 12;
         }
     }
@@ -217,6 +225,9 @@ impl Subflow {
         rare.mss = Some(mss);
         rare.window_scale = scaling.then_some(self.negotiated.rcv_wscale);
         rare.sack_permitted = sack;
+        if self.fast_open.is_some() {
+            self.add_fast_open(cx, &mut segment);
+        }
         self.rx.rcv_wup = self.rx.rcv_nxt;
         segment
     }
@@ -228,6 +239,8 @@ impl Subflow {
         let retries = if active { sysctl.tcp_syn_retries } else { sysctl.tcp_synack_retries };
         // Linear timeouts come on top of the doubling ones (`tcp_write_timeout`).
         let linear = if active { sysctl.tcp_syn_linear_timeouts } else { 0 };
+        // One more for what is open already (`tcp_fastopen_synack_timer`).
+        let retries = retries + u8::from(self.opened_by_syn());
         if self.timers.total_timeouts >= u32::from(retries) + u32::from(linear) {
             cx.mib.inc(Counter::AttemptFails);
             self.time_out(cx);
@@ -252,7 +265,7 @@ impl Subflow {
     /// SYN-SENT: waiting for the SYN/ACK.
     #[cold]
     pub(super) fn on_segment_syn_sent(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
-        if segment.flags.has(Flags::ACK) && segment.ack != self.iss + 1 {
+        if segment.flags.has(Flags::ACK) && !self.acknowledges_syn(segment.ack) {
             if !segment.flags.has(Flags::RST) {
                 self.answer_with_reset(segment);
             }
@@ -281,6 +294,9 @@ impl Subflow {
         self.snd_wl1 = segment.seq;
         self.set_peer_window(u32::from(segment.window));
         self.note_timestamps(cx.now, segment);
+        if self.fast_open.is_some() {
+            self.take_accepted(cx, segment.ack);
+        }
         cx.w().snd_una = segment.ack;
         self.established(cx);
         self.acks.scheduled = true;
@@ -313,7 +329,7 @@ impl Subflow {
     #[cold]
     pub(super) fn on_segment_syn_received(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
         let answers_syn = self.crossed && segment.flags.has(Flags::ACK);
-        if segment.flags.has(Flags::SYN) && segment.seq == self.irs && !answers_syn {
+        if segment.flags.has(Flags::SYN) && segment.seq == self.syn_seq() && !answers_syn {
             self.wants.syn = true;
             return Step::Drop;
         }
@@ -331,18 +347,27 @@ impl Subflow {
             }
             return step;
         }
-        if segment.ack != self.iss + 1 {
+        let sent_early = if self.is_open_early() { cx.w().snd_nxt - (self.iss + 1) } else { 0 };
+        if segment.ack - (self.iss + 1) > sent_early {
             self.answer_with_reset(segment);
             return Step::Drop;
         }
-        cx.mib.inc(Counter::PassiveOpens);
+        if !self.opened_by_syn() {
+            cx.mib.inc(Counter::PassiveOpens);
+        }
         self.note_timestamps(cx.now, segment);
-        cx.w().snd_una = segment.ack;
+        cx.w().snd_una = self.iss + 1;
         self.snd_wl1 = segment.seq;
         self.set_peer_window(u32::from(segment.window) << self.negotiated.snd_wscale);
         self.established(cx);
         if self.ack(cx, segment) == AckVerdict::Invalid {
             return Step::Drop;
+        }
+        if sent_early > 0 {
+            self.rearm_rto(cx);
+        }
+        if self.closes_now() {
+            self.shutdown(cx);
         }
         self.wants.push = true;
         Step::Established
@@ -369,9 +394,12 @@ impl Subflow {
         }
         cx.w().mss = self.current_mss();
         cx.w().can_send = true;
+        let early = self.is_open_early();
         self.set_state(cx, State::Established);
         self.update_pacing_rate(cx);
-        self.start_congestion_control(cx);
+        if !early {
+            self.start_congestion_control(cx);
+        }
         self.wants.push = true;
     }
 

@@ -103,7 +103,8 @@ impl Subflow {
             return true;
         }
         let pure_ack = std::mem::take(&mut self.wants.pure_ack);
-        if self.state.synchronised() && !pure_ack && self.poll_data(cx, out) {
+        let open = self.state.synchronised() || self.is_open_early();
+        if open && !pure_ack && self.poll_data(cx, out) {
             return true;
         }
         let ack = std::mem::take(&mut self.wants.ack) || pure_ack;

@@ -193,7 +193,7 @@ impl Receiver {
 
 /// The memory that a received packet of `wire_len` bytes takes: a power of two for its buffer
 /// (2304 bytes for a packet of 1500, as measured on a TUN device).
-pub(super) const fn truesize(wire_len: u32) -> u32 {
+pub(crate) const fn truesize(wire_len: u32) -> u32 {
     (wire_len + SKB_BESIDE_DATA).next_power_of_two() + SKB_STRUCT
 }
 

@@ -169,6 +169,10 @@ impl Subflow {
 
     /// Probe timer if possible, else the retransmission timer (`tcp_set_xmit_timer`).
     pub(super) fn set_xmit_timer(&mut self, cx: &mut Cx<'_>) {
+        // The timer waits for the answer to the SYN/ACK.
+        if self.state == State::SynReceived {
+            return;
+        }
         if !self.schedule_loss_probe(cx, true) {
             self.rearm_rto(cx);
         }

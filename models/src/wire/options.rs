@@ -17,7 +17,7 @@ use super::heard::Listener;
 use super::mptcp::{self, Fields, MptcpOption, put};
 use crate::mptcp_keys::Version;
 use crate::options::{Slot, padded};
-use crate::segment::{MAX_OPTIONS, Segment, Timestamps, UnknownOption};
+use crate::segment::{FastOpen, MAX_OPTIONS, Segment, Timestamps, UnknownOption};
 use crate::seq::{Seq, SeqRange};
 
 /// Bytes of options that a TCP header can hold.
@@ -29,6 +29,9 @@ pub type OptionBytes = ArrayVec<u8, MAX_OPTION_BYTES>;
 /// An order of options and padding; each place is a byte long at least.
 pub(crate) type Layout = ArrayVec<Slot, MAX_OPTION_BYTES>;
 
+/// What marks TCP Fast Open among experimental options (RFC 7413 section 4.1.1).
+const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
+
 mod kind {
     pub(super) const END: u8 = 0;
     pub(super) const NOP: u8 = 1;
@@ -38,6 +41,8 @@ mod kind {
     pub(super) const SACK: u8 = 5;
     pub(super) const TIMESTAMPS: u8 = 8;
     pub(super) const MD5: u8 = 19;
+    pub(super) const FAST_OPEN: u8 = 34;
+    pub(super) const EXPERIMENTAL: u8 = 254;
 }
 
 /// The options of a segment as a host of `version` writes them, or as they came.
@@ -70,7 +75,7 @@ pub(crate) fn option_layout(segment: &Segment, version: Version) -> Result<Layou
 
 /// The order and padding of `tcp_options_write`, with the MPTCP options behind the others.
 fn linux_layout(segment: &Segment, version: Version) -> Result<Layout, WireError> {
-    use Slot::{Md5, Mss, Nop, Sack, SackPermitted, Timestamps, Unknown, WindowScale};
+    use Slot::{FastOpen, Md5, Mss, Nop, Sack, SackPermitted, Timestamps, Unknown, WindowScale};
     let has = |slot| segment.option_len(slot).is_some();
     let mut layout = Layout::new();
     let mut place =
@@ -93,7 +98,7 @@ fn linux_layout(segment: &Segment, version: Version) -> Result<Layout, WireError
     if has(Sack) {
         place(&[Nop, Nop, Sack])?;
     }
-    for slot in mptcp_order(version) {
+    for slot in [FastOpen].iter().chain(mptcp_order(version)) {
         if let Some(len) = segment.option_len(*slot) {
             place(&[*slot])?;
             place(&[Nop; 3][..usize::from(padded(len) - len)])?;
@@ -158,6 +163,17 @@ fn emit_option(
         Slot::Md5 => {
             put(out, &[kind::MD5, 18])?;
             put(out, &rare.and_then(|rare| rare.md5).unwrap_or_default())
+        }
+        Slot::FastOpen => {
+            let option = rare.and_then(|rare| rare.fast_open).unwrap_or_default();
+            let len = option.wire_len();
+            if option.experimental {
+                put(out, &[kind::EXPERIMENTAL, len])?;
+                put(out, &FAST_OPEN_MAGIC)?;
+            } else {
+                put(out, &[kind::FAST_OPEN, len])?;
+            }
+            put(out, option.cookie())
         }
         Slot::SackPermitted => put(out, &[kind::SACK_PERMITTED, 2]),
         Slot::Timestamps => {
@@ -233,6 +249,14 @@ fn take_option(kind: u8, body: &[u8], segment: &mut Segment, listener: &mut List
     })
 }
 
+/// The option in the form of either kind (`tcp_parse_fastopen_option`).
+fn fast_open(kind: u8, body: &[u8]) -> Option<FastOpen> {
+    if kind == kind::FAST_OPEN {
+        return FastOpen::new(body, false);
+    }
+    FastOpen::new(body.strip_prefix(&FAST_OPEN_MAGIC)?, true)
+}
+
 /// Stores a plain TCP option, unless its length is wrong or the segment has one.
 pub(crate) fn take_tcp_option(kind: u8, body: &[u8], segment: &mut Segment) -> Option<Slot> {
     let slot = match kind {
@@ -242,6 +266,7 @@ pub(crate) fn take_tcp_option(kind: u8, body: &[u8], segment: &mut Segment) -> O
         kind::SACK => Slot::Sack,
         kind::TIMESTAMPS => Slot::Timestamps,
         kind::MD5 => Slot::Md5,
+        kind::FAST_OPEN | kind::EXPERIMENTAL => Slot::FastOpen,
         _ => return None,
     };
     let fits = match slot {
@@ -250,6 +275,7 @@ pub(crate) fn take_tcp_option(kind: u8, body: &[u8], segment: &mut Segment) -> O
         Slot::SackPermitted => body.is_empty(),
         Slot::Timestamps => body.len() == 8,
         Slot::Md5 => body.len() == 16,
+        Slot::FastOpen => fast_open(kind, body).is_some(),
         _ => matches!(body.len(), 8 | 16 | 24 | 32),
     };
     if !fits || segment.option_len(slot).is_some() {
@@ -260,6 +286,7 @@ pub(crate) fn take_tcp_option(kind: u8, body: &[u8], segment: &mut Segment) -> O
         Slot::Mss => segment.rare_mut().mss = Some(fields.u16()?),
         Slot::WindowScale => segment.rare_mut().window_scale = Some(fields.u8()?),
         Slot::SackPermitted => segment.rare_mut().sack_permitted = true,
+        Slot::FastOpen => segment.rare_mut().fast_open = fast_open(kind, body),
         Slot::Md5 => segment.rare_mut().md5 = Some(body.try_into().ok()?),
         Slot::Timestamps => {
             segment.timestamps = Some(Timestamps { val: fields.u32()?, ecr: fields.u32()? });

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use mptcpsim_models::mptcp_keys::Version;
 use mptcpsim_models::payload::Payload;
 use mptcpsim_models::segment::{
-    AddAddr, Dss, Ecn, Flags, FourTuple, MpCapable, MpJoin, MpPrio, MpTcpRst, Rare, RemoveAddr,
-    ResetReason, SackBlocks, Segment, Timestamps, UnknownOption, Width,
+    AddAddr, Dss, Ecn, FastOpen, Flags, FourTuple, MpCapable, MpJoin, MpPrio, MpTcpRst, Rare,
+    RemoveAddr, ResetReason, SackBlocks, Segment, Timestamps, UnknownOption, Width,
 };
 use mptcpsim_models::seq::{Seq, SeqRange};
 use mptcpsim_models::wire::{IpFields, drop_unheard};
@@ -138,6 +138,7 @@ fn rare(version: Version) -> impl Strategy<Value = Rare> {
         weighted(0.2, any::<u8>()),
         any::<bool>(),
         weighted(0.1, any::<[u8; 16]>()),
+        weighted(0.1, fast_open()),
         prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(unknown(), 1..3)],
     );
     let open = (weighted(0.15, mp_capable()), weighted(0.15, mp_join()));
@@ -156,7 +157,8 @@ fn rare(version: Version) -> impl Strategy<Value = Rare> {
         window_scale: tcp.1,
         sack_permitted: tcp.2,
         md5: tcp.3,
-        unknown: tcp.4,
+        fast_open: tcp.4,
+        unknown: tcp.5,
         mp_capable: open.0,
         mp_join: open.1,
         add_addr: addresses.0,
@@ -171,9 +173,15 @@ fn rare(version: Version) -> impl Strategy<Value = Rare> {
     })
 }
 
-/// Fast open, an experiment, and subtypes of MPTCP that nobody knows.
+fn fast_open() -> impl Strategy<Value = FastOpen> {
+    (prop::sample::select(vec![0, 4, 6, 8, 16]), any::<[u8; 16]>(), any::<bool>()).prop_map(
+        |(len, cookie, experimental)| FastOpen::new(&cookie[..len], experimental).unwrap(),
+    )
+}
+
+/// An option of nobody, an experiment, and subtypes of MPTCP that nobody knows.
 fn unknown() -> impl Strategy<Value = UnknownOption> {
-    let kind = prop_oneof![Just(34), Just(253), Just(30)];
+    let kind = prop_oneof![Just(76), Just(253), Just(30)];
     (kind, prop::collection::vec(any::<u8>(), 1..8)).prop_map(|(kind, mut data)| {
         if kind == 30 {
             data[0] |= 0xf0;
