@@ -191,9 +191,13 @@ fn record(scenario: &Scenario, duration: Span, report: &mut Report) -> RecordPla
     }
     let mut ss_at: Vec<_> = record.ss_at.iter().map(|at| Time::ZERO + *at).collect();
     ss_at.sort_unstable();
+    let mut tables = record.tables.clone().unwrap_or_else(Table::usual);
+    if record.sequence {
+        tables.insert(Table::Sequence);
+    }
     RecordPlan {
         interval,
-        tables: record.tables.clone().unwrap_or_else(|| Table::ALL.into()),
+        tables,
         options: record.options,
         pcap: record.pcap,
         snap_length: record.snap_length.unwrap_or(Bytes::new(200)),

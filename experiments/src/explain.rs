@@ -31,7 +31,7 @@ const TICK: Span = Span::from_ms(1);
 /// Looks at a run at most, about.
 const MAX_LOOKS: u64 = 1_000_000;
 /// The part of a full packet of MPTCP that is payload: 1500 bytes less 72 for IP, TCP with timestamps and DSS.
-const PAYLOAD: f64 = 1_428.0 / 1_500.0;
+pub(crate) const PAYLOAD: f64 = 1_428.0 / 1_500.0;
 
 /// What a subflow's time goes into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -384,7 +384,7 @@ fn holdup(
 }
 
 /// The paths between the hosts of a flow, and whether they lead forwards from the end that opens it.
-fn paths_of(plan: &Plan, flow: &FlowPlan) -> Vec<(PathId, bool)> {
+pub(crate) fn paths_of(plan: &Plan, flow: &FlowPlan) -> Vec<(PathId, bool)> {
     let hosts = [flow.from.host, flow.to.host];
     let found = plan.paths.iter().enumerate().filter_map(|(number, path)| {
         let ends = path.ends.map(|end| end.host);
@@ -395,7 +395,7 @@ fn paths_of(plan: &Plan, flow: &FlowPlan) -> Vec<(PathId, bool)> {
 }
 
 /// The directions of links that a path passes: the link, and whether it is passed upwards.
-fn directions(plan: &Plan, path: PathId, forwards: bool) -> Vec<(LinkId, bool)> {
+pub(crate) fn directions(plan: &Plan, path: PathId, forwards: bool) -> Vec<(LinkId, bool)> {
     let stations = plan.paths.get(path.0).map_or(&[][..], |path| &path.via);
     let passed = stations.iter().filter_map(|station| match station {
         Station::Link(link) => Some((*link, forwards)),
@@ -412,7 +412,8 @@ fn rate(plan: &Plan, link: LinkId, upwards: bool) -> Option<f64> {
     direction.config.capacity.mean_rate().map(|rate| rate.as_bps() as f64)
 }
 
-fn slowest(plan: &Plan, path: PathId, forwards: bool) -> Option<f64> {
+/// What the slowest link of a path carries, in bits per second.
+pub(crate) fn slowest(plan: &Plan, path: PathId, forwards: bool) -> Option<f64> {
     let links = directions(plan, path, forwards);
     links.into_iter().filter_map(|(link, up)| rate(plan, link, up)).reduce(f64::min)
 }

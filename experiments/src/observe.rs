@@ -72,6 +72,11 @@ impl Observer {
         }
         for (number, host) in self.plan.hosts.iter().enumerate() {
             for logged in world.drain_events(number) {
+                if let Event::Mapped { dsn, len } = logged.event {
+                    let row = self.flows.mapped(&logged, dsn, len, world);
+                    row.into_iter().for_each(|row| recorder.keep(row));
+                    continue;
+                }
                 let flow = self.flows.name(logged.connection as usize);
                 let asked_for = matches!(logged.event, Event::Options { .. });
                 rows.push((logged.at, asked_for, event_row(&host.name, flow, &logged)));
@@ -92,6 +97,7 @@ fn event_row(host: &str, flow: &str, logged: &Logged) -> EventRow {
         }
         Event::Options { sent: true, words } => ("option-sent", words.clone()),
         Event::Options { sent: false, words } => ("option-received", words.clone()),
+        Event::Mapped { dsn, len } => ("data-sent", format!("{dsn} len {len}")),
         Event::Congestion(state) => ("congestion-state", format!("{state:?}")),
         Event::Timeout(count) => ("retransmission-timeout", format!("{count} in a row")),
         Event::LossProbe => ("loss-probe", String::new()),

@@ -6,13 +6,19 @@
 mod bars;
 mod draw;
 mod figures;
+mod heat;
+mod varied;
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::results::{Manifest, WriteError, read_rows};
-use crate::sweep::{SweepManifest, read_summary};
+use crate::results::{Manifest, Tables, WriteError, read_rows};
+use crate::sweep::SweepManifest;
+use bars::Bars;
+use draw::Picture;
+use figures::Figure;
+use heat::HeatMap;
 
 /// Why plots cannot be made.
 #[derive(Debug, Error)]
@@ -39,40 +45,78 @@ pub enum PlotError {
     },
 }
 
+/// One of the pictures.
+#[derive(Clone, Debug, PartialEq)]
+enum Any {
+    Figure(Figure),
+    Bars(Bars),
+    Heat(HeatMap),
+}
+
+impl Any {
+    /// Draws it into `folder` in both formats and returns the files, relative to the folder.
+    fn draw(&self, folder: &Path) -> Result<Vec<PathBuf>, PlotError> {
+        match self {
+            Self::Figure(picture) => both(folder, picture),
+            Self::Bars(picture) => both(folder, picture),
+            Self::Heat(picture) => both(folder, picture),
+        }
+    }
+
+    fn svg(&self) -> Result<String, String> {
+        match self {
+            Self::Figure(picture) => draw::svg(picture),
+            Self::Bars(picture) => draw::svg(picture),
+            Self::Heat(picture) => draw::svg(picture),
+        }
+    }
+}
+
+fn both(folder: &Path, picture: &impl Picture) -> Result<Vec<PathBuf>, PlotError> {
+    let files = ["svg", "png"]
+        .map(|ending| Path::new("plots").join(format!("{}.{ending}", picture.file())));
+    for file in &files {
+        draw::draw(picture, &folder.join(file))?;
+    }
+    Ok(files.into())
+}
+
 /// Draws what the tables in `folder` hold and returns the files, relative to the folder.
 ///
-/// Of a run goodput and share of the paths over time, congestion window and round-trip
-/// time of the subflows of the largest flow, and queues. Of a sweep bars with intervals.
+/// Of a run goodput and share of the paths over time; windows, round-trip times, the out-of-order queue and, if
+/// it was recorded, data over sequence numbers of the largest flow; queues; and the distribution of completion
+/// times and requests, if there are many. Of a sweep what suits what was varied: lines over one quantity, a heat
+/// map over two, bars otherwise; boxes over seeds; distributions over flows.
 ///
 /// # Errors
 /// If the folder holds no results, or a picture cannot be written.
 pub fn plot(folder: &Path) -> Result<Vec<PathBuf>, PlotError> {
+    let drawn = pictures(folder)?.into_iter().map(|picture| picture.draw(folder));
+    Ok(drawn.collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// The same pictures as texts in SVG.
+pub(crate) fn svgs(folder: &Path) -> Result<Vec<String>, PlotError> {
+    let fail = |why: String| PlotError::Draw { path: folder.to_owned(), why };
+    pictures(folder)?.iter().map(|picture| picture.svg().map_err(fail)).collect()
+}
+
+fn pictures(folder: &Path) -> Result<Vec<Any>, PlotError> {
     let no_results = |why: String| PlotError::NoResults { folder: folder.to_owned(), why };
     let manifest = std::fs::read_to_string(folder.join("manifest.json"))
         .map_err(|error| no_results(format!("manifest.json: {error}")))?;
     if let Ok(sweep) = serde_json::from_str::<SweepManifest>(&manifest) {
-        return of_sweep(folder, &sweep.name, no_results);
+        return varied::all(folder, &sweep);
     }
     let manifest: Manifest = serde_json::from_str(&manifest)
         .map_err(|error| no_results(format!("manifest.json: {error}")))?;
-    let samples = read_rows(folder)?;
-    let queues = read_rows(folder)?;
-    draw::draw_all(folder, &figures::all(&manifest.name, &samples, &queues))
-}
-
-/// What [`plot`] draws of a sweep, as texts in SVG.
-pub(crate) fn svgs_of_sweep(folder: &Path, name: &str) -> Result<Vec<String>, PlotError> {
-    let no_results = |why: String| PlotError::NoResults { folder: folder.to_owned(), why };
-    let lines = read_summary(folder).map_err(|error| no_results(error.to_string()))?;
-    let fail = |why: String| PlotError::Draw { path: folder.to_owned(), why };
-    bars::all(name, &lines).iter().map(|figure| draw::svg(figure).map_err(fail)).collect()
-}
-
-fn of_sweep(
-    folder: &Path,
-    name: &str,
-    no_results: impl Fn(String) -> PlotError,
-) -> Result<Vec<PathBuf>, PlotError> {
-    let lines = read_summary(folder).map_err(|error| no_results(error.to_string()))?;
-    draw::draw_all(folder, &bars::all(name, &lines))
+    let tables = Tables {
+        summary: read_rows(folder)?,
+        timeseries: read_rows(folder)?,
+        queues: read_rows(folder)?,
+        requests: read_rows(folder)?,
+        sequence: read_rows(folder)?,
+        ..Tables::default()
+    };
+    Ok(figures::all(&manifest.name, &tables).into_iter().map(Any::Figure).collect())
 }

@@ -84,7 +84,7 @@ pub fn of_folder(folder: &Path) -> Result<String, ReportError> {
     };
     let manifest = text(MANIFEST)?;
     if let Ok(sweep) = serde_json::from_str::<SweepManifest>(&manifest) {
-        let (lines, plots) = (read_summary(folder)?, plot::svgs_of_sweep(folder, &sweep.name)?);
+        let (lines, plots) = (read_summary(folder)?, plot::svgs(folder)?);
         return Ok(page::sweep(&sweep, &lines, &plots, &text("scenario.toml")?));
     }
     let manifest: Manifest = serde_json::from_str(&manifest)
@@ -104,5 +104,6 @@ fn tables(folder: &Path) -> Result<Tables, WriteError> {
         counters: read_rows(folder)?,
         requests: read_rows(folder)?,
         energy: read_rows(folder)?,
+        sequence: read_rows(folder)?,
     })
 }

@@ -12,6 +12,6 @@ pub use files::{Manifest, ResultFolder, WriteError, read_rows};
 pub use listings::Listings;
 pub use recorder::{Recorder, Tables};
 pub use rows::{
-    CounterRow, EnergyRow, EventRow, LinkRow, QueueRow, RequestRow, Row, SubflowRow, SummaryRow,
-    TimeseriesRow,
+    CounterRow, EnergyRow, EventRow, LinkRow, QueueRow, RequestRow, Row, SequenceRow, SubflowRow,
+    SummaryRow, TimeseriesRow,
 };

@@ -17,7 +17,7 @@ use crate::observe::Observer;
 use crate::plan::Plan;
 use crate::results::{Listings, Recorder};
 use crate::run::Outcome;
-use crate::scenario::{Scenario, TimelineEntry};
+use crate::scenario::{Scenario, Table, TimelineEntry};
 
 /// Events between two questions whether to go on: some milliseconds of real time.
 const AT_ONCE: u64 = 4_096;
@@ -291,5 +291,6 @@ impl Session {
 
 fn tap(plan: &Plan, capturing: bool) -> Tap {
     let tap = Tap::new(capturing).at_most(capture::WAITING);
-    if plan.record.options { tap.with_options() } else { tap }
+    let tap = if plan.record.options { tap.with_options() } else { tap };
+    if plan.record.tables.contains(&Table::Sequence) { tap.with_mappings() } else { tap }
 }

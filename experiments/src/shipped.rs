@@ -51,6 +51,9 @@ pub const PAPERS: &[Shipped] = shipped![
     "conext12-b",
     "conext12-c",
     "icnp12-wvegas",
+    "balia",
+    "blest",
+    "conext17-ecf",
     "redundant",
     "handover-modes"
 ];

@@ -18,6 +18,7 @@ PLOTS: dict[str, tuple[str, str, float, str]] = {
     "inflight": ("timeseries", "inflight_bytes", 1e-3, "in flight (kB)"),
     "delivered": ("timeseries", "delivered_bytes", 1e-6, "acknowledged since the start (MB)"),
     "rwnd": ("timeseries", "rwnd_bytes", 1e-3, "window offered by the receiver (kB)"),
+    "out-of-order": ("timeseries", "out_of_order_bytes", 1e-3, "waiting for earlier data (kB)"),
     "backlog": ("queues", "backlog_packets", 1, "backlog (packets)"),
     "queueing": ("queues", "delay_ms", 1, "queueing delay (ms)"),
 }
@@ -28,8 +29,8 @@ def plot(run: Run, what: str = "rate", *, ax: Axes | None = None, flow: str | No
 
     Args:
         run: the run.
-        what: `rate`, `cwnd`, `ssthresh`, `srtt`, `inflight`, `delivered`, `rwnd`, `backlog` or
-            `queueing`.
+        what: `rate`, `cwnd`, `ssthresh`, `srtt`, `inflight`, `delivered`, `rwnd`, `out-of-order`,
+            `backlog` or `queueing`.
         ax: where to draw; without it on new axes.
         flow: only the subflows of this flow.
 

@@ -26,6 +26,7 @@ TABLES = (
     "counters",
     "requests",
     "energy",
+    "sequence",
 )
 
 
@@ -130,6 +131,11 @@ class Run:
     def energy(self) -> Table:
         """A row per interface with a radio: time in each power state, joules."""
         return self.table("energy")
+
+    @property
+    def sequence(self) -> Table:
+        """A row per segment of MPTCP with data, if the scenario's `record` asks for them."""
+        return self.table("sequence")
 
     @property
     def digest(self) -> str:

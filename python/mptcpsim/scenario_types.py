@@ -172,6 +172,7 @@ Table: TypeAlias = Literal[
     "counters",
     "requests",
     "energy",
+    "sequence",
 ]
 """A table of results: a CSV file of the same name."""
 
@@ -1382,6 +1383,10 @@ class Record(Node):
     """Tell in the events each MPTCP option that a host sends or receives."""
     pcap: bool | None = None
     """Write what each host sends and receives as pcapng."""
+    sequence: bool | None = None
+    """Write which data went over which subflow when into `sequence.csv`, and draw it, as
+    mptcptrace does.
+    """
     snap_length: Bytes | None = None
     """How many bytes of a packet a capture keeps; without it 200 bytes, the headers with all
     options and the first bytes of data; `0 B` for all.
@@ -1391,7 +1396,7 @@ class Record(Node):
     ss_at: list[Time] | None = None
     """Write them as they are at these times, too."""
     tables: list[Table] | None = None
-    """Which tables are written; without it all."""
+    """Which tables are written; without it all but `sequence`."""
 
 
 @dataclass(slots=True)

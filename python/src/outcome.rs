@@ -152,6 +152,7 @@ fn columns(tables: &Tables, name: Name) -> PyResult<Table> {
         Name::Counters => table_of(&tables.counters),
         Name::Requests => table_of(&tables.requests),
         Name::Energy => table_of(&tables.energy),
+        Name::Sequence => table_of(&tables.sequence),
     }
 }
 

@@ -6,6 +6,7 @@ use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::host::Packet;
 
 use crate::build::link_name;
+use crate::metrics::percentile;
 use crate::plan::Plan;
 use crate::results::{LinkRow, QueueRow, Recorder};
 
@@ -20,6 +21,8 @@ struct Direction {
     link: String,
     name: &'static str,
     id: LinkId,
+    /// How long a packet would have waited, in milliseconds, sample by sample.
+    delays: Vec<f64>,
 }
 
 impl Links {
@@ -27,7 +30,7 @@ impl Links {
         let directions = plan.links.iter().flat_map(|link| {
             [("up", true), ("down", false)].into_iter().filter_map(|(name, upwards)| {
                 let id = net.link_named(&link_name(&link.name, upwards))?;
-                Some(Direction { link: link.name.clone(), name, id })
+                Some(Direction { link: link.name.clone(), name, id, delays: Vec::new() })
             })
         });
         Self { directions: directions.collect() }
@@ -40,10 +43,12 @@ impl Links {
         self.directions.iter().filter_map(|direction| Some((direction, net.link(direction.id)?)))
     }
 
-    pub(super) fn sample(&self, now: Time, net: &Net<Packet>, recorder: &mut Recorder) {
-        for (direction, link) in self.each(net) {
+    pub(super) fn sample(&mut self, now: Time, net: &Net<Packet>, recorder: &mut Recorder) {
+        for direction in &mut self.directions {
+            let Some(link) = net.link(direction.id) else { continue };
             let backlog = link.backlog();
             let delay = Some(link.queueing_delay(now)).filter(|delay| *delay != Span::MAX);
+            direction.delays.extend(delay.map(|delay| 1e3 * delay.as_secs_f64()));
             recorder.push(QueueRow {
                 time_s: now.as_secs_f64(),
                 link: direction.link.clone(),
@@ -59,6 +64,8 @@ impl Links {
         for (direction, link) in self.each(net) {
             let counters = link.counters();
             let (traffic, incidents) = (counters.traffic, counters.incidents);
+            let [delay_p50_ms, delay_p99_ms] =
+                [50.0, 99.0].map(|percent| percentile(&direction.delays, percent));
             recorder.push(LinkRow {
                 link: direction.link.clone(),
                 direction: direction.name.to_owned(),
@@ -75,6 +82,8 @@ impl Links {
                 corrupted_packets: incidents.corrupted.packets,
                 max_backlog_packets: traffic.max_backlog.packets,
                 max_backlog_bytes: traffic.max_backlog.bytes.get(),
+                delay_p50_ms,
+                delay_p99_ms,
                 utilisation: link.busy(now).as_secs_f64() / now.as_secs_f64().max(1e-12),
             });
         }

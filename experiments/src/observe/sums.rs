@@ -8,6 +8,8 @@ use mptcpsim_models::mptcp::{Connection, Mode};
 
 use super::energy;
 use super::flows::{Flows, srtt_ms};
+use crate::explain::{PAYLOAD, directions, paths_of, slowest};
+use crate::metrics;
 use crate::plan::{FlowPlan, HostId, Plan, Work};
 use crate::results::{CounterRow, EnergyRow, Recorder, RequestRow, SubflowRow, SummaryRow};
 use crate::scenario::{App, AppDirection, Protocol};
@@ -37,8 +39,10 @@ pub(super) fn flows(
         for (exchange, number) in exchanges.zip(1..) {
             recorder.push(request(flow, number, exchange));
         }
-        for end in ends.into_iter().flatten().filter(|end| end.app().sent() > 0) {
-            subflows(flow, flows, end, now, recorder);
+        for (side, end) in ends.into_iter().enumerate() {
+            if let Some(end) = end.filter(|end| end.app().sent() > 0) {
+                subflows(flow, flows, (number, side), end, now, recorder);
+            }
         }
     }
 }
@@ -85,6 +89,7 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
     let gap = gap.filter(|(gap, _)| !gap.is_zero());
     let durations = durations(both().flat_map(|end| end.app().exchanges()));
     let viewing = ends[0].and_then(|end| end.app().viewing());
+    let goodput_bps = if time > 0.0 { 8.0 * bytes as f64 / time } else { 0.0 };
     let of_subflows = |count: fn(&Connection, usize) -> u64| -> u64 {
         both().flat_map(|end| all_subflows(end.connection(), count)).sum()
     };
@@ -100,7 +105,7 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
         start_s: flow.start.as_secs_f64(),
         end_s: end.map(Time::as_secs_f64),
         completion_s: end.map(|_| time),
-        goodput_bps: if time > 0.0 { 8.0 * bytes as f64 / time } else { 0.0 },
+        goodput_bps,
         complete,
         intact: both().all(|end| end.app().ledger().wrong_bytes() == 0),
         fallback: fallback(ends),
@@ -110,6 +115,8 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
         }),
         reinjected_bytes: both().map(|end| end.connection().statistics().reinjected_bytes).sum(),
         duplicate_bytes: both().map(|end| end.connection().statistics().duplicate_bytes).sum(),
+        aggregation_benefit: aggregation_benefit(plan, flow, goodput_bps),
+        reorder_depth_bytes: both().map(|end| end.connection().reorder_depth()).max().unwrap_or(0),
         reorder_p99_s: both()
             .filter_map(|end| end.connection().reorder_delay())
             .max()
@@ -133,6 +140,30 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
         mean_bitrate_bps: viewing.and_then(Viewing::mean_bitrate).map(|rate| rate.as_bps()),
         quality_switches: viewing.map(|viewing| viewing.switches),
     }
+}
+
+/// As [`metrics::aggregation_benefit`], for flows that send one way as fast as they can; what paths with a link in
+/// common can carry together is not known so simply.
+fn aggregation_benefit(plan: &Plan, flow: &FlowPlan, goodput_bps: f64) -> Option<f64> {
+    let (Work::Bulk { direction, .. } | Work::Timed { direction, .. }) = flow.work else {
+        return None;
+    };
+    let upwards = match direction {
+        AppDirection::Upload => true,
+        AppDirection::Download => false,
+        AppDirection::Both => return None,
+    };
+    let paths = paths_of(plan, flow);
+    let mut passed = std::collections::BTreeSet::new();
+    let mut alone = Vec::new();
+    for (path, forwards) in paths {
+        let links = directions(plan, path, forwards == upwards);
+        if !links.into_iter().all(|link| passed.insert(link)) {
+            return None;
+        }
+        alone.push(PAYLOAD * slowest(plan, path, forwards == upwards)?);
+    }
+    metrics::aggregation_benefit(goodput_bps, &alone)
 }
 
 fn request(flow: &FlowPlan, number: u64, exchange: &Exchange) -> RequestRow {
@@ -226,7 +257,14 @@ fn late(work: &Work, ends: [Option<&Actor>; 2]) -> Option<u64> {
     Some((down.len() + up.len()).saturating_sub(in_time) as u64)
 }
 
-fn subflows(flow: &FlowPlan, flows: &Flows, end: &Actor, now: Time, recorder: &mut Recorder) {
+fn subflows(
+    flow: &FlowPlan,
+    flows: &Flows,
+    (number, side): (usize, usize),
+    end: &Actor,
+    now: Time,
+    recorder: &mut Recorder,
+) {
     let connection = end.connection();
     let acked = |connection: &Connection, index| {
         connection.subflow(index).map_or(0, |subflow| subflow.totals().bytes_acked)
@@ -234,7 +272,8 @@ fn subflows(flow: &FlowPlan, flows: &Flows, end: &Actor, now: Time, recorder: &m
     let total: u64 = all_subflows(connection, acked).sum();
     for index in 0..connection.subflow_count() {
         if let Some(row) = subflow(flow, flows, end, index, total, now) {
-            recorder.push(row);
+            let [srtt_p50_ms, srtt_p99_ms] = flows.srtt_quantiles(number, side, index);
+            recorder.push(SubflowRow { srtt_p50_ms, srtt_p99_ms, ..row });
         }
     }
 }
@@ -276,6 +315,9 @@ fn subflow(
         goodput_bps: rate,
         srtt_ms: srtt_ms(window),
         min_rtt_ms: (window.min_rtt_us < u32::MAX).then(|| f64::from(window.min_rtt_us) / 1e3),
+        srtt_p50_ms: None,
+        srtt_p99_ms: None,
+        chosen: statistics.chosen,
         losses: totals.lost,
         retransmissions: totals.retransmissions,
         spurious_retransmissions: u64::from(totals.dsack_dups),

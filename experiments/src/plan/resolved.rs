@@ -6,7 +6,7 @@ use super::{DirectionPlan, EndpointPlan, FlowPlan, HostPlan, LinkPlan, PathPlan,
 use crate::check::default_port;
 use crate::scenario::{
     Addresses, App, Capacity, Delay, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay,
-    Path, Record, Scenario,
+    Path, Record, Scenario, Table,
 };
 
 impl Plan {
@@ -31,6 +31,7 @@ impl Plan {
                 interval: Some(self.record.interval),
                 tables: Some(self.record.tables.clone()),
                 options: self.record.options,
+                sequence: self.record.tables.contains(&Table::Sequence),
                 pcap: self.record.pcap,
                 snap_length: Some(self.record.snap_length),
                 ss: self.record.ss,

@@ -1,4 +1,5 @@
-//! What a sweep gave, as bars: a group for each configuration, a bar for each flow, the 95 % interval on it.
+//! What a sweep gave, as bars: a group for each configuration, a bar for each flow, the 95 % interval on it. Or as
+//! boxes over seeds: from the first to the third quartile, with the median, between the smallest and the largest.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,10 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::draw::{COLOURS, Chart, Drawn, FAMILY, Picture, short};
-use crate::sweep::{ALL_FLOWS, SummaryLine};
+use super::figures::unnumbered;
+use super::varied::Metric;
+use crate::metrics::percentile;
+use crate::sweep::SummaryLine;
 
 /// More bars than a page has lines.
 const MOST_BARS: usize = 60;
@@ -18,15 +22,6 @@ const GAP: u32 = 10;
 const REST: u32 = 120;
 /// Points for the names of configurations.
 const NAMES: u32 = 230;
-
-/// A metric that is drawn if the summary has it: its name, the title, the unit and what it is divided by.
-const METRICS: [(&str, &str, &str, f64); 5] = [
-    ("goodput_bps", "goodput", "Mbit/s", 1e6),
-    ("completion_s", "completion time", "s", 1.0),
-    ("request_p99_s", "requests, 99th percentile", "s", 1.0),
-    ("longest_gap_s", "longest gap", "s", 1.0),
-    ("energy_j", "energy", "J", 1.0),
-];
 
 /// Bars of one metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,28 +39,67 @@ pub(super) struct Bars {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Group {
     name: String,
-    /// Mean and half the width of its interval, by the number of the flow.
-    bars: Vec<(usize, f64, Option<f64>)>,
+    /// By the number of the flow.
+    bars: Vec<(usize, Mark)>,
 }
 
-/// A figure for each metric of the summary.
-pub(super) fn all(name: &str, lines: &[SummaryLine]) -> Vec<Bars> {
-    let figures = METRICS.iter().map(|&(metric, title, unit, size)| {
-        let own = lines.iter().filter(|line| line.metric == metric && line.flow != ALL_FLOWS);
-        let n = own.clone().map(|line| line.estimate.n).max().unwrap_or(0);
-        let (flows, groups) = groups(own, size);
-        Bars {
-            file: metric.rsplit_once('_').map_or(metric, |(file, _)| file).to_owned(),
-            title: format!("{name}: {title}"),
-            axis: match n {
-                0 | 1 => format!("{title} ({unit})"),
-                n => format!("{title} ({unit}), mean and 95 % interval, n = {n}"),
-            },
-            flows,
-            groups,
+/// What stands for a flow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mark {
+    /// Mean and half the width of its interval.
+    Mean(f64, Option<f64>),
+    /// Smallest, quartiles, largest.
+    Box([f64; 5]),
+}
+
+impl Mark {
+    fn largest(&self) -> f64 {
+        match self {
+            Self::Mean(mean, half) => mean + half.unwrap_or(0.0),
+            Self::Box([.., largest]) => *largest,
         }
+    }
+}
+
+/// Bars of a metric; none without any, or if no page holds them.
+pub(super) fn bars(name: &str, metric: Metric, own: &[&SummaryLine]) -> Option<Bars> {
+    let n = own.iter().map(|line| line.estimate.n).max().unwrap_or(0);
+    let (flows, groups) = groups(own.iter().copied(), metric.size);
+    let title = format!("{name}: {}", metric.title);
+    Bars { file: metric.file().to_owned(), title, axis: metric.axis(n), flows, groups }.if_fits()
+}
+
+/// The samples of a configuration, flow by flow.
+pub(super) type Samples = Vec<(String, Vec<f64>)>;
+
+/// Boxes of a metric over seeds; none without any, or if no page holds them.
+pub(super) fn boxes(name: &str, metric: &Metric, samples: Vec<(String, Samples)>) -> Option<Bars> {
+    let mut flows = Vec::<String>::new();
+    let mut n = 0;
+    let groups = samples.into_iter().map(|(name, samples)| {
+        let bars = samples.into_iter().filter_map(|(flow, values)| {
+            let quartile = |percent| percentile(&values, percent);
+            let five = [
+                quartile(0.0)?,
+                quartile(25.0)?,
+                quartile(50.0)?,
+                quartile(75.0)?,
+                quartile(100.0)?,
+            ];
+            n = n.max(values.len());
+            let number = flows.iter().position(|known| *known == flow).unwrap_or_else(|| {
+                flows.push(flow);
+                flows.len() - 1
+            });
+            Some((number, Mark::Box(five)))
+        });
+        Group { name, bars: bars.collect() }
     });
-    figures.filter(|figure| (1..=MOST_BARS).contains(&figure.count())).collect()
+    let groups = groups.collect();
+    let axis =
+        format!("{} ({}), quartiles, smallest and largest, n = {n}", metric.title, metric.unit);
+    let (file, title) = (format!("{}-box", metric.file()), format!("{name}: {}", metric.title));
+    Bars { file, title, axis, flows, groups }.if_fits()
 }
 
 /// Flows with one name, numbers aside, share a bar: its mean, without an interval.
@@ -76,9 +110,7 @@ fn groups<'a>(
     let mut flows = Vec::<String>::new();
     let mut groups = BTreeMap::<u64, (String, BTreeMap<usize, Vec<&SummaryLine>>)>::new();
     for line in lines {
-        let flow = line.flow.trim_end_matches(|end: char| end.is_ascii_digit());
-        let repeated = flow.strip_suffix('-').filter(|_| flow.len() < line.flow.len());
-        let flow = repeated.unwrap_or(&line.flow);
+        let flow = unnumbered(&line.flow);
         let number = flows.iter().position(|known| known == flow).unwrap_or_else(|| {
             flows.push(flow.to_owned());
             flows.len() - 1
@@ -93,7 +125,8 @@ fn groups<'a>(
             [one] => one.estimate.ci95,
             _ => None,
         };
-        (number, sum / lines.len() as f64 / size, interval.map(|half| half / size))
+        let mark = Mark::Mean(sum / lines.len() as f64 / size, interval.map(|half| half / size));
+        (number, mark)
     };
     let groups = groups
         .into_values()
@@ -114,8 +147,7 @@ impl Picture for Bars {
         let font = |points: u32| TextStyle::from((FAMILY, points * scale).into_font());
         root.fill(&WHITE)?;
         let bars = || self.groups.iter().flat_map(|group| &group.bars);
-        let ends = bars().map(|(_, mean, half)| mean + half.unwrap_or(0.0));
-        let largest = ends.fold(0.0, f64::max);
+        let largest = bars().map(|(_, mark)| mark.largest()).fold(0.0, f64::max);
         let largest = if largest > 0.0 { 1.05 * largest } else { 1.0 };
         let down = f64::from(BAR) * self.count() as f64 + f64::from(GAP) * self.groups.len() as f64;
         let mut chart = ChartBuilder::on(root)
@@ -143,14 +175,8 @@ impl Picture for Bars {
             let (x, y) = chart.plotting_area().map_coordinate(&(0.0, middle));
             let left = i32::try_from(8 * scale).unwrap_or(8);
             root.draw(&Text::new(group.name.as_str(), (x - left, y), named.clone()))?;
-            for &(flow, mean, half) in &group.bars {
-                let colour = COLOURS[flow % COLOURS.len()];
-                let (top, low) = (at + 1.0, at + f64::from(BAR) - 1.0);
-                chart.draw_series([Rectangle::new([(0.0, top), (mean, low)], colour.filled())])?;
-                if let Some(half) = half {
-                    let line = [(mean - half, (top + low) / 2.0), (mean + half, (top + low) / 2.0)];
-                    chart.draw_series([PathElement::new(line, BLACK.stroke_width(2 * scale))])?;
-                }
+            for &(flow, mark) in &group.bars {
+                bar(&mut chart, (at + 1.0, at + f64::from(BAR) - 1.0), flow, mark, scale)?;
                 at += f64::from(BAR);
             }
             at += f64::from(GAP);
@@ -160,7 +186,41 @@ impl Picture for Bars {
     }
 }
 
+/// Draws what stands for a flow between two heights.
+fn bar<'a, B: DrawingBackend + 'a>(
+    chart: &mut Chart<'a, B>,
+    (top, low): (f64, f64),
+    flow: usize,
+    mark: Mark,
+    scale: u32,
+) -> Drawn<B> {
+    let colour = COLOURS[flow % COLOURS.len()];
+    let middle = (top + low) / 2.0;
+    let black = BLACK.stroke_width(2 * scale);
+    match mark {
+        Mark::Mean(mean, half) => {
+            chart.draw_series([Rectangle::new([(0.0, top), (mean, low)], colour.filled())])?;
+            if let Some(half) = half {
+                let ends = [(mean - half, middle), (mean + half, middle)];
+                chart.draw_series([PathElement::new(ends, black)])?;
+            }
+        }
+        Mark::Box([smallest, first, median, third, largest]) => {
+            let ends = [(smallest, middle), (largest, middle)];
+            chart.draw_series([PathElement::new(ends, black)])?;
+            chart.draw_series([Rectangle::new([(first, top), (third, low)], colour.filled())])?;
+            let ends = [(median, top), (median, low)];
+            chart.draw_series([PathElement::new(ends, WHITE.stroke_width(2 * scale))])?;
+        }
+    }
+    Ok(())
+}
+
 impl Bars {
+    fn if_fits(self) -> Option<Self> {
+        (1..=MOST_BARS).contains(&self.count()).then_some(self)
+    }
+
     fn count(&self) -> usize {
         self.groups.iter().map(|group| group.bars.len()).sum()
     }
@@ -199,6 +259,7 @@ impl Bars {
 #[cfg(test)]
 mod tests {
     use super::super::draw::draw;
+    use super::super::varied::METRICS;
     use super::*;
     use crate::sweep::Estimate;
 
@@ -214,19 +275,18 @@ mod tests {
             line(0, "web-1", 1e6),
             line(0, "web-2", 3e6),
             line(0, "bulk", 5e6),
-            line(0, ALL_FLOWS, 9e6),
             line(1, "bulk", 6e6),
         ];
-        let figures = all("test", &lines);
-        let [figure] = figures.as_slice() else { panic!("{figures:?}") };
+        let figure = &bars("test", METRICS[0], &lines.iter().collect::<Vec<_>>()).unwrap();
         assert_eq!(
             (figure.file.as_str(), &figure.flows[..]),
             ("goodput", &["web".into(), "bulk".into()][..])
         );
-        assert_eq!(figure.groups[0].bars, [(0, 2.0, None), (1, 5.0, Some(0.2))]);
+        let marks = [(0, Mark::Mean(2.0, None)), (1, Mark::Mean(5.0, Some(0.2)))];
+        assert_eq!(figure.groups[0].bars, marks);
         assert_eq!(
             figure.groups[1],
-            Group { name: "value 1".into(), bars: vec![(1, 6.0, Some(0.2))] }
+            Group { name: "value 1".into(), bars: vec![(1, Mark::Mean(6.0, Some(0.2)))] }
         );
         let folder = tempfile::tempdir().unwrap();
         for ending in ["svg", "png"] {
@@ -239,7 +299,17 @@ mod tests {
     #[test]
     fn what_no_page_holds_is_not_drawn() {
         let lines = (0..100).map(|number| line(number, "bulk", 1e6)).collect::<Vec<_>>();
-        assert_eq!(all("test", &lines), []);
-        assert_eq!(all("test", &[]), []);
+        assert_eq!(bars("test", METRICS[0], &lines.iter().collect::<Vec<_>>()), None);
+        assert_eq!(bars("test", METRICS[0], &[]), None);
+    }
+
+    #[test]
+    fn boxes_are_quartiles() {
+        let values = [3.0, 1.0, 2.0, 5.0, 4.0].to_vec();
+        let samples = vec![("lia".to_owned(), vec![("bulk".to_owned(), values)])];
+        let figure = boxes("test", &METRICS[0], samples).unwrap();
+        assert_eq!(figure.groups[0].bars, [(0, Mark::Box([1.0, 2.0, 3.0, 4.0, 5.0]))]);
+        let text = super::super::draw::svg(&figure).unwrap();
+        assert!(text.contains("n = 5") && text.contains("lia"), "{text}");
     }
 }

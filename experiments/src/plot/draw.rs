@@ -4,7 +4,7 @@
 //! apart; dashes tell lines apart where a print has no colours.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use plotters::coord::Shift;
@@ -53,22 +53,6 @@ pub(super) trait Picture {
     fn paint<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, scale: u32) -> Drawn<B>;
 }
 
-/// Draws all `pictures` in both formats into `folder` and returns the files, relative to it.
-pub(super) fn draw_all(
-    folder: &Path,
-    pictures: &[impl Picture],
-) -> Result<Vec<PathBuf>, PlotError> {
-    let mut files = Vec::new();
-    for picture in pictures {
-        for ending in ["svg", "png"] {
-            let file = Path::new("plots").join(format!("{}.{ending}", picture.file()));
-            draw(picture, &folder.join(&file))?;
-            files.push(file);
-        }
-    }
-    Ok(files)
-}
-
 /// Draws `picture` into `path`, whose ending says as what.
 pub(super) fn draw(picture: &impl Picture, path: &Path) -> Result<(), PlotError> {
     let fail = |why: String| PlotError::Draw { path: path.to_owned(), why };
@@ -108,7 +92,7 @@ fn register() -> Result<(), &'static str> {
 
 impl Picture for Figure {
     fn file(&self) -> &str {
-        self.file
+        &self.file
     }
 
     fn size(&self) -> (u32, u32) {
@@ -138,7 +122,7 @@ impl Painter<'_> {
             .build_cartesian_2d(times, values)?;
         chart
             .configure_mesh()
-            .x_desc("time (s)")
+            .x_desc(&self.figure.x_axis)
             .y_desc(&self.figure.axis)
             .x_label_formatter(&short)
             .y_label_formatter(&short)
@@ -168,6 +152,13 @@ impl Painter<'_> {
 
     fn line<'a, B: DrawingBackend + 'a>(&self, chart: &mut Chart<'a, B>, line: &Line) -> Drawn<B> {
         let (style, dash) = (self.stroke(line), self.dash(line));
+        if line.dots {
+            return self.dots(chart, line);
+        }
+        for &(x, low, high) in &line.intervals {
+            let ends = [(x, low.max(0.0)), (x, high)];
+            chart.draw_series([PathElement::new(ends, style)])?;
+        }
         for (index, piece) in line.pieces.iter().enumerate() {
             let points = piece.clone();
             let series = match dash {
@@ -189,6 +180,21 @@ impl Painter<'_> {
         Ok(())
     }
 
+    /// A dot for each point, without a line between them.
+    fn dots<'a, B: DrawingBackend + 'a>(&self, chart: &mut Chart<'a, B>, line: &Line) -> Drawn<B> {
+        let colour = COLOURS[line.style % COLOURS.len()];
+        let side = self.points(if line.minor { 3 } else { 1 });
+        let points = line.pieces.iter().flatten();
+        let dots = points.map(|&point| Circle::new(point, side, colour.filled()));
+        let (middle, size) = (self.points(13), self.points(3));
+        let middle = i32::try_from(middle).unwrap_or(13);
+        chart
+            .draw_series(dots)?
+            .label(&line.name)
+            .legend(move |(x, y)| Circle::new((x + middle, y), size, colour.filled()));
+        Ok(())
+    }
+
     fn stroke(&self, line: &Line) -> ShapeStyle {
         let colour = COLOURS[line.style % COLOURS.len()];
         let width = if line.minor { self.scale } else { 2 * self.scale };
@@ -205,7 +211,9 @@ impl Painter<'_> {
     fn ranges(&self) -> (Range<f64>, Range<f64>) {
         let points = || self.figure.lines.iter().flat_map(|line| line.pieces.iter().flatten());
         let last = points().map(|point| point.0).fold(0.0, f64::max);
-        let largest = points().map(|point| point.1).fold(0.0, f64::max);
+        let highs = self.figure.lines.iter().flat_map(|line| &line.intervals);
+        let highs = highs.map(|interval| interval.2);
+        let largest = points().map(|point| point.1).chain(highs).fold(0.0, f64::max);
         let last = if last > 0.0 { last } else { 1.0 };
         let headroom = 1.05 + 0.07 * self.figure.lines.len() as f64;
         let largest = if largest > 0.0 { largest * headroom } else { 1.0 };
@@ -232,7 +240,7 @@ pub(super) fn short(value: &f64) -> String {
 mod tests {
     use super::*;
     use crate::plot::figures::all;
-    use crate::results::TimeseriesRow;
+    use crate::results::{Tables, TimeseriesRow};
 
     #[test]
     fn figures_become_pictures_of_both_kinds() {
@@ -249,8 +257,9 @@ mod tests {
             })
         });
         let folder = tempfile::tempdir().unwrap();
-        let figures = all("test", &rows.collect::<Vec<_>>(), &[]);
-        assert_eq!(figures.len(), 4);
+        let tables = Tables { timeseries: rows.collect(), ..Tables::default() };
+        let figures = all("test", &tables);
+        assert_eq!(figures.len(), 5);
         for figure in &figures {
             let (svg, png) = (folder.path().join("a.svg"), folder.path().join("a.png"));
             draw(figure, &svg).unwrap();
@@ -265,8 +274,9 @@ mod tests {
     #[test]
     fn a_picture_that_cannot_be_written_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
+        let (x_axis, axis) = (String::new(), String::new());
         let figure =
-            Figure { file: "x", title: String::new(), axis: String::new(), lines: Vec::new() };
+            Figure { file: "x".into(), title: String::new(), x_axis, axis, lines: Vec::new() };
         let error = draw(&figure, &file.path().join("x.svg")).unwrap_err().to_string();
         assert!(error.contains("x.svg"), "{error}");
     }

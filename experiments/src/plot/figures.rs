@@ -2,19 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use crate::results::{QueueRow, TimeseriesRow};
+use crate::metrics::percentile;
+use crate::results::{QueueRow, RequestRow, SequenceRow, SummaryRow, Tables, TimeseriesRow};
 
 /// More lines than a reader can tell apart.
 const MOST_LINES: usize = 7;
 /// More points than a line has pixels.
 const MOST_POINTS: usize = 2_000;
+/// More dots than a picture needs.
+const MOST_DOTS: usize = 20_000;
+/// Fewer values make no distribution.
+const FEWEST: usize = 10;
+/// Steps of a distribution.
+const STEPS: u32 = 500;
 
-/// A diagram over time.
+/// A diagram of lines.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Figure {
     /// The name of the file, without its ending.
-    pub(super) file: &'static str,
+    pub(super) file: String,
     pub(super) title: String,
+    /// The horizontal axis, with its unit.
+    pub(super) x_axis: String,
     /// The vertical axis, with its unit.
     pub(super) axis: String,
     pub(super) lines: Vec<Line>,
@@ -28,28 +37,55 @@ pub(super) struct Line {
     pub(super) style: usize,
     /// Drawn thin, as a companion of the line before it.
     pub(super) minor: bool,
-    /// Points in order of time, in pieces without a gap.
+    /// Points in order, in pieces without a gap.
     pub(super) pieces: Vec<Vec<(f64, f64)>>,
+    /// Where something is known to lie: a place, and both ends.
+    pub(super) intervals: Vec<(f64, f64, f64)>,
+    /// Points are dots and not joined.
+    pub(super) dots: bool,
+}
+
+impl Line {
+    pub(super) fn new(name: &str, style: usize, pieces: Vec<Vec<(f64, f64)>>) -> Self {
+        let intervals = Vec::new();
+        Self { name: name.to_owned(), style, minor: false, pieces, intervals, dots: false }
+    }
+}
+
+/// What happens over time; none without lines.
+fn over_time(file: &str, title: String, axis: &str, lines: Vec<Line>) -> Option<Figure> {
+    let (x_axis, axis) = ("time (s)".to_owned(), axis.to_owned());
+    let figure = Figure { file: file.to_owned(), title, x_axis, axis, lines };
+    (!figure.lines.is_empty()).then_some(figure)
 }
 
 type Points = Vec<(f64, Option<f64>)>;
 
 /// All figures that the tables have rows for.
-pub(super) fn all(name: &str, samples: &[TimeseriesRow], queues: &[QueueRow]) -> Vec<Figure> {
+pub(super) fn all(name: &str, tables: &Tables) -> Vec<Figure> {
+    let samples = &tables.timeseries;
     let largest = largest_flow(samples);
     let of_flow = |row: &&TimeseriesRow| {
         largest.is_some_and(|(flow, sender)| row.flow == flow && row.sender == sender)
     };
     let flow = samples.iter().filter(of_flow).collect::<Vec<_>>();
-    let flow_name = largest.map_or("", |(flow, _)| flow);
+    let flow_name = format!("{name}, {}", largest.map_or("", |(flow, _)| flow));
+    let mapped = tables.sequence.iter().filter(|row| {
+        largest.is_none_or(|(flow, sender)| row.flow == flow && row.sender == sender)
+    });
     let figures = [
         goodput(name, samples),
         share(name, samples),
-        window(&format!("{name}, {flow_name}"), &flow),
-        round_trip(&format!("{name}, {flow_name}"), &flow),
-        queue(name, queues),
+        window(&flow_name, &flow),
+        round_trip(&flow_name, &flow),
+        receive_window(&flow_name, &flow),
+        out_of_order(&flow_name, &flow),
+        sequence(&flow_name, &mapped.collect::<Vec<_>>()),
+        queue(name, &tables.queues),
+        completions(name, &tables.summary),
+        requests(name, &tables.requests),
     ];
-    figures.into_iter().flatten().filter(|figure| !figure.lines.is_empty()).collect()
+    figures.into_iter().flatten().collect()
 }
 
 /// The flow, and its sender, that delivers the most.
@@ -102,12 +138,7 @@ fn goodput(name: &str, samples: &[TimeseriesRow]) -> Option<Figure> {
     if paths.len() > 1 {
         lines.push(line("total", MOST_LINES, points(&total)));
     }
-    Some(Figure {
-        file: "goodput",
-        title: format!("{name}: goodput"),
-        axis: format!("goodput ({unit})"),
-        lines,
-    })
+    over_time("goodput", format!("{name}: goodput"), &format!("goodput ({unit})"), lines)
 }
 
 fn share(name: &str, samples: &[TimeseriesRow]) -> Option<Figure> {
@@ -122,12 +153,7 @@ fn share(name: &str, samples: &[TimeseriesRow]) -> Option<Figure> {
     };
     let lines = paths.iter().enumerate().take(MOST_LINES);
     let lines = lines.map(|(index, (path, rates))| line(path, index, points(rates))).collect();
-    Some(Figure {
-        file: "share",
-        title: format!("{name}: share of the paths"),
-        axis: "share (%)".into(),
-        lines,
-    })
+    over_time("share", format!("{name}: share of the paths"), "share (%)", lines)
 }
 
 /// The rows of each subflow, by number.
@@ -155,12 +181,7 @@ fn window(name: &str, rows: &[&TimeseriesRow]) -> Option<Figure> {
             lines.push(Line { minor: true, ..ssthresh });
         }
     }
-    Some(Figure {
-        file: "cwnd",
-        title: format!("{name}: congestion window"),
-        axis: "window (packets)".into(),
-        lines,
-    })
+    over_time("cwnd", format!("{name}: congestion window"), "window (packets)", lines)
 }
 
 fn round_trip(name: &str, rows: &[&TimeseriesRow]) -> Option<Figure> {
@@ -168,12 +189,98 @@ fn round_trip(name: &str, rows: &[&TimeseriesRow]) -> Option<Figure> {
     let lines = subflows.map(|(index, (subflow, rows))| {
         line(&subflow, index, rows.iter().map(|row| (row.time_s, row.srtt_ms)).collect())
     });
-    Some(Figure {
-        file: "srtt",
-        title: format!("{name}: smoothed round-trip time"),
-        axis: "round-trip time (ms)".into(),
-        lines: lines.collect(),
-    })
+    let title = format!("{name}: smoothed round-trip time");
+    over_time("srtt", title, "round-trip time (ms)", lines.collect())
+}
+
+fn receive_window(name: &str, rows: &[&TimeseriesRow]) -> Option<Figure> {
+    let subflows = by_subflow(rows).into_iter().enumerate();
+    let lines = subflows.map(|(index, (subflow, rows))| {
+        let window = |row: &&TimeseriesRow| (row.time_s, Some(row.rwnd_bytes as f64 / 1e3));
+        line(&subflow, index, rows.iter().map(window).collect())
+    });
+    over_time("rwnd", format!("{name}: receive window"), "window (kB)", lines.collect())
+}
+
+/// What waits at the receiver for earlier data: the same for all subflows of a connection.
+fn out_of_order(name: &str, rows: &[&TimeseriesRow]) -> Option<Figure> {
+    let mut points: Points = Vec::new();
+    for row in rows {
+        if points.last().is_none_or(|(time, _)| *time < row.time_s) {
+            points.push((row.time_s, Some(row.out_of_order_bytes as f64 / 1e3)));
+        }
+    }
+    if points.iter().all(|(_, kilobytes)| *kilobytes == Some(0.0)) {
+        return None;
+    }
+    let lines = vec![line("connection", 0, points)];
+    over_time("out-of-order", format!("{name}: out-of-order queue"), "waiting (kB)", lines)
+}
+
+/// Which data went over which subflow when, as tcptrace and mptcptrace draw it; what was sent again in larger dots.
+fn sequence(name: &str, rows: &[&SequenceRow]) -> Option<Figure> {
+    let step = rows.len().div_ceil(MOST_DOTS).max(1);
+    let mut dots = BTreeMap::<(u32, bool), (&str, Vec<(f64, f64)>)>::new();
+    // What was sent again is rare and the interesting part: all of it is shown.
+    let shown = rows.iter().enumerate().filter(|(at, row)| row.again || at.is_multiple_of(step));
+    for (_, row) in shown {
+        let entry = dots.entry((row.subflow, row.again)).or_insert((&row.path, Vec::new()));
+        entry.1.push((row.time_s, row.dsn as f64 / 1e6));
+    }
+    let lines = dots.into_iter().take(MOST_LINES).map(|((subflow, again), (path, points))| {
+        let kind = if again { ", again" } else { "" };
+        let name = format!("subflow {subflow}, {path}{kind}");
+        Line { dots: true, minor: again, ..Line::new(&name, subflow as usize, vec![points]) }
+    });
+    let title = format!("{name}: data sent");
+    over_time("sequence", title, "data sequence number (MB)", lines.collect())
+}
+
+fn completions(name: &str, rows: &[SummaryRow]) -> Option<Figure> {
+    let times = rows.iter().filter_map(|row| row.completion_s).collect();
+    let title = format!("{name}: completion time of flows");
+    distribution("completion-cdf", &title, "completion time (s)", vec![("flows".into(), times)])
+}
+
+fn requests(name: &str, rows: &[RequestRow]) -> Option<Figure> {
+    let mut flows = BTreeMap::<&str, Vec<f64>>::new();
+    for row in rows {
+        flows.entry(unnumbered(&row.flow)).or_default().extend(row.duration_s);
+    }
+    let title = format!("{name}: time of requests");
+    let flows = flows.into_iter().map(|(flow, times)| (flow.to_owned(), times));
+    distribution("request-cdf", &title, "from request to answer (s)", flows.collect())
+}
+
+/// The name of a flow without the number that repetitions have.
+pub(super) fn unnumbered(flow: &str) -> &str {
+    let without = flow.trim_end_matches(|end: char| end.is_ascii_digit());
+    let repeated = without.strip_suffix('-').filter(|_| without.len() < flow.len());
+    repeated.unwrap_or(flow)
+}
+
+/// Which part of the values does not exceed how much: a line for each name; none with few values.
+pub(super) fn distribution(
+    file: &str,
+    title: &str,
+    x_axis: &str,
+    values: Vec<(String, Vec<f64>)>,
+) -> Option<Figure> {
+    let values = values.into_iter().filter(|(_, values)| values.len() >= FEWEST);
+    let lines = values.take(MOST_LINES).enumerate().map(|(style, (name, values))| {
+        let steps = STEPS.min(u32::try_from(values.len()).unwrap_or(STEPS));
+        let mut sorted = values;
+        sorted.sort_by(f64::total_cmp);
+        let points = (0..=steps).filter_map(|step| {
+            let percent = 100.0 * f64::from(step) / f64::from(steps);
+            Some((percentile(&sorted, percent)?, percent))
+        });
+        Line::new(&format!("{name}, n = {}", sorted.len()), style, vec![points.collect()])
+    });
+    let lines = lines.collect::<Vec<_>>();
+    let (file, title, x_axis) = (file.to_owned(), title.to_owned(), x_axis.to_owned());
+    let axis = "part not above (%)".to_owned();
+    (!lines.is_empty()).then_some(Figure { file, title, x_axis, axis, lines })
 }
 
 fn queue(name: &str, rows: &[QueueRow]) -> Option<Figure> {
@@ -191,12 +298,7 @@ fn queue(name: &str, rows: &[QueueRow]) -> Option<Figure> {
     let lines = queues.enumerate().map(|(index, ((link, direction), points))| {
         line(&format!("{link}, {direction}"), index, points)
     });
-    Some(Figure {
-        file: "queue",
-        title: format!("{name}: queues"),
-        axis: "backlog (packets)".into(),
-        lines: lines.collect(),
-    })
+    over_time("queue", format!("{name}: queues"), "backlog (packets)", lines.collect())
 }
 
 /// The unit that shows a rate with few digits, and its size in bit/s.
@@ -218,7 +320,7 @@ fn line(name: &str, style: usize, points: Points) -> Line {
         }
     }
     pieces.retain(|piece| !piece.is_empty());
-    Line { name: name.to_owned(), style, minor: false, pieces }
+    Line::new(name, style, pieces)
 }
 
 /// Every so-many-th point, so that a long run still fits into a picture.
@@ -250,7 +352,8 @@ mod tests {
             sample(0.1, 1, "b", 1e6),
             sample(0.2, 1, "b", 0.0),
         ];
-        let figures = all("x", &rows, &[]);
+        let tables = Tables { timeseries: rows.into(), ..Tables::default() };
+        let figures = all("x", &tables);
         let of = |file: &str| figures.iter().find(|figure| figure.file == file).unwrap();
         let goodput = of("goodput");
         assert_eq!(goodput.axis, "goodput (Mbit/s)");
@@ -260,6 +363,40 @@ mod tests {
         assert_eq!(of("share").lines[0].pieces, [vec![(0.1, 75.0)]]);
         assert_eq!(of("cwnd").lines.len(), 2, "no line for a threshold that does not exist");
         assert!(figures.iter().all(|figure| figure.file != "queue"));
+    }
+
+    #[test]
+    fn what_is_sent_again_stands_out() {
+        let row = |time_s: f64, subflow, dsn, again| SequenceRow {
+            time_s,
+            subflow,
+            dsn,
+            again,
+            bytes: 1_000_000,
+            ..SequenceRow::default()
+        };
+        let sequence =
+            vec![row(0.1, 0, 0, false), row(0.2, 1, 1_000_000, false), row(0.3, 1, 0, true)];
+        let figures = all("x", &Tables { sequence, ..Tables::default() });
+        let [figure] = figures.as_slice() else { panic!("{figures:?}") };
+        let names = figure.lines.iter().map(|line| (line.name.as_str(), line.minor, line.dots));
+        let expected = [
+            ("subflow 0, ", false, true),
+            ("subflow 1, ", false, true),
+            ("subflow 1, , again", true, true),
+        ];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+        assert_eq!(figure.lines[2].pieces, [vec![(0.3, 0.0)]]);
+    }
+
+    #[test]
+    fn distributions_reach_from_the_smallest_to_the_largest() {
+        let values = (1..=40).map(f64::from).collect::<Vec<_>>();
+        let figure = distribution("x", "", "", vec![("a".into(), values), ("b".into(), vec![1.0])]);
+        let lines = figure.unwrap().lines;
+        assert_eq!((lines.len(), lines[0].name.as_str()), (1, "a, n = 40"));
+        let points = &lines[0].pieces[0];
+        assert_eq!((points[0], points[20], points[40]), ((1.0, 0.0), (20.0, 50.0), (40.0, 100.0)));
     }
 
     #[test]

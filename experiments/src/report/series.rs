@@ -18,7 +18,7 @@ const MOST_NUMBERS: usize = 400_000;
 /// A quantity of a subflow: its key, title and unit, and how a row tells it.
 type Metric = (&'static str, &'static str, &'static str, fn(&TimeseriesRow) -> Option<f64>);
 
-const METRICS: [Metric; 7] = [
+const METRICS: [Metric; 8] = [
     ("rate", "goodput", "Mbit/s", |row| Some(row.rate_bps / 1e6)),
     ("cwnd", "congestion window", "packets", |row| Some(row.cwnd_packets as f64)),
     ("ssthresh", "slow-start threshold", "packets", |row| {
@@ -27,6 +27,9 @@ const METRICS: [Metric; 7] = [
     ("srtt", "smoothed round-trip time", "ms", |row| row.srtt_ms),
     ("inflight", "in flight", "kB", |row| Some(row.inflight_bytes as f64 / 1e3)),
     ("rwnd", "receive window", "kB", |row| Some(row.rwnd_bytes as f64 / 1e3)),
+    ("waiting", "out-of-order queue of the connection", "kB", |row| {
+        Some(row.out_of_order_bytes as f64 / 1e3)
+    }),
     ("delivered", "acknowledged since the start", "MB", |row| {
         Some(row.delivered_bytes as f64 / 1e6)
     }),

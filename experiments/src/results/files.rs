@@ -98,6 +98,7 @@ impl Manifest {
             Table::Counters => tables.counters.len(),
             Table::Requests => tables.requests.len(),
             Table::Energy => tables.energy.len(),
+            Table::Sequence => tables.sequence.len(),
         };
         let written = plan.record.tables.iter();
         Self {
@@ -174,6 +175,7 @@ impl ResultFolder {
                 Table::Counters => self.write_table(&tables.counters),
                 Table::Requests => self.write_table(&tables.requests),
                 Table::Energy => self.write_table(&tables.energy),
+                Table::Sequence => self.write_table(&tables.sequence),
             }?;
         }
         Ok(())

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::digest::{Digest, Digester};
 use super::rows::{
-    CounterRow, EnergyRow, EventRow, LinkRow, QueueRow, RequestRow, Row, SubflowRow, SummaryRow,
-    TimeseriesRow,
+    CounterRow, EnergyRow, EventRow, LinkRow, QueueRow, RequestRow, Row, SequenceRow, SubflowRow,
+    SummaryRow, TimeseriesRow,
 };
 use crate::scenario::Table;
 
@@ -30,6 +30,8 @@ pub struct Tables {
     pub requests: Vec<RequestRow>,
     /// A row per interface with a radio.
     pub energy: Vec<EnergyRow>,
+    /// A row per segment with data that was sent, if it is asked for.
+    pub sequence: Vec<SequenceRow>,
 }
 
 /// Takes the rows of a run in the order in which they come about.

@@ -59,8 +59,13 @@ pub struct SummaryRow {
     pub reinjected_bytes: u64,
     /// Bytes that arrived more than once.
     pub duplicate_bytes: u64,
+    /// What its paths are worth together: 0 if it was as fast as the best one can be, 1 if as fast as all together,
+    /// -1 if nothing came; what a path can carry is what its slowest link carries as payload.
+    pub aggregation_benefit: Option<f64>,
     /// How long data waited for earlier data at the receiver: the 99th percentile.
     pub reorder_p99_s: Option<f64>,
+    /// How far ahead of the first missing byte data of the connection arrived at most.
+    pub reorder_depth_bytes: u64,
     /// For how long altogether data of one subflow waited for older data of another one: head-of-line blocking.
     pub blocked_s: f64,
     /// The longest time in which nothing new could be read after the first byte: in a handover its gap.
@@ -146,6 +151,12 @@ pub struct SubflowRow {
     pub srtt_ms: Option<f64>,
     /// Smallest round-trip time measured.
     pub min_rtt_ms: Option<f64>,
+    /// The median over time of the smoothed round-trip time, by samples.
+    pub srtt_p50_ms: Option<f64>,
+    /// The 99th percentile.
+    pub srtt_p99_ms: Option<f64>,
+    /// How often the scheduler chose it for a piece of data.
+    pub chosen: u64,
     /// Packets that the sender found to be lost.
     pub losses: u64,
     /// Packets sent again.
@@ -185,6 +196,8 @@ pub struct TimeseriesRow {
     pub rate_bps: f64,
     /// Window that the receiver offers.
     pub rwnd_bytes: u64,
+    /// Bytes of the connection that wait at the receiver for earlier ones, whatever their subflow.
+    pub out_of_order_bytes: u64,
 }
 
 /// One direction of a link over the whole run.
@@ -220,6 +233,10 @@ pub struct LinkRow {
     pub max_backlog_packets: u64,
     /// Largest backlog.
     pub max_backlog_bytes: u64,
+    /// How long a packet that arrives would wait: the median over time, by samples.
+    pub delay_p50_ms: Option<f64>,
+    /// The 99th percentile.
+    pub delay_p99_ms: Option<f64>,
     /// Part of the run in which a packet was being serialised, 0 to 1.
     pub utilisation: f64,
 }
@@ -302,6 +319,27 @@ pub struct EnergyRow {
     pub energy_j: f64,
 }
 
+/// A segment with data that left: which data went over which subflow when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SequenceRow {
+    /// When.
+    pub time_s: f64,
+    /// The name of the flow.
+    pub flow: String,
+    /// The host that sends.
+    pub sender: String,
+    /// The number of the subflow within the connection.
+    pub subflow: u32,
+    /// The name of the path.
+    pub path: String,
+    /// The data sequence number of its first byte, counted from the first one of this sender.
+    pub dsn: u64,
+    /// How many bytes of data it has.
+    pub bytes: u64,
+    /// Whether its first byte was sent before, on whatever subflow.
+    pub again: bool,
+}
+
 macro_rules! rows {
     ($($row:ident: $table:ident in $field:ident;)*) => {
         $(impl Row for $row {
@@ -324,4 +362,5 @@ rows! {
     CounterRow: Counters in counters;
     RequestRow: Requests in requests;
     EnergyRow: Energy in energy;
+    SequenceRow: Sequence in sequence;
 }

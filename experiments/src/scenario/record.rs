@@ -17,12 +17,15 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<quantity::Time>")]
     pub interval: Option<Span>,
-    /// Which tables are written; without it all.
+    /// Which tables are written; without it all but `sequence`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeSet<Table>>,
     /// Tell in the events each MPTCP option that a host sends or receives.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub options: bool,
+    /// Write which data went over which subflow when into `sequence.csv`, and draw it, as mptcptrace does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sequence: bool,
     /// Write what each host sends and receives as pcapng.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pcap: bool,
@@ -73,11 +76,13 @@ pub enum Table {
     Requests,
     /// A row per interface with a radio: time in each power state, joules.
     Energy,
+    /// A row per segment of MPTCP with data: which data went over which subflow when.
+    Sequence,
 }
 
 impl Table {
     /// All tables, in the order in which results list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Summary,
         Self::Subflows,
         Self::Timeseries,
@@ -87,7 +92,13 @@ impl Table {
         Self::Counters,
         Self::Requests,
         Self::Energy,
+        Self::Sequence,
     ];
+
+    /// Those that are written if nothing else is said; a row per packet has to be asked for.
+    pub(crate) fn usual() -> BTreeSet<Self> {
+        Self::ALL.into_iter().filter(|table| *table != Self::Sequence).collect()
+    }
 
     /// The name in scenarios and of the file, without its ending.
     pub const fn name(self) -> &'static str {
@@ -101,6 +112,7 @@ impl Table {
             Self::Counters => "counters",
             Self::Requests => "requests",
             Self::Energy => "energy",
+            Self::Sequence => "sequence",
         }
     }
 }

@@ -26,6 +26,7 @@ pub struct Tap {
     enabled: bool,
     packets: bool,
     options: bool,
+    mappings: bool,
     /// How many segments are collected before somebody should take them.
     most: usize,
     seen: Vec<Tapped>,
@@ -46,6 +47,7 @@ impl Tap {
             enabled,
             packets: enabled,
             options: false,
+            mappings: false,
             most: usize::MAX,
             seen: Vec::new(),
             activities: Vec::new(),
@@ -61,6 +63,11 @@ impl Tap {
     /// The same tap, which also has MPTCP options noted as events of the hosts.
     pub fn with_options(self) -> Self {
         Self { enabled: true, options: true, ..self }
+    }
+
+    /// The same tap, which also has the mappings that leave noted as events of the hosts.
+    pub fn with_mappings(self) -> Self {
+        Self { enabled: true, mappings: true, ..self }
     }
 
     /// The same tap, which takes over what another one knows about the activity of interfaces.
@@ -80,6 +87,10 @@ impl Tap {
 
     pub(super) const fn notes_options(&self) -> bool {
         self.options
+    }
+
+    pub(super) const fn notes_mappings(&self) -> bool {
+        self.mappings
     }
 
     /// True if it holds as much as it should.

@@ -147,6 +147,10 @@ impl Turn<'_, '_> {
         if self.tap.notes_options() {
             self.env.log.options(self.env.now, index, true, segment);
         }
+        if self.tap.notes_mappings() {
+            let iss = self.actor.connection.subflow(index).map(|subflow| subflow.iss());
+            iss.into_iter().for_each(|iss| self.env.log.mapped(self.env.now, index, iss, segment));
+        }
         let (at, host, segment) = (self.env.now, self.actor.host as usize, segment.clone());
         self.tap.push(Tapped { at, host, sent: true, tuple, segment });
         if self.tap.is_full() {

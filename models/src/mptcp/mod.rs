@@ -258,6 +258,8 @@ struct Sub {
 /// What a subflow did, beside its TCP totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SubStatistics {
+    /// How often the scheduler chose it for a piece of data.
+    pub chosen: u64,
     /// Data bytes it carried that had gone to another subflow before.
     pub reinjected_bytes: u64,
     /// Data bytes received on it that were new to the connection.
@@ -537,6 +539,11 @@ impl Connection {
     /// 99th percentile over its pieces as they arrived.
     pub fn reorder_delay(&self) -> Option<Span> {
         self.rx.reorder_delay()
+    }
+
+    /// How many bytes ahead of the first missing one data arrived at most: how deep reordering was.
+    pub fn reorder_depth(&self) -> u64 {
+        self.rx.reorder_reach()
     }
 
     /// For how long data waited at the connection for data before it, until `now`: head-of-line blocking.

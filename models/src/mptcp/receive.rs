@@ -60,6 +60,8 @@ pub(super) struct Receiver {
     held_since: Time,
     /// For how long something was held before.
     blocked: Span,
+    /// How far ahead of the first missing byte data arrived at most.
+    reach: u64,
     /// How long data waited until it was in order.
     waits: Waits,
     /// The receive buffer.
@@ -97,6 +99,7 @@ impl Receiver {
             held: VecDeque::new(),
             held_since: Time::NEVER,
             blocked: Span::ZERO,
+            reach: 0,
             waits: Waits::default(),
             space,
             window_edge: 0,
@@ -121,6 +124,11 @@ impl Receiver {
     /// The time that 99 of 100 pieces of data did not wait longer than.
     pub(super) fn reorder_delay(&self) -> Option<Span> {
         self.waits.percentile(99)
+    }
+
+    /// How far ahead of the first missing byte data arrived at most.
+    pub(super) const fn reorder_reach(&self) -> u64 {
+        self.reach
     }
 
     /// How long data waited for data before it, until `now`.
@@ -178,6 +186,7 @@ impl Receiver {
             return 0;
         }
         env.mib.inc(Counter::OfoQueue);
+        self.reach = self.reach.max(new.end() - self.next);
         let mut at = self.held.partition_point(|held| held.end() <= new.start);
         if at == self.held.len() {
             env.mib.inc(Counter::OfoQueueTail);

@@ -376,6 +376,7 @@ impl Connection {
             self.statistics.reinjected_bytes += again;
         }
         let sub = &mut self.subs[index];
+        sub.statistics.chosen += 1;
         sub.tcp.push(&mut cx!(self, env, index), from, len, true, goal);
         self.scheduler.given(index, from, len);
         self.mark_ready(index);

@@ -4,7 +4,8 @@ use mptcpsim_core::time::Time;
 
 use super::notation::mptcp_words;
 use crate::congestion::CaState;
-use crate::segment::Segment;
+use crate::segment::{Segment, Width};
+use crate::seq::Seq;
 use crate::tcp::State;
 
 /// Something that happened to a subflow or to its connection.
@@ -23,6 +24,13 @@ pub enum Event {
         sent: bool,
         /// The options as packet scripts write them.
         words: String,
+    },
+    /// A segment left with data that belongs somewhere in the stream.
+    Mapped {
+        /// The DSN of its first byte.
+        dsn: u64,
+        /// How many bytes it has.
+        len: u32,
     },
     /// The sender's congestion state changed.
     Congestion(CaState),
@@ -111,6 +119,16 @@ impl EventLog {
         if self.enabled && !words.is_empty() {
             self.push(at, subflow, Event::Options { sent, words });
         }
+    }
+
+    /// Notes where the data of a segment belongs in the stream; `iss` is the initial sequence number of its subflow.
+    pub fn mapped(&mut self, at: Time, subflow: usize, iss: Seq, segment: &Segment) {
+        let mapping = segment.dss.as_ref().filter(|dss| dss.dsn_width != Width::Absent);
+        let Some(dss) = mapping.filter(|_| !segment.payload.is_empty()) else { return };
+        // A segment may be any part of what its mapping covers.
+        let within = (segment.seq - iss).wrapping_sub(dss.ssn);
+        let dsn = dss.dsn.wrapping_add(u64::from(within));
+        self.push(at, subflow, Event::Mapped { dsn, len: segment.payload.len() });
     }
 
     /// How many events there are, to insert one behind them later.

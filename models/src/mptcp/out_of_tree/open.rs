@@ -134,6 +134,8 @@ impl Connection {
         if std::mem::replace(&mut self.subs[index].fully_established, true) {
             return;
         }
+        // Schedulers may give it any data from now on.
+        self.touched.mark(index);
         env.log.mptcp(env.now, index, "fully-established", String::new);
         if !self.subs[index].joined {
             self.path_event(env, PathEvent::FullyEstablished);

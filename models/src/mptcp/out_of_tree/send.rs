@@ -148,6 +148,7 @@ impl Connection {
     fn note_given(&mut self, index: usize, from: u64, len: u32) {
         let end = from + u64::from(len);
         let again = self.tx.nxt.saturating_sub(from).min(u64::from(len));
+        self.subs[index].statistics.chosen += 1;
         self.subs[index].statistics.reinjected_bytes += again;
         self.statistics.reinjected_bytes += again;
         let last = self.tx.fin_wanted && end == self.tx.written;
