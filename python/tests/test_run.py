@@ -63,7 +63,7 @@ def test_a_report_is_one_page(small: mp.Scenario, tmp_path: Path) -> None:
 
 
 def test_saved_files_are_those_of_the_command_line(small: mp.Scenario, tmp_path: Path) -> None:
-    run = mp.run(small)
+    run = mp.run(small.copy(record=mp.Record(sequence=True)))
     folder = run.save(tmp_path / "out")
     for name in TABLES:
         text = (folder / f"{name}.csv").read_text()
@@ -80,7 +80,8 @@ def test_saved_files_are_those_of_the_command_line(small: mp.Scenario, tmp_path:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_library_reads_the_same(name: str) -> None:
-    scenario = {"energy": "train", "requests": "workloads"}.get(name, "short-flows")
+    special = {"energy": "train", "requests": "workloads", "sequence": "handover"}
+    scenario = special.get(name, "short-flows")
     table = mp.run(scenario, duration="1 s").table(name)
     rows = table.to_list()
     assert rows and len(rows) == len(table)
