@@ -242,7 +242,7 @@ fn arrivals_and_sizes_come_from_a_file() {
     for (repeat, app, why) in [
         ("{ file = \"web.csv\", times = 3 }", bulk, "leave `times` and `at` out"),
         ("{ file = \"web.csv\" }", timed, "only the application `bulk`"),
-        ("{ file = \"no.csv\" }", bulk, "cannot replay `no.csv`"),
+        ("{ file = \"no.csv\" }", bulk, "cannot use the table `no.csv`"),
         ("{ every = \"1 s\" }", bulk, "times = 10"),
     ] {
         let faults = format!("{:?}", scenario(repeat, app).unwrap_err());

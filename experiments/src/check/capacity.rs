@@ -189,7 +189,14 @@ fn read_series(
     let fits = |bps: f64| (0.0..=MAX_RATE.as_bps() as f64).contains(&bps);
     let value = |bps: f64| fits(bps).then(|| Rate::from_bps(bps.round() as u64));
     let place = key.key("series");
-    let read = series::read(name, "rate_bps", conditions.folder, &place, value, report)?;
+    let read = series::read(
+        name,
+        ("rate_bps", series::Times::Rise),
+        conditions.folder,
+        &place,
+        value,
+        report,
+    )?;
     let list = read.values.iter().map(|&(at, rate)| RateStep { at, rate }).collect::<Vec<_>>();
     check_steps(&list, period, key, report);
     Some((read.text, list))

@@ -43,7 +43,14 @@ pub(super) fn check(side: Side<'_>, conditions: &Conditions<'_>, report: &mut Re
                 fits.then(|| Span::from_secs_f64(seconds))
             };
             let key = key.key("series");
-            let read = series::read(name, "delay_s", conditions.folder, &key, value, report);
+            let read = series::read(
+                name,
+                ("delay_s", series::Times::Rise),
+                conditions.folder,
+                &key,
+                value,
+                report,
+            );
             let Some(read) = read else { return way(DelaySteps::fixed(Span::ZERO), None) };
             let times = read.values.iter().map(|(at, _)| *at).collect::<Vec<_>>();
             check_period(&times, *period, conditions, &key, report);

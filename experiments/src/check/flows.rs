@@ -146,7 +146,7 @@ impl Draft {
                 let (part, recording) = (Part { number, of }, self.recording.as_ref());
                 plan.work =
                     workloads::work(&plan.app, &plan.name, part, plan.start, recording, seed);
-                let arrival = recording.and_then(|it| it.messages.get(repetition));
+                let arrival = recording.and_then(|it| it.values.get(repetition));
                 if let (Work::Bulk { bytes, .. }, Some((_, arrived))) = (&mut plan.work, arrival) {
                     *bytes = *arrived;
                 }
@@ -266,7 +266,7 @@ impl Checker<'_> {
             return repeat.at.clone();
         }
         if let (Some(_), Some(arrivals)) = (&repeat.file, recording) {
-            return arrivals.messages.iter().map(|(at, _)| *at).collect();
+            return arrivals.values.iter().map(|(at, _)| *at).collect();
         }
         let mut dice = Stream::new(self.seed, &format!("flow.{name}.starts"));
         let mut at = Span::ZERO;

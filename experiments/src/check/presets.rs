@@ -3,18 +3,32 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use serde::de::DeserializeOwned;
+
 use crate::scenario::{Link, LinkPreset, OneWay};
 
 /// All presets, by name.
 const PRESETS: &str = include_str!("../../assets/links.toml");
 
+/// Presets of one kind, read when the first one is asked for.
+pub(super) type Presets<K, V> = OnceLock<BTreeMap<K, V>>;
+
+/// What stands under `name` in a text of presets.
+pub(super) fn look_up<K, V>(read: &Presets<K, V>, text: &str, name: K) -> V
+where
+    K: Ord + DeserializeOwned,
+    V: Clone + Default + DeserializeOwned,
+{
+    // A test reads them: they are part of the program.
+    let all = read.get_or_init(|| toml::from_str(text).unwrap_or_default());
+    all.get(&name).cloned().unwrap_or_default()
+}
+
 impl LinkPreset {
     /// Its keys.
     pub fn link(self) -> Link {
-        static READ: OnceLock<BTreeMap<LinkPreset, Link>> = OnceLock::new();
-        // A test reads them: they are part of the program.
-        let all = READ.get_or_init(|| toml::from_str(PRESETS).unwrap_or_default());
-        all.get(&self).cloned().unwrap_or_default()
+        static READ: Presets<LinkPreset, Link> = OnceLock::new();
+        look_up(&READ, PRESETS, self)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Radios of interfaces: presets looked up, numbers checked.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::Report;
 use super::network::Network;
+use super::presets::{Presets, look_up};
 use crate::plan::{HostId, RadioPlan};
 use crate::scenario::{Radio, RadioPower, RadioPreset};
 
@@ -16,10 +16,8 @@ const MAX_POWER: f64 = 1e6;
 impl RadioPreset {
     /// Its numbers.
     pub fn power(self) -> RadioPower {
-        static READ: OnceLock<BTreeMap<RadioPreset, RadioPower>> = OnceLock::new();
-        // A test reads them: they are part of the program.
-        let all = READ.get_or_init(|| toml::from_str(PRESETS).unwrap_or_default());
-        all.get(&self).copied().unwrap_or_default()
+        static READ: Presets<RadioPreset, RadioPower> = OnceLock::new();
+        look_up(&READ, PRESETS, self)
     }
 }
 
@@ -62,6 +60,8 @@ impl RadioPower {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]

@@ -11,6 +11,15 @@ use super::source::read_beside;
 /// Longer than any run, in seconds.
 const MAX_TIME: f64 = 1e7;
 
+/// What times of rows that follow each other may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Times {
+    /// Each is later than the one before.
+    Rise,
+    /// Some may be equal.
+    MayRepeat,
+}
+
 /// A table that was read.
 pub(super) struct Series<T> {
     /// Its text.
@@ -22,14 +31,14 @@ pub(super) struct Series<T> {
 /// The columns `time_s` and `column` of a file beside the scenario; `value` makes sense of the second one.
 pub(super) fn read<T>(
     name: &str,
-    column: &str,
+    (column, times): (&str, Times),
     folder: Option<&Path>,
     key: &KeyPath,
     value: impl Fn(f64) -> Option<T>,
     report: &mut Report,
 ) -> Option<Series<T>> {
     let read = read_beside(folder, name)
-        .and_then(|text| Ok(Series { values: parse(&text, column, value)?, text }));
+        .and_then(|text| Ok(Series { values: parse(&text, column, times, value)?, text }));
     read.map_err(|why| {
         let help =
             format!("name a CSV file beside the scenario with the columns `time_s` and `{column}`");
@@ -41,6 +50,7 @@ pub(super) fn read<T>(
 fn parse<T>(
     text: &str,
     column: &str,
+    times: Times,
     value: impl Fn(f64) -> Option<T>,
 ) -> Result<Vec<(Span, T)>, String> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
@@ -64,10 +74,12 @@ fn parse<T>(
             return Err(format!("line {line}: the time {time} is not from 0 to {MAX_TIME}"));
         }
         let at = Span::from_secs_f64(time);
-        if values.last().is_some_and(|(before, _)| *before >= at) {
+        let late = |before: Span| before > at || before == at && times == Times::Rise;
+        if values.last().is_some_and(|(before, _)| late(*before)) {
             return Err(format!("line {line}: {time} s is not after the row before"));
         }
-        let value = value(given).ok_or_else(|| format!("line {line}: a {column} of {given}"))?;
+        let value =
+            value(given).ok_or_else(|| format!("line {line}: `{column}` cannot be {given}"))?;
         values.push((at, value));
     }
     if values.is_empty() { Err("it has no row below its header".into()) } else { Ok(values) }
@@ -78,7 +90,7 @@ mod tests {
     use super::*;
 
     fn rates(text: &str) -> Result<Vec<(Span, u64)>, String> {
-        parse(text, "rate_bps", |value| (value >= 0.0).then_some(value as u64))
+        parse(text, "rate_bps", Times::Rise, |value| (value >= 0.0).then_some(value as u64))
     }
 
     #[test]
@@ -96,10 +108,21 @@ mod tests {
             ("time_s,rate_bps\n0,nan\n", "line 2: `nan` is no rate_bps"),
             ("time_s,rate_bps\n1,1\n1,2\n", "line 3: 1 s is not after the row before"),
             ("time_s,rate_bps\n-1,1\n", "line 2: the time -1 is not from 0 to 10000000"),
-            ("time_s,rate_bps\n0,-5\n", "line 2: a rate_bps of -5"),
+            ("time_s,rate_bps\n0,-5\n", "line 2: `rate_bps` cannot be -5"),
         ] {
             assert_eq!(rates(text), Err(why.to_owned()), "{text}");
         }
         assert!(rates("time_s,rate_bps\n0,1,2\n").unwrap_err().contains("line: 2"));
+    }
+
+    #[test]
+    fn times_repeat_only_where_they_may() {
+        let text = "time_s,bytes\n1,1\n1,2\n";
+        let read = |times| parse(text, "bytes", times, Some);
+        let at = Span::from_secs(1);
+        assert_eq!(read(Times::MayRepeat), Ok(vec![(at, 1.0), (at, 2.0)]));
+        assert!(read(Times::Rise).is_err());
+        let falling = parse("time_s,bytes\n1,1\n0,2\n", "bytes", Times::MayRepeat, Some);
+        assert_eq!(falling, Err("line 3: 0 s is not after the row before".into()));
     }
 }

@@ -11,11 +11,10 @@ use mptcpsim_core::units::{Bytes, Rate};
 use mptcpsim_models::app::messages::constant_rate;
 use mptcpsim_models::app::video::{self, Video};
 use mptcpsim_models::app::{Schedule, Script};
-use serde::Deserialize;
 
 use super::Report;
 use super::key::KeyPath;
-use super::source::read_beside;
+use super::series::{self, Series};
 use crate::plan::Work;
 use crate::scenario::{Adaptation, App, AppDirection, MeasuredSizes, SizePoint, Sizes, Times};
 
@@ -59,10 +58,7 @@ const DATA_MINING: &[(u64, f64)] = &[
 const PACKET: u64 = 1_460;
 
 /// What was recorded: when and how much.
-pub(super) struct Recording {
-    pub(super) text: String,
-    pub(super) messages: Vec<(Span, Bytes)>,
-}
+pub(super) type Recording = Series<Bytes>;
 
 /// Which of the connections of a flow this is.
 #[derive(Clone, Copy)]
@@ -271,13 +267,6 @@ fn check_points(points: &[SizePoint], key: &KeyPath, report: &mut Report) {
     }
 }
 
-/// A line of a recording.
-#[derive(Deserialize)]
-struct Line {
-    time_s: f64,
-    bytes: u64,
-}
-
 /// Reads the file of an application that replays one; nothing if there is none or it is faulty.
 pub(super) fn read(
     app: &App,
@@ -296,36 +285,13 @@ pub(super) fn read_file(
     key: &KeyPath,
     report: &mut Report,
 ) -> Option<Recording> {
-    let text = read_beside(folder, file);
-    match text.and_then(|text| parse(&text).map(|messages| Recording { text, messages })) {
-        Ok(recording) => Some(recording),
-        Err(why) => {
-            let help = "name a CSV file beside the scenario with the columns `time_s` and `bytes`";
-            report.invalid(key, format!("cannot replay `{file}`: {why}"), help);
-            None
-        }
-    }
+    let times = series::Times::MayRepeat;
+    series::read(file, ("bytes", times), folder, key, whole_bytes, report)
 }
 
-fn parse(text: &str) -> Result<Vec<(Span, Bytes)>, String> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let mut messages: Vec<(Span, Bytes)> = Vec::new();
-    for line in reader.deserialize() {
-        let Line { time_s, bytes } = line.map_err(|error| error.to_string())?;
-        let number = messages.len() + 1;
-        if !(0.0..=1e6).contains(&time_s) {
-            return Err(format!("the time {time_s} of message {number} is not from 0 to 1e6"));
-        }
-        let at = Span::from_ps((time_s * 1e12).round() as u64);
-        if messages.last().is_some_and(|(before, _)| *before > at) {
-            return Err(format!("message {number} comes before the one before it"));
-        }
-        if bytes == 0 || bytes > MAX_BYTES.get() {
-            return Err(format!("message {number} has {bytes} bytes"));
-        }
-        messages.push((at, Bytes::new(bytes)));
-    }
-    if messages.is_empty() { Err("it holds no message".to_owned()) } else { Ok(messages) }
+fn whole_bytes(number: f64) -> Option<Bytes> {
+    let fits = number.fract() == 0.0 && (1.0..=MAX_BYTES.get() as f64).contains(&number);
+    fits.then(|| Bytes::new(number as u64))
 }
 
 /// What the two ends of connection `part` of the flow called `name` do.
@@ -380,7 +346,7 @@ pub(super) fn work(
             Work::messages(Schedule::new(messages), *direction, *deadline)
         }
         App::Trace { deadline, direction, .. } => {
-            let messages = recording.map_or(&[][..], |recording| &recording.messages);
+            let messages = recording.map_or(&[][..], |recording| &recording.values);
             let messages = messages.iter().map(|(at, bytes)| (start + *at, *bytes));
             Work::messages(Schedule::new(messages), *direction, *deadline)
         }
@@ -541,20 +507,9 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_is_read_or_refused_with_the_message_that_is_wrong() {
-        let read = parse("time_s, bytes\n0, 100\n0.5, 200\n").unwrap();
-        assert_eq!(read, [(Span::ZERO, Bytes::new(100)), (Span::from_ms(500), Bytes::new(200))]);
-        for (text, why) in [
-            ("time_s,bytes\n", "no message"),
-            ("time_s,bytes\n1,5\n0,5\n", "message 2 comes before"),
-            ("time_s,bytes\n1,0\n", "message 1 has 0 bytes"),
-            ("time_s,bytes\n-1,5\n", "message 1"),
-            ("time_s,bytes\n1,a\n", "invalid digit"),
-            ("seconds,bytes\n1,1\n", "time_s"),
-        ] {
-            let error = parse(text).unwrap_err();
-            assert!(error.contains(why), "{error}");
-        }
+    fn recorded_bytes_are_whole_and_some() {
+        assert_eq!(whole_bytes(100.0), Some(Bytes::new(100)));
+        assert_eq!([0.0, -1.0, 1.5, 1e16].map(whole_bytes), [None; 4]);
     }
 
     #[test]
