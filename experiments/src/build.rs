@@ -116,7 +116,7 @@ pub fn build_with(
 ) -> Result<Simulation<World>, BuildError> {
     let seed = Seed(plan.seed);
     let (net, routes) = network(plan, seed, policies).build(seed)?;
-    let configs = plan.hosts.iter().map(host).collect();
+    let configs = (0..).zip(&plan.hosts).map(|(id, host)| host_config(plan, id, host)).collect();
     let mut world = World::new(configs, ends(plan), seed, log_events);
     add_routes(&mut world, plan, &routes);
     world.watch(watched(plan));
@@ -255,7 +255,7 @@ fn addresses(plan: &Plan, id: InterfaceId) -> &[IpAddr] {
     interface.map_or(&[], |interface| &interface.addresses)
 }
 
-fn host(plan: &HostPlan) -> HostConfig {
+fn host_config(whole: &Plan, id: usize, plan: &HostPlan) -> HostConfig {
     let addresses = plan.interfaces.iter().flat_map(|interface| {
         interface.addresses.iter().map(|address| (interface.name.clone(), *address))
     });
@@ -279,11 +279,21 @@ fn host(plan: &HostPlan) -> HostConfig {
             multipath: interfaces(plan),
         },
         addresses: addresses.collect(),
-        daemon: plan.mptcpd.as_ref().map(daemon),
+        daemon: plan.mptcpd.as_ref().map(|config| daemon(config, unrouted(whole, id, plan))),
     }
 }
 
-fn daemon(config: &Mptcpd) -> Box<dyn DynDaemon> {
+/// The addresses of a host that no path leads from.
+fn unrouted(whole: &Plan, id: usize, plan: &HostPlan) -> Vec<IpAddr> {
+    let reaches = |interface| {
+        let end = InterfaceId { host: HostId(id), interface };
+        whole.paths.iter().any(|path| path.ends.contains(&end))
+    };
+    let interfaces = plan.interfaces.iter().enumerate().filter(|(number, _)| !reaches(*number));
+    interfaces.flat_map(|(_, interface)| interface.addresses.iter().copied()).collect()
+}
+
+fn daemon(config: &Mptcpd, unrouted: Vec<IpAddr>) -> Box<dyn DynDaemon> {
     let flags = config.addr_flags.as_ref().map_or_else(mptcpd::AddrFlags::default, |given| {
         let has = |flag| given.contains(&flag);
         mptcpd::AddrFlags {
@@ -299,9 +309,10 @@ fn daemon(config: &Mptcpd) -> Box<dyn DynDaemon> {
             existing: has(NotifyFlag::Existing),
             skip_link_local: has(NotifyFlag::SkipLinkLocal),
             skip_loopback: has(NotifyFlag::SkipLoopback),
+            check_route: has(NotifyFlag::CheckRoute),
         }
     });
-    let mut daemon = mptcpd::Mptcpd::new(flags, notify);
+    let mut daemon = mptcpd::Mptcpd::new(flags, notify).without_route(unrouted);
     if let Some(named) = config.path_manager {
         daemon = daemon.path_manager(plugin_name(named));
     }

@@ -14,6 +14,7 @@ use mptcpsim_models::path_manager::binder::SourceRoute;
 use mptcpsim_models::path_manager::endpoints::Config;
 use mptcpsim_models::path_manager::multipath::Multipath;
 use mptcpsim_models::path_manager::userspace::mptcpd::{AddrFlags, Mptcpd, NotifyFlags};
+use mptcpsim_models::path_manager::userspace::netlink::{Command, Daemon, Event, HostView};
 use mptcpsim_models::path_manager::{AnyPathManager, Name};
 use mptcpsim_models::rules::Stack;
 
@@ -150,6 +151,36 @@ fn mptcpd_opens_what_the_kernel_would_not() {
     assert_eq!(connection.subflow_count(), 3);
     assert_eq!(connection.subflow_statistics(1).unwrap().closed_at, Some(at(1_000)));
     assert_eq!(outcome.counter(CLIENT, Counter::RmAddrTx), 1);
+}
+
+/// Takes all endpoints away when an interface goes down.
+#[derive(Clone, Debug)]
+struct Flusher;
+
+impl Daemon for Flusher {
+    fn on_event(&mut self, event: &Event, host: &HostView<'_>, commands: &mut Vec<Command>) {
+        if let Event::Link { index, up: false } = event {
+            assert_eq!(host.interface(*index), host.interface_of(addr(CLIENT, 2)));
+            commands.push(Command::FlushEndpoints);
+        }
+    }
+}
+
+#[test]
+fn a_daemon_hears_of_interfaces_and_can_take_all_endpoints_away() {
+    let lab = Lab::upload(vec![path(10, 10); 3], 6_000_000).with(|lab| {
+        lab.daemon = Some(Box::new(Flusher));
+        let down =
+            HostChange::Interface { host: CLIENT, addresses: vec![addr(CLIENT, 2)], up: false };
+        lab.host_changes = vec![(at(1_000), down)];
+    });
+    let outcome = lab.run(30);
+    assert_complete(&outcome, 6_000_000);
+    assert!(outcome.world().host_config(CLIENT).unwrap().endpoints.endpoints.is_empty());
+    let connection = outcome.client().connection();
+    let closed = |subflow| connection.subflow_statistics(subflow).unwrap().closed_at;
+    // Also the one over an interface that has stayed up.
+    assert_eq!([closed(1), closed(2)], [Some(at(1_000)); 2]);
 }
 
 #[test]

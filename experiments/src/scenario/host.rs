@@ -209,6 +209,8 @@ pub enum NotifyFlag {
     SkipLinkLocal,
     /// Not of the host's own.
     SkipLoopback,
+    /// Not of those that no path leads from.
+    CheckRoute,
 }
 
 /// How many subflows the in-kernel path manager allows.

@@ -101,9 +101,7 @@ impl World {
                 if !up {
                     host.down.extend(&addresses);
                 }
-                for &addr in &addresses {
-                    host.hear(address_event(addr, up));
-                }
+                host.hear_interface(&addresses, up);
                 host.interfaces_changed(now, addresses)
             }
             HostChange::SetMultipath { addresses, multipath, .. } => {
@@ -160,7 +158,7 @@ impl World {
                 continue;
             }
             for index in 0..host.addresses.len() {
-                host.hear(Event::AddressAdded { addr: host.addresses[index] });
+                host.hear(Event::AddressFound { addr: host.addresses[index] });
             }
             for index in 0..host.listeners.len() {
                 host.hear(Event::ListenerCreated { port: host.listeners[index].port });
@@ -192,6 +190,12 @@ impl World {
             }
             Command::RemoveEndpoint { id } => {
                 self.change(now, HostChange::RemoveEndpoint { host, id }, out);
+            }
+            Command::FlushEndpoints => {
+                let known = &self.hosts[host].config.endpoints.endpoints;
+                for id in known.iter().map(|endpoint| endpoint.id).collect::<Vec<_>>() {
+                    self.change(now, HostChange::RemoveEndpoint { host, id }, out);
+                }
             }
             Command::SetLimits(limits) => {
                 self.change(now, HostChange::SetLimits { host, limits }, out);
@@ -275,6 +279,15 @@ impl Host {
             (Multipath::Off, _) => Some(PathEvent::AddressAdded { addr }),
             (_, now) => Some(PathEvent::AddressPriority { addr, backup: now == Multipath::Backup }),
         }
+    }
+
+    /// Tells the daemon of an interface and its addresses.
+    fn hear_interface(&mut self, addresses: &[IpAddr], up: bool) {
+        let index = addresses.first().and_then(|addr| self.netlink.interface_of(*addr));
+        let link = index.map(|index| Event::Link { index, up });
+        link.filter(|_| up).into_iter().for_each(|event| self.hear(event));
+        addresses.iter().for_each(|addr| self.hear(address_event(*addr, up)));
+        link.filter(|_| !up).into_iter().for_each(|event| self.hear(event));
     }
 
     /// Tells the daemon of something that concerns no connection.

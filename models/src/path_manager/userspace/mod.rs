@@ -85,7 +85,10 @@ impl Userspace {
             Command::SetBackup { local, remote, backup, .. } => {
                 actions.push(PathAction::SetPriority { local, remote, backup });
             }
-            Command::AddEndpoint(_) | Command::RemoveEndpoint { .. } | Command::SetLimits(_) => {}
+            Command::AddEndpoint(_)
+            | Command::RemoveEndpoint { .. }
+            | Command::FlushEndpoints
+            | Command::SetLimits(_) => {}
         }
     }
 

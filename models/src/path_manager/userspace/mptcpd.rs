@@ -40,11 +40,13 @@ pub struct NotifyFlags {
     pub skip_link_local: bool,
     /// Not those of the host itself.
     pub skip_loopback: bool,
+    /// Not those that have no route to anywhere ([`Mptcpd::without_route`]).
+    pub check_route: bool,
 }
 
 impl Default for NotifyFlags {
     fn default() -> Self {
-        Self { existing: true, skip_link_local: true, skip_loopback: true }
+        Self { existing: true, skip_link_local: true, skip_loopback: true, check_route: false }
     }
 }
 
@@ -85,6 +87,8 @@ pub trait Plugin {
     fn new_local_address(&mut self, addr: IpAddr, cx: &mut Context<'_>) {}
     /// `delete_local_address`: it has lost it.
     fn delete_local_address(&mut self, addr: IpAddr, cx: &mut Context<'_>) {}
+    /// `new_interface`, `update_interface`, `delete_interface`: an interface went up or down.
+    fn on_interface(&mut self, name: &str, up: bool, cx: &mut Context<'_>) {}
     /// `listener_created`, `listener_closed`: sockets that listen.
     fn on_listener(&mut self, event: &Event, cx: &mut Context<'_>) {}
 }
@@ -139,7 +143,8 @@ pub struct Mptcpd {
     /// The plugin of each connection, by token.
     connections: BTreeMap<u32, usize>,
     ids: Ids,
-    started: bool,
+    /// Addresses from which nothing can be reached.
+    unrouted: Vec<IpAddr>,
 }
 
 impl Mptcpd {
@@ -180,9 +185,20 @@ impl Mptcpd {
     /// The names of these plugins.
     pub const PLUGINS: &'static [&'static str] = &["addr_adv", "sspi"];
 
-    /// Notifications of addresses that are there already are over.
-    pub fn start(&mut self) {
-        self.started = true;
+    /// Nothing can be reached from these addresses: with `check_route` plugins are not told of them.
+    #[must_use]
+    pub fn without_route(mut self, addresses: Vec<IpAddr>) -> Self {
+        self.unrouted = addresses;
+        self
+    }
+
+    /// Whether `notify-flags` let an event about an address through.
+    fn lets_through(&self, event: &Event) -> bool {
+        match *event {
+            Event::AddressFound { addr } => self.notify.existing && self.wants(addr),
+            Event::AddressAdded { addr } | Event::AddressRemoved { addr } => self.wants(addr),
+            _ => true,
+        }
     }
 
     fn wants(&self, addr: IpAddr) -> bool {
@@ -191,7 +207,8 @@ impl Mptcpd {
             IpAddr::V6(addr) => addr.segments()[0] & 0xffc0 == 0xfe80,
         };
         let skipped = self.notify.skip_loopback && addr.is_loopback()
-            || self.notify.skip_link_local && link_local;
+            || self.notify.skip_link_local && link_local
+            || self.notify.check_route && self.unrouted.contains(&addr);
         !skipped
     }
 
@@ -212,14 +229,7 @@ impl Mptcpd {
 impl Daemon for Mptcpd {
     fn on_event(&mut self, event: &Event, host: &HostView<'_>, commands: &mut Vec<Command>) {
         let owner = self.plugin_of(event);
-        let address = match event {
-            Event::AddressAdded { addr } | Event::AddressRemoved { addr } => Some(*addr),
-            _ => None,
-        };
-        if address.is_some_and(|addr| !self.wants(addr)) {
-            return;
-        }
-        if event.token().is_some() && owner.is_none() {
+        if !self.lets_through(event) || event.token().is_some() && owner.is_none() {
             return;
         }
         for (number, loaded) in self.plugins.iter_mut().enumerate() {
@@ -227,8 +237,14 @@ impl Daemon for Mptcpd {
             let mut cx = Context { commands, host, flags, ids };
             let plugin = &mut loaded.plugin;
             match event {
-                Event::AddressAdded { addr } => plugin.new_local_address(*addr, &mut cx),
+                Event::AddressFound { addr } | Event::AddressAdded { addr } => {
+                    plugin.new_local_address(*addr, &mut cx);
+                }
                 Event::AddressRemoved { addr } => plugin.delete_local_address(*addr, &mut cx),
+                Event::Link { index, up } => {
+                    let name = host.interface(*index).unwrap_or_default();
+                    plugin.on_interface(name, *up, &mut cx);
+                }
                 Event::ListenerCreated { .. } | Event::ListenerClosed { .. } => {
                     plugin.on_listener(event, &mut cx);
                 }
@@ -287,6 +303,46 @@ mod tests {
         assert_eq!(told(&mut two(), &address("10.0.0.1")), both);
         for skipped in ["127.0.0.1", "169.254.1.1", "fe80::1", "::1"] {
             assert_eq!(told(&mut two(), &address(skipped)), [], "{skipped}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_were_there_or_lead_nowhere_can_be_kept_back() {
+        let addr: IpAddr = "10.0.0.1".parse().unwrap();
+        let heard = |notify, event| {
+            let mut daemon = Mptcpd { notify, ..two() }.without_route(vec![addr]);
+            !told(&mut daemon, &event).is_empty()
+        };
+        let (found, added) = (Event::AddressFound { addr }, Event::AddressAdded { addr });
+        let all = NotifyFlags::default();
+        assert!(heard(all, found) && heard(all, added));
+        let later = NotifyFlags { existing: false, ..all };
+        assert!(!heard(later, found) && heard(later, added));
+        let routed = NotifyFlags { check_route: true, ..all };
+        assert!(!heard(routed, found) && !heard(routed, added));
+    }
+
+    #[test]
+    fn plugins_hear_of_interfaces_by_name() {
+        let addresses = [("eth0", "10.0.0.1"), ("eth0", "10.0.0.2"), ("wlan0", "10.0.1.1")]
+            .map(|(name, addr)| (name.to_owned(), addr.parse().unwrap()));
+        let mut daemon = Mptcpd::default().load("watcher", 0, Watcher(Vec::new()));
+        for index in 0..3 {
+            let mut commands = Vec::new();
+            let host = HostView { addresses: &addresses };
+            daemon.on_event(&Event::Link { index, up: index == 0 }, &host, &mut commands);
+        }
+        let shown = format!("{daemon:?}");
+        assert!(shown.contains(r#"[("eth0", true), ("wlan0", false), ("", false)]"#), "{shown}");
+    }
+
+    /// Notes what it hears of interfaces.
+    #[derive(Clone, Debug)]
+    struct Watcher(Vec<(String, bool)>);
+
+    impl Plugin for Watcher {
+        fn on_interface(&mut self, name: &str, up: bool, _: &mut Context<'_>) {
+            self.0.push((name.to_owned(), up));
         }
     }
 

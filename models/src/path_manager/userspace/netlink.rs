@@ -98,6 +98,11 @@ pub enum Event {
         /// Its port.
         port: u16,
     },
+    /// Answer to `RTM_GETADDR`, when the daemon starts: the host has an address.
+    AddressFound {
+        /// The address.
+        addr: IpAddr,
+    },
     /// `RTM_NEWADDR`: the host has got an address.
     AddressAdded {
         /// The address.
@@ -107,6 +112,14 @@ pub enum Event {
     AddressRemoved {
         /// The address.
         addr: IpAddr,
+    },
+    /// `RTM_NEWLINK` with or without `IFF_UP`: an interface went up or down. One that goes up is
+    /// reported before its addresses, one that goes down after them.
+    Link {
+        /// Its number ([`HostView::interface`]).
+        index: u32,
+        /// It is up.
+        up: bool,
     },
 }
 
@@ -124,8 +137,10 @@ impl Event {
             | Self::SubflowPriority { token, .. } => Some(*token),
             Self::ListenerCreated { .. }
             | Self::ListenerClosed { .. }
+            | Self::AddressFound { .. }
             | Self::AddressAdded { .. }
-            | Self::AddressRemoved { .. } => None,
+            | Self::AddressRemoved { .. }
+            | Self::Link { .. } => None,
         }
     }
 }
@@ -194,6 +209,8 @@ pub enum Command {
         /// Its id.
         id: u8,
     },
+    /// `MPTCP_PM_CMD_FLUSH_ADDRS`: all endpoints go.
+    FlushEndpoints,
     /// `MPTCP_PM_CMD_SET_LIMITS`: other limits for the path manager in the kernel.
     SetLimits(Limits),
 }
@@ -207,7 +224,10 @@ impl Command {
             | Self::CreateSubflow { token, .. }
             | Self::DestroySubflow { token, .. }
             | Self::SetBackup { token, .. } => Some(*token),
-            Self::AddEndpoint(_) | Self::RemoveEndpoint { .. } | Self::SetLimits(_) => None,
+            Self::AddEndpoint(_)
+            | Self::RemoveEndpoint { .. }
+            | Self::FlushEndpoints
+            | Self::SetLimits(_) => None,
         }
     }
 }
@@ -224,6 +244,18 @@ impl<'a> HostView<'a> {
     pub fn interface_of(&self, addr: IpAddr) -> Option<&'a str> {
         self.addresses.iter().find(|(_, known)| *known == addr).map(|(name, _)| name.as_str())
     }
+
+    /// The interface with this number, counted from 0 in the order of the host's addresses.
+    pub fn interface(&self, index: u32) -> Option<&'a str> {
+        interfaces(self.addresses).nth(index as usize)
+    }
+}
+
+/// The interfaces that have these addresses, each once.
+fn interfaces(addresses: &[(String, IpAddr)]) -> impl Iterator<Item = &str> {
+    let first = |at: usize, name: &str| !addresses.iter().take(at).any(|(other, _)| other == name);
+    let names = addresses.iter().enumerate();
+    names.filter(move |(at, (name, _))| first(*at, name)).map(|(_, (name, _))| name.as_str())
 }
 
 /// A daemon that manages the paths of a host.
@@ -273,6 +305,13 @@ impl Netlink {
     /// True if a daemon listens.
     pub const fn is_heard(&self) -> bool {
         self.daemon.is_some()
+    }
+
+    /// The number of the interface that has `addr`.
+    pub(crate) fn interface_of(&self, addr: IpAddr) -> Option<u32> {
+        let name = HostView { addresses: &self.addresses }.interface_of(addr)?;
+        let index = interfaces(&self.addresses).position(|other| other == name)?;
+        u32::try_from(index).ok()
     }
 
     /// Tells the daemon, and returns what it wants done.
