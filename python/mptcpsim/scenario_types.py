@@ -79,7 +79,7 @@ MptcpdPlugin: TypeAlias = Literal["addr_adv", "sspi"]
 Multipath: TypeAlias = Literal["on", "off", "backup"]
 """What the path managers of the out-of-tree stack may use an interface for."""
 
-NotifyFlag: TypeAlias = Literal["existing", "skip_link_local", "skip_loopback"]
+NotifyFlag: TypeAlias = Literal["existing", "skip_link_local", "skip_loopback", "check_route"]
 """What mptcpd tells plugins of the addresses of the host."""
 
 OptionName: TypeAlias = Literal[
