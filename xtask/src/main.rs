@@ -11,11 +11,15 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  papers  run the sweeps of scenarios/papers in full and print their figures
-  pages   make docs/algorithms from the documentation of the modules
-  python  build and install the Python package in a virtual environment, and run its tests
-  test    format, clippy, documentation, all tests: what continuous integration runs
-  help    this text";
+  browser  open reports in Chromium, where it is or can be installed
+  papers   run the sweeps of scenarios/papers in full and print their figures
+  pages    make docs/algorithms from the documentation of the modules
+  python   build and install the Python package in a virtual environment, and run its tests
+  test     format, clippy, documentation, all tests: what continuous integration runs
+  help     this text";
+
+const BROWSER_SKIPPED: &str =
+    "SKIPPED: reports in a browser. They need: apt-get install chromium nodejs npm";
 
 /// A step of the test command: what it is for, and the arguments of cargo.
 struct Step {
@@ -54,6 +58,14 @@ fn main() -> ExitCode {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test"] => test(),
+        ["browser"] => match browser::test() {
+            browser::Browser::Passed => ExitCode::SUCCESS,
+            browser::Browser::Failed => ExitCode::FAILURE,
+            browser::Browser::Skipped => {
+                eprintln!("{BROWSER_SKIPPED}");
+                ExitCode::FAILURE
+            }
+        },
         ["python"] => match python::test() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
@@ -108,7 +120,7 @@ fn test() -> ExitCode {
     }
     eprintln!("\nall checks passed");
     if matches!(browser, browser::Browser::Skipped) {
-        eprintln!("SKIPPED: reports in a browser. They need: apt-get install chromium nodejs npm");
+        eprintln!("{BROWSER_SKIPPED}");
     }
     if !dissects {
         eprintln!("SKIPPED: the tests of captures. They need tshark: apt-get install tshark");
