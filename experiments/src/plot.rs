@@ -101,6 +101,15 @@ pub(crate) fn svgs(folder: &Path) -> Result<Vec<String>, PlotError> {
     pictures(folder)?.iter().map(|picture| picture.svg().map_err(fail)).collect()
 }
 
+/// Pictures of a run that are not lines over time, as texts in SVG.
+pub(crate) fn svgs_of_run(name: &str, tables: &Tables) -> Result<Vec<String>, PlotError> {
+    let fail = |why: String| PlotError::Draw { path: name.into(), why };
+    let others = figures::all(name, tables).into_iter().filter(|figure| {
+        ["sequence", "completion-cdf", "request-cdf"].contains(&figure.file.as_str())
+    });
+    others.map(|figure| draw::svg(&figure).map_err(fail)).collect()
+}
+
 fn pictures(folder: &Path) -> Result<Vec<Any>, PlotError> {
     let no_results = |why: String| PlotError::NoResults { folder: folder.to_owned(), why };
     let manifest = std::fs::read_to_string(folder.join("manifest.json"))

@@ -42,7 +42,7 @@ pub enum ReportError {
     /// The tables of a sweep cannot be read.
     #[error(transparent)]
     Sweep(#[from] SweepError),
-    /// The plots of a sweep cannot be drawn.
+    /// A plot cannot be drawn.
     #[error(transparent)]
     Plot(#[from] PlotError),
     /// The scenario cannot be run.
@@ -57,7 +57,8 @@ pub enum ReportError {
 pub fn of_plan(plan: &Plan) -> Result<String, ReportError> {
     let (explanations, outcome) = explain(plan)?;
     let manifest = Manifest::of(plan, &outcome, Duration::ZERO);
-    Ok(page::run(plan, &manifest, &outcome.tables, Some(&explanations)))
+    let plots = plot::svgs_of_run(&plan.name, &outcome.tables)?;
+    Ok(page::run(plan, &manifest, &outcome.tables, &plots, Some(&explanations)))
 }
 
 /// Reports on results of `plan` that are at hand. The run is repeated to explain it; if another one comes out (it
@@ -69,7 +70,8 @@ pub fn of_run(plan: &Plan, manifest: &Manifest, tables: &Tables) -> Result<Strin
     let (explanations, again) = explain(plan)?;
     let same = again.digest.to_string() == manifest.digest;
     let explanations: Option<&[Explanation]> = same.then_some(&explanations);
-    Ok(page::run(plan, manifest, tables, explanations))
+    let plots = plot::svgs_of_run(&plan.name, tables)?;
+    Ok(page::run(plan, manifest, tables, &plots, explanations))
 }
 
 /// Reports on a folder that a run or a sweep has written.

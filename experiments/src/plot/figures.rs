@@ -10,7 +10,7 @@ const MOST_LINES: usize = 7;
 /// More points than a line has pixels.
 const MOST_POINTS: usize = 2_000;
 /// More dots than a picture needs.
-const MOST_DOTS: usize = 20_000;
+const MOST_DOTS: usize = 10_000;
 /// Fewer values make no distribution.
 const FEWEST: usize = 10;
 /// Steps of a distribution.

@@ -30,6 +30,7 @@ pub(super) fn run(
     plan: &Plan,
     manifest: &Manifest,
     tables: &Tables,
+    plots: &[String],
     explanations: Option<&[Explanation]>,
 ) -> String {
     let sections = ["verdicts", "scenario", "time", "tables", "events", "counters", "again"];
@@ -44,6 +45,7 @@ pub(super) fn run(
         (picture(plan))
         h2 id="time" { "Over time" }
         (over_time(tables))
+        div.plots { @for plot in plots { (PreEscaped(plot)) } }
         h2 id="tables" { "Tables" }
         (table("summary", "Flows", &tables.summary))
         (table("subflows", "Subflows", &tables.subflows))

@@ -38,7 +38,7 @@ pub(super) fn picture(plan: &Plan) -> Markup {
     let width = 2 * HOST + middle;
     let shared = shared(drawn);
     html! {
-        svg.scenario viewBox=(format!("0 0 {width} {height}")) role="img" aria-label="The paths of the scenario" {
+        svg.scenario viewBox=(format!("0 0 {width} {height}")) width=(width) role="img" aria-label="The paths of the scenario" {
             @for (index, (_, paths)) in groups.iter().enumerate() {
                 (group(plan, paths, top(&groups, index), middle, &shared))
             }

@@ -79,6 +79,13 @@ test("plots zoom together, subflows can be chosen, events filtered", async () =>
   assert.deepEqual(troubles, []);
 });
 
+test("what was recorded of the data sent is drawn", async () => {
+  mptcpsim("report", "handover", "--out", "handover.html");
+  const { page, troubles } = await open("handover.html");
+  assert.ok((await page.locator(".plots svg circle").count()) > 1000);
+  assert.deepEqual(troubles, []);
+});
+
 test("a name that looks like HTML is only a name", async () => {
   const evil = "</script><img src=x onerror=alert(1)>";
   writeFileSync(
