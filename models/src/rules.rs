@@ -117,6 +117,9 @@ pub struct Rules {
     pub key_draws: Option<[u32; 2]>,
     /// SYN cookies are used for joins too (`subflow_init_req_cookie_join_save`).
     pub join_cookies: bool,
+    /// The SYN/ACK of a peer whose SYN crossed ours opens the connection; before 6.11 it is challenged,
+    /// and what that brings opens it (`tcp_validate_incoming`).
+    pub crossing_syn_ack_opens: bool,
     /// A segment that ends beyond the window is refused while data is unread (`tcp_sequence`, since
     /// Linux 6.17).
     pub window_is_strict: bool,
@@ -173,6 +176,7 @@ pub const UPSTREAM: Rules = Rules {
     version: Version::V1,
     full_push_acks: true,
     key_draws: Some([4, 5]),
+    crossing_syn_ack_opens: true,
     window_is_strict: true,
     join_cookies: true,
     reset_reasons: true,
@@ -223,6 +227,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     version: Version::V0,
     full_push_acks: false,
     key_draws: None,
+    crossing_syn_ack_opens: false,
     window_is_strict: false,
     join_cookies: false,
     reset_reasons: false,

@@ -22,6 +22,37 @@ pub struct BufferLimits {
     pub max: u32,
 }
 
+/// How the packets of an interface wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Qdisc {
+    /// First come, first served.
+    #[default]
+    PfifoFast,
+    /// FQ-CoDel.
+    FqCodel,
+    /// Fair queueing, which paces the segments of each connection (`sch_fq`).
+    Fq,
+}
+
+impl Qdisc {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PfifoFast, Self::FqCodel, Self::Fq];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PfifoFast => "pfifo_fast",
+            Self::FqCodel => "fq_codel",
+            Self::Fq => "fq",
+        }
+    }
+
+    /// The one with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|qdisc| qdisc.name() == name)
+    }
+}
+
 /// Why a knob cannot be set.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SysctlError {
@@ -164,7 +195,7 @@ macro_rules! name_knob {
         }
     )*};
 }
-name_knob!(congestion::Name, scheduler::Name);
+name_knob!(congestion::Name, scheduler::Name, Qdisc);
 
 macro_rules! sysctls {
     ($($(#[$only:ident])? $field:ident: $type:ty = $default:expr, $low:literal..=$high:literal,
@@ -305,6 +336,8 @@ sysctls! {
         "pacing rate in slow start, percent of cwnd per round trip";
     tcp_pacing_ca_ratio: u32 = 120, 0..=1000, "net.ipv4.tcp_pacing_ca_ratio",
         "pacing rate after slow start, percent of cwnd per round trip";
+    default_qdisc: Qdisc = Qdisc::PfifoFast, 0..=0, "net.core.default_qdisc",
+        "queueing discipline of interfaces: with fq connections are paced, with the others only those whose congestion control wants it";
     tcp_fastopen: u32 = 1, 0..=4294967295, "net.ipv4.tcp_fastopen",
         "TCP Fast Open, a sum: 1 clients, 2 servers, 4 clients without cookies, 512 servers without cookies, 1024 all servers";
     tcp_comp_sack_nr: u8 = 44, 0..=255, "net.ipv4.tcp_comp_sack_nr",

@@ -87,6 +87,21 @@ pub struct SubflowInfo {
     pub map_data_len: u32,
 }
 
+/// What a socket takes of the host's memory, in bytes (`sk_get_meminfo`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketMemory {
+    /// Segments received and not read (`sk_rmem_alloc`).
+    pub received: u32,
+    /// The receive buffer.
+    pub rcvbuf: u32,
+    /// The send buffer.
+    pub sndbuf: u32,
+    /// Segments to be sent or acknowledged (`sk_wmem_queued`).
+    pub queued: u64,
+    /// Segments dropped for want of memory (`sk_drops`).
+    pub drops: u64,
+}
+
 impl Connection {
     /// What there is to tell of the connection on a host with these endpoints.
     pub fn info(&self, config: &Config) -> MptcpInfo {
@@ -135,6 +150,20 @@ impl Connection {
             space => u32::try_from(space).unwrap_or(u32::MAX),
         };
         Some(TcpInfo { rcv_space, ..info })
+    }
+
+    /// The memory of the socket of the subflow with index `index`.
+    pub fn socket_memory(&self, index: usize) -> Option<SocketMemory> {
+        let sub = self.subs.get(index)?;
+        // Of a plain connection what waits for the application is the subflow's.
+        let read = if self.is_mptcp() { 0 } else { self.rx.space.used };
+        Some(SocketMemory {
+            received: sub.tcp.receive_memory() + read,
+            rcvbuf: self.rx.space.rcvbuf,
+            sndbuf: sub.sndbuf,
+            queued: self.queued_memory(index),
+            drops: sub.tcp.totals().drops,
+        })
     }
 
     /// What the subflow with index `index` is within the connection.

@@ -52,7 +52,7 @@ use mptcpsim_core::time::{Span, Time};
 pub use self::blackhole::ActiveMptcp;
 pub(crate) use self::cookies::SynCookies;
 pub use self::fast_open::FastOpenCookies;
-pub use self::info::{MptcpInfo, SubflowInfo};
+pub use self::info::{MptcpInfo, SocketMemory, SubflowInfo};
 pub use self::open::{Opening, Refusal};
 pub(crate) use self::signed::refuses as refuses_signature;
 
@@ -383,6 +383,7 @@ macro_rules! cx {
             congestion: &mut $connection.congestion,
             flow: crate::congestion::Flow::new(&mut $connection.windows, $index, $env.clock),
             space: $connection.rx.space,
+            starved: $connection.tx.starved,
         }
     }};
 }

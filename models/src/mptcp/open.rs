@@ -413,10 +413,6 @@ impl Connection {
             self.detect_blackhole(env);
             return;
         }
-        if self.subs[0].tcp.opened_both_ways() {
-            self.fall_back(env, Counter::SimultConnectFallback);
-            return;
-        }
         let version = self.version;
         let option = segment.mp_capable().filter(|option| answers(option, version));
         let Some((option, key)) = option.and_then(|o| Some((o, o.sender_key?))) else {

@@ -1,7 +1,7 @@
 //! Taking in a segment and its MPTCP options (Linux `mptcp_incoming_options`,
 //! `check_fully_established`, `ack_update_msk`).
 
-use super::{Connection, Env, Mode, cx};
+use super::{Connection, Env, MetaState, Mode, cx};
 use crate::mptcp_keys::add_addr_hmac;
 use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
@@ -26,6 +26,7 @@ impl Connection {
         }
         match step {
             Step::Drop => {
+                self.syns_crossed(env, index);
                 self.syn_repeated(env, index, segment);
                 self.after_segment(env, index);
                 return;
@@ -56,6 +57,15 @@ impl Connection {
             sub.tcp.segment_done(&mut cx!(self, env, index));
         }
         self.after_segment(env, index);
+    }
+
+    /// The peer opens the connection too: that is plain TCP (`subflow_simultaneous_connect`).
+    #[inline]
+    fn syns_crossed(&mut self, env: &mut Env<'_>, index: usize) {
+        let crossed = self.subs[index].tcp.opened_both_ways() && self.state == MetaState::Opening;
+        if crossed {
+            self.fall_back(env, Counter::SimultConnectFallback);
+        }
     }
 
     /// A segment for a subflow that the connection has given up: TCP ends by itself. (The first one

@@ -50,6 +50,8 @@ pub(super) struct Sender {
     pub(super) fin_done: bool,
     /// Memory that unacknowledged data may take.
     sndbuf: u32,
+    /// The application wanted to write more than fitted.
+    pub(super) starved: bool,
     fixed_sndbuf: Option<u32>,
     /// Bytes acknowledged on a plain connection, as a 32-bit count that wraps.
     pub(super) plain_acked: u32,
@@ -72,6 +74,7 @@ impl Sender {
             fin_acked: false,
             fin_done: false,
             sndbuf: options.sndbuf.unwrap_or(config.sysctl.tcp_wmem.default),
+            starved: false,
             fixed_sndbuf: options.sndbuf,
             plain_acked: 1,
         }
@@ -143,6 +146,7 @@ impl Connection {
         let taken = bytes.min(self.writable());
         self.tx.page_start = self.tx.page();
         self.tx.written += taken;
+        self.tx.starved = taken < bytes;
         if taken > 0 {
             self.push_pending(env);
         }
@@ -470,7 +474,7 @@ impl Connection {
 
     /// Memory that the queues of a subflow take (`sk_wmem_queued`): waiting data lies in large
     /// buffers, data in flight in buffers of about two segments.
-    fn queued_memory(&self, index: usize) -> u64 {
+    pub(super) fn queued_memory(&self, index: usize) -> u64 {
         let window = &self.windows[index];
         let tcp = &self.subs[index].tcp;
         let bytes = u64::from(tcp.queued_bytes(window.snd_una));

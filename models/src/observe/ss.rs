@@ -1,4 +1,4 @@
-//! Sockets as `ss -tiM` of iproute2 prints them.
+//! Sockets as `ss -timM` of iproute2 prints them.
 //!
 //! Fields come in the order of `tcp_stats_print`, `mptcp_subflow_info` and
 //! `mptcp_stats_print` in `misc/ss.c`; like there, a field that is zero is left
@@ -11,12 +11,14 @@ use std::net::SocketAddr;
 use mptcpsim_core::time::{Span, Time};
 
 use crate::congestion;
-use crate::mptcp::{Connection, MetaState, Mode, MptcpInfo, SubflowInfo};
+use crate::mptcp::{Connection, MetaState, Mode, MptcpInfo, SocketMemory, SubflowInfo};
 use crate::path_manager::endpoints::Config;
 use crate::tcp::{State, TcpInfo};
 
 /// `ss` calls a larger threshold none.
 const LARGEST_SSTHRESH: u32 = 0xffff;
+/// In which the kernel accounts for the memory of sockets.
+const PAGE: u64 = 4_096;
 /// The reordering that goes without saying.
 const USUAL_REORDERING: u32 = 3;
 
@@ -98,7 +100,8 @@ fn host_part(address: &SocketAddr) -> String {
 fn subflow(connection: &Connection, index: usize, host: Surroundings<'_>) -> Option<Row> {
     let (info, tuple) = (connection.tcp_info(index)?, connection.tuple(index)?);
     let name = connection.congestion_control(host.congestion_control);
-    let mut details = tcp_details(&info, name, host);
+    let mut details = memory_details(&connection.socket_memory(index)?);
+    details.push_str(&tcp_details(&info, name, host));
     if connection.is_mptcp_socket()
         && let Some(within) = connection.subflow_info(index)
     {
@@ -191,6 +194,14 @@ fn general(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// `-m`. What a socket has in reserve is the rest of its last page.
+fn memory_details(memory: &SocketMemory) -> String {
+    let SocketMemory { received, rcvbuf, sndbuf, queued, drops } = *memory;
+    let used = u64::from(received) + queued;
+    let reserve = used.next_multiple_of(PAGE) - used;
+    format!(" skmem:(r{received},rb{rcvbuf},t0,tb{sndbuf},f{reserve},w{queued},o0,bl0,d{drops})")
+}
+
 fn tcp_details(info: &TcpInfo, name: congestion::Name, host: Surroundings<'_>) -> String {
     let mut details = Details(format!(" {}", name.name()));
     if info.options.window_scaling {
@@ -242,16 +253,21 @@ fn tcp_rates(details: &mut Details, info: &TcpInfo, now: Time) {
     details.rate("pacing_rate", 8.0 * info.pacing_rate as f64);
     details.rate("delivery_rate", 8.0 * info.delivery_rate as f64);
     details.count("delivered", info.delivered);
+    details.count("delivered_ce", info.totals.delivered_ce);
     if info.app_limited {
         details.word("app_limited");
     }
-    let (busy, limited) = (info.chrono.busy(now), info.chrono.window_limited(now));
+    let busy = info.chrono.busy(now);
     if !busy.is_zero() {
         details.word(&format!("busy:{}ms", busy.as_ms()));
     }
-    if !limited.is_zero() {
+    let limits = [
+        ("rwnd_limited", info.chrono.window_limited(now)),
+        ("sndbuf_limited", info.chrono.buffer_limited(now)),
+    ];
+    for (name, limited) in limits.into_iter().filter(|(_, limited)| !limited.is_zero()) {
         let percent = 100.0 * limited.as_secs_f64() / busy.as_secs_f64();
-        details.word(&format!("rwnd_limited:{}ms({percent:.1}%)", limited.as_ms()));
+        details.word(&format!("{name}:{}ms({percent:.1}%)", limited.as_ms()));
     }
 }
 
@@ -334,6 +350,21 @@ mod tests {
     fn numbers_are_written_as_by_g() {
         let shown = [0.5, 40.486, 1_000.0, 49.0, 0.094, 123_456.789].map(general);
         assert_eq!(shown, ["0.5", "40.486", "1000", "49", "0.094", "123457"]);
+    }
+
+    #[test]
+    fn memory_is_told_as_by_ss() {
+        let memory = SocketMemory {
+            received: 4_608,
+            rcvbuf: 131_072,
+            sndbuf: 87_040,
+            queued: 2_000,
+            drops: 3,
+        };
+        assert_eq!(
+            memory_details(&memory),
+            " skmem:(r4608,rb131072,t0,tb87040,f1584,w2000,o0,bl0,d3)"
+        );
     }
 
     #[test]

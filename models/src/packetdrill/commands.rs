@@ -14,7 +14,7 @@ use crate::mptcp::{MetaState, Mode};
 use crate::observe::mib::{Counter, Mib};
 use crate::path_manager::{PathEvent, endpoints};
 use crate::rules::Stack;
-use crate::sysctl::BufferLimits;
+use crate::sysctl::{BufferLimits, Qdisc};
 use crate::tcp::State;
 
 /// How a command ended.
@@ -124,7 +124,8 @@ impl Shell<'_> {
         let name = program.rsplit('/').next().unwrap_or(program);
         match name {
             // The simulated host has no device that could do without what these set.
-            "true" | "echo" | "ethtool" | "tc" => Done::Well,
+            "true" | "echo" | "ethtool" => Done::Well,
+            "tc" => self.tc(arguments),
             _ if name.starts_with("sysctl_restore_") => Done::Well,
             "sleep" => self.sleep(arguments),
             "sysctl" => self.sysctl(arguments),
@@ -141,6 +142,15 @@ impl Shell<'_> {
             "ip" => self.ip(words, arguments),
             _ => Done::Unsupported(command_name(&words.join(" "))),
         }
+    }
+
+    /// `tc qdisc replace dev tun0 root fq`: the kind of the root is what connections notice.
+    fn tc(&mut self, arguments: &[&str]) -> Done {
+        let kind = arguments.iter().skip_while(|word| **word != "root").nth(1);
+        if let Some(qdisc) = kind.and_then(|kind| Qdisc::from_name(kind)) {
+            self.kernel.config.sysctl.default_qdisc = qdisc;
+        }
+        Done::Well
     }
 
     fn sleep(&mut self, arguments: &[&str]) -> Done {
@@ -354,8 +364,7 @@ impl Shell<'_> {
 }
 
 /// Sysctls whose effect cannot be seen here: nothing queues, remembers or forwards.
-const IRRELEVANT: [&str; 13] = [
-    "net.core.default_qdisc",
+const IRRELEVANT: [&str; 12] = [
     "net.core.optmem_max",
     "net.core.rmem_max",
     "net.core.wmem_max",

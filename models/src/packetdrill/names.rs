@@ -22,6 +22,8 @@ pub(super) struct Flow {
     pub(super) tuple: FourTuple,
     /// What to add to the script's numbers of the host's direction.
     pub(super) host_offset: u32,
+    /// The number of the script's SYN, from which its other numbers are counted.
+    pub(super) script_offset: u32,
     /// Number of the keys.
     pub(super) pair: usize,
     /// There was a SYN, and the script has sent nothing but SYNs: another one may cross the host's.
@@ -161,6 +163,7 @@ impl Names {
         self.flows.push(Flow {
             tuple,
             host_offset: 0,
+            script_offset: 0,
             pair,
             opening,
             stamps: BTreeMap::new(),
@@ -268,6 +271,11 @@ impl Names {
 
     /// Takes in the names that a packet of the script defines.
     pub(super) fn learn_inbound(&mut self, packet: &Packet, flow: usize) {
+        if packet.flags.has(Flags::SYN)
+            && let Some(flow) = self.flows.get_mut(flow)
+        {
+            flow.script_offset = packet.seq;
+        }
         for option in packet.options.iter().flatten() {
             match option {
                 TcpOption::Capable(capable) => self.learn_script_key(&capable.keys, flow),

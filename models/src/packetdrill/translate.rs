@@ -71,8 +71,14 @@ impl Translation<'_> {
 
     /// What to add to the script's sequence and acknowledgement numbers.
     pub(super) fn offsets(&self) -> (u32, u32) {
-        let host = self.names.flows.get(self.flow).map_or(0, |flow| flow.host_offset);
-        if self.packet.is_outbound() { (host, 0) } else { (0, host) }
+        let flow = self.names.flows.get(self.flow);
+        let (host, script) = flow.map_or((0, 0), |flow| (flow.host_offset, flow.script_offset));
+        match (self.packet.is_outbound(), self.packet.flags.has(Flags::SYN)) {
+            (true, _) => (host, script),
+            // It is what the others are counted from.
+            (false, true) => (0, host),
+            (false, false) => (script, host),
+        }
     }
 
     fn put(&self, option: &TcpOption, segment: &mut Segment) -> Result<Slot, Trouble> {

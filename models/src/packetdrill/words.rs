@@ -19,8 +19,9 @@ pub(super) fn sent(
     segment: &Segment,
     version: Version,
 ) -> String {
-    let offset =
-        flow.and_then(|flow| names.flows.get(flow)).map_or(segment.seq.0, |flow| flow.host_offset);
+    let (offset, ack_offset) = flow
+        .and_then(|flow| names.flows.get(flow))
+        .map_or((segment.seq.0, 0), |flow| (flow.host_offset, flow.script_offset));
     let pair = flow.map(|flow| names.pair(flow)).unwrap_or_default();
     let words = Words { names, sender: pair.host, receiver: pair.script };
     let ends = [tuple.src, tuple.dst].map(|end| format!("{}:{}", end.ip(), end.port()));
@@ -38,7 +39,7 @@ pub(super) fn sent(
     let len = segment.payload.len();
     let _ = write!(text, " {start}:{}({len})", start.wrapping_add(len));
     if segment.flags.has(Flags::ACK) {
-        let _ = write!(text, " ack {}", segment.ack.0);
+        let _ = write!(text, " ack {}", segment.ack.0.wrapping_sub(ack_offset));
     }
     let _ = write!(text, " win {}", segment.window);
     let options = words.options(segment, version);

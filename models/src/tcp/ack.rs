@@ -325,7 +325,12 @@ impl Subflow {
     /// Completes the rate sample (`tcp_newly_delivered`, `tcp_rate_gen`).
     fn count_delivery(&mut self, cx: &mut Cx<'_>, ack: &mut Ack) {
         ack.sample.acked_sacked = self.rate.delivered.wrapping_sub(ack.delivered);
-        cx.mib.add(Counter::Delivered, u64::from(ack.sample.acked_sacked));
+        let delivered = u64::from(ack.sample.acked_sacked);
+        cx.mib.add(Counter::Delivered, delivered);
+        if ack.flags.has(AckFlags::ECE) {
+            self.totals.delivered_ce += delivered;
+            cx.mib.add(Counter::DeliveredCe, delivered);
+        }
         ack.sample.losses = self.rate.lost.wrapping_sub(ack.lost);
         let now = cx.now;
         let min_rtt = Span::from_us(u64::from(cx.w().min_rtt_us));

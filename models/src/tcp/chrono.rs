@@ -15,6 +15,8 @@ enum Work {
     Busy,
     /// More could leave if the peer's window allowed it.
     WindowLimited,
+    /// More could leave if the send buffer took it from the application.
+    BufferLimited,
 }
 
 /// How long a sender did what.
@@ -24,6 +26,7 @@ pub struct Chrono {
     since: Time,
     busy: Span,
     window_limited: Span,
+    buffer_limited: Span,
 }
 
 impl Chrono {
@@ -37,13 +40,20 @@ impl Chrono {
         self.until(now).window_limited
     }
 
+    /// The part of it in which the application could have sent more with a larger send buffer.
+    pub fn buffer_limited(&self, now: Time) -> Span {
+        self.until(now).buffer_limited
+    }
+
     fn until(mut self, now: Time) -> Self {
         let passed = now.max(self.since) - self.since;
         if self.work != Work::None {
             self.busy += passed;
         }
-        if self.work == Work::WindowLimited {
-            self.window_limited += passed;
+        match self.work {
+            Work::WindowLimited => self.window_limited += passed,
+            Work::BufferLimited => self.buffer_limited += passed,
+            Work::None | Work::Busy => {}
         }
         self.since = now;
         self
@@ -59,10 +69,14 @@ impl Chrono {
 impl Subflow {
     /// Everything that may leave has left.
     pub(super) fn note_pushed(&mut self, cx: &Cx<'_>, window_limited: bool) {
-        let idle = self.tx.is_empty() && self.tx.unsent(cx.window().snd_nxt).is_none();
-        let work = match (idle, window_limited) {
+        let window = cx.window();
+        let all_sent = self.tx.unsent(window.snd_nxt).is_none();
+        // `tcp_cwnd_validate`: a writer waits, and nothing else does.
+        let starved = cx.starved && all_sent && window.in_flight() < window.cwnd;
+        let work = match (all_sent && self.tx.is_empty(), window_limited) {
             (true, _) => Work::None,
             (false, true) => Work::WindowLimited,
+            (false, false) if starved => Work::BufferLimited,
             (false, false) => Work::Busy,
         };
         self.chrono.turn_to(work, cx.now);

@@ -179,6 +179,8 @@ pub struct Cx<'a> {
     pub flow: Flow<'a>,
     /// The receive buffer that limits the advertised window.
     pub space: Space,
+    /// The application waits for room in the send buffer (`SOCK_NOSPACE`).
+    pub starved: bool,
 }
 
 impl Cx<'_> {
@@ -301,6 +303,10 @@ pub struct Totals {
     pub retransmissions: u64,
     /// Payload bytes sent again.
     pub bytes_retransmitted: u64,
+    /// Packets whose acknowledgement said that congestion was experienced.
+    pub delivered_ce: u64,
+    /// Segments received for which there was no memory.
+    pub drops: u64,
     /// Packets taken for lost.
     pub lost: u64,
     /// Retransmission timeouts.

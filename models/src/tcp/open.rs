@@ -13,7 +13,7 @@ use crate::congestion::CaState;
 use crate::observe::event::Event;
 use crate::observe::mib::Counter;
 use crate::segment::{Flags, Segment, TCP_HEADER, Timestamps};
-use crate::seq::Seq;
+use crate::seq::{Seq, SeqRange};
 
 /// Segment size of a peer that announces none.
 const DEFAULT_MSS: u16 = 536;
@@ -333,11 +333,14 @@ impl Subflow {
             self.wants.syn = true;
             return Step::Drop;
         }
-        if answers_syn && segment.flags.has(Flags::SYN) && segment.ack == self.iss + 1 {
+        let crossing = answers_syn && segment.flags.has(Flags::SYN);
+        if crossing && cx.config.rules.crossing_syn_ack_opens && segment.ack == self.iss + 1 {
             self.note_timestamps(cx.now, segment);
             cx.w().snd_una = segment.ack;
             self.set_peer_window(u32::from(segment.window));
             self.established(cx);
+            // Its SYN is here already.
+            self.report_old(cx, SeqRange::new(self.irs, self.irs + 1));
             self.wants.ack = true;
             return Step::Established;
         }
@@ -352,7 +355,7 @@ impl Subflow {
             self.answer_with_reset(segment);
             return Step::Drop;
         }
-        if !self.opened_by_syn() {
+        if !self.opened_by_syn() && !self.crossed {
             cx.mib.inc(Counter::PassiveOpens);
         }
         self.note_timestamps(cx.now, segment);

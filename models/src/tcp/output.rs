@@ -111,7 +111,9 @@ impl Subflow {
         if !ack && !std::mem::take(&mut self.wants.last_ack) {
             return false;
         }
-        if matches!(self.state, State::Closed | State::SynSent | State::SynReceived) {
+        let challenged = self.state == State::SynReceived && self.opened_both_ways();
+        if matches!(self.state, State::Closed | State::SynSent | State::SynReceived) && !challenged
+        {
             return false;
         }
         out.skb_seq = self.send_seq(cx);
@@ -195,7 +197,8 @@ impl Subflow {
         segment.seal(self.ip_header);
         self.totals.segs_out += 1;
         // RFC 4022 counts no segments with nothing but what was sent before.
-        let opens_again = syn && self.state == State::SynSent && self.syn_retransmissions() > 0;
+        let again = self.state == State::SynSent && self.syn_retransmissions() > 0;
+        let opens_again = syn && (again || self.opened_both_ways());
         if !out.retransmission && !opens_again {
             cx.mib.inc(Counter::OutSegs);
         }

@@ -5,6 +5,10 @@ use mptcpsim_core::time::{Span, Time};
 
 use super::{Cx, Subflow};
 use crate::congestion::CongestionControl;
+use crate::sysctl::Qdisc;
+
+/// So many segments with data come first and are not paced.
+const UNPACED_SEGMENTS: u64 = 10;
 
 /// Pacing of one subflow.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +42,7 @@ impl Pacing {
 impl Subflow {
     /// The congestion control begins, and says whether it paces.
     pub(super) fn start_congestion_control(&mut self, cx: &mut Cx<'_>) {
-        self.pacing.on = cx.congestion.paces();
+        self.pacing.on = cx.congestion.paces() || cx.sysctl().default_qdisc == Qdisc::Fq;
         self.pacing.controls_rate = cx.congestion.controls_rate();
         cx.ca_init();
     }
@@ -55,7 +59,7 @@ impl Subflow {
     /// `len` bytes have left: the next ones follow at the pacing rate. Time lost is made good for,
     /// but for no more than half of what these take.
     pub(super) fn pace(&mut self, cx: &mut Cx<'_>, len: u32) {
-        if !self.pacing.on {
+        if !self.pacing.on || self.totals.data_segs_out < UNPACED_SEGMENTS {
             return;
         }
         let rate = cx.w().pacing_rate;

@@ -489,10 +489,16 @@ impl Subflow {
 
     #[cold]
     fn old_data(&mut self, cx: &mut Cx<'_>, old: &Arrived) {
-        cx.mib.inc(Counter::DelayedAckLost);
-        self.report_duplicate(cx, SeqRange::new(old.seq, old.end()));
-        self.enter_quickack_mode(MAX_QUICKACKS);
+        self.report_old(cx, SeqRange::new(old.seq, old.end()));
         self.acks.scheduled = true;
+    }
+
+    /// What had arrived before has come again.
+    #[cold]
+    pub(super) fn report_old(&mut self, cx: &mut Cx<'_>, range: SeqRange) {
+        cx.mib.inc(Counter::DelayedAckLost);
+        self.report_duplicate(cx, range);
+        self.enter_quickack_mode(MAX_QUICKACKS);
     }
 
     #[cold]
@@ -512,6 +518,7 @@ impl Subflow {
         }
         if !self.make_room(cx) {
             cx.mib.inc(Counter::RcvQDrop);
+            self.totals.drops += 1;
             self.acks.scheduled = true;
             self.acks.now = true;
             return;
@@ -563,6 +570,7 @@ impl Subflow {
         self.check_ce(segment);
         if !self.make_room(cx) {
             cx.mib.inc(Counter::OfoDrop);
+            self.totals.drops += 1;
             return;
         }
         self.acks.scheduled = true;

@@ -94,6 +94,9 @@ impl Subflow {
         }
         cx.mib.inc(Counter::DsackRecv);
         let segments = self.dsack_seen(first, ack);
+        if segments == 0 {
+            cx.mib.inc(Counter::DsackIgnoredDubious);
+        }
         // Duplicates of data that is long acknowledged count against the retransmissions too.
         if let Some(marker) = self.recovery.undo_marker
             && self.recovery.undo_retrans > 0
