@@ -1,20 +1,22 @@
 //! What assertions can ask of a socket: the fields of `tcp_info` and `mptcp_info`.
 
+use mptcpsim_core::time::Time;
+
 use crate::mptcp::{Connection, Mode};
 use crate::observe::mib::{Counter, Mib};
 use crate::tcp::{Negotiated, State};
 
-/// The value of the name `name` for a connection's subflow, if the simulated host has it.
+/// The value of the name `name` at `now` for a connection's subflow, if the simulated host has it.
 pub(super) fn value(
     connection: Option<&Connection>,
     index: usize,
-    mib: &Mib,
+    (mib, now): (&Mib, Time),
     name: &str,
 ) -> Option<i64> {
     constant(name).or_else(|| counter(mib, name)).or_else(|| {
         let connection = connection?;
         match name.strip_prefix("tcpi_") {
-            Some(field) => tcp(connection, index, field),
+            Some(field) => tcp(connection, index, now, field),
             None => mptcp(connection, name.strip_prefix("mptcpi_")?),
         }
     })
@@ -55,7 +57,7 @@ fn counter(mib: &Mib, name: &str) -> Option<i64> {
     i64::try_from(mib.get(*counter)).ok()
 }
 
-fn tcp(connection: &Connection, index: usize, field: &str) -> Option<i64> {
+fn tcp(connection: &Connection, index: usize, now: Time, field: &str) -> Option<i64> {
     let info = connection.tcp_info(index)?;
     let totals = &info.totals;
     let value = match field {
@@ -88,6 +90,10 @@ fn tcp(connection: &Connection, index: usize, field: &str) -> Option<i64> {
         "pacing_rate" => info.pacing_rate as i64,
         "delivery_rate" => info.delivery_rate as i64,
         "delivered" => i64::from(info.delivered),
+        "delivered_ce" => totals.delivered_ce as i64,
+        "busy_time" => info.chrono.busy(now).as_us() as i64,
+        "rwnd_limited" => info.chrono.window_limited(now).as_us() as i64,
+        "sndbuf_limited" => info.chrono.buffer_limited(now).as_us() as i64,
         "bytes_acked" => totals.bytes_acked as i64,
         "bytes_received" => totals.bytes_received as i64,
         "bytes_sent" => totals.bytes_sent as i64,

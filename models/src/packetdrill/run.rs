@@ -462,8 +462,8 @@ impl Runner {
         let flow = self.names.current().and_then(|flow| self.names.flows.get(flow));
         let owner = flow.and_then(|flow| self.kernel.owner(flow.tuple));
         let (connection, index) = owner.unzip();
-        let mib = &self.kernel.mib;
-        let names = |name: &str| info::value(connection, index.unwrap_or(0), mib, name);
+        let (mib, now) = (&self.kernel.mib, self.kernel.now());
+        let names = |name: &str| info::value(connection, index.unwrap_or(0), (mib, now), name);
         match code::run(statements, &mut self.variables, &names) {
             code::Outcome::Holds => Ok(()),
             code::Outcome::Fails(what) => fails(what),
