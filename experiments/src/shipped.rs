@@ -32,6 +32,7 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "train",
     "leo-lte",
     "short-flows",
+    "fast-open",
     "raspberry-pi",
     "workloads",
     "middleboxes",

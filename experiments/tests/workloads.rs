@@ -72,6 +72,25 @@ fn on_and_off_send_for_their_part_of_the_time() {
 }
 
 #[test]
+fn with_a_cookie_the_first_request_saves_a_round_trip() {
+    let shipped = mptcpsim::shipped::find("fast-open").unwrap().text;
+    let times = |change: (&str, &str)| {
+        let rows = tables(&shipped.replace(change.0, change.1)).summary;
+        assert!(rows.iter().all(|row| row.complete && row.intact));
+        let ms = |row: &SummaryRow| (row.completion_s.unwrap() * 1e3).round();
+        (ms(&rows[0]), ms(&rows[1]))
+    };
+    let (first, second) = times(("", ""));
+    assert_eq!(first - second, 80.0, "{first} ms, then {second} ms");
+    let (usual, again) = times(("fast_open = true", ""));
+    assert_eq!((usual, again), (first, first));
+    let (_, mptcp) = times(("protocol = \"tcp\"", "protocol = \"mptcp\""));
+    assert!(mptcp >= first, "{mptcp} ms");
+    let (signed, _) = times(("fast_open = true", "md5_key = \"secret\""));
+    assert_eq!(signed, first);
+}
+
+#[test]
 fn a_video_gets_the_quality_of_the_link_or_stalls() {
     let video = |bitrates: &str, rule: &str| {
         summary(&format!(
