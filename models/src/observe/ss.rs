@@ -1,4 +1,4 @@
-//! Sockets as `ss -timM` of iproute2 prints them.
+//! Sockets as `ss -tiM` of iproute2 prints them, with memory as by `-m`.
 //!
 //! Fields come in the order of `tcp_stats_print`, `mptcp_subflow_info` and
 //! `mptcp_stats_print` in `misc/ss.c`; like there, a field that is zero is left
