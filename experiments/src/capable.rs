@@ -15,16 +15,18 @@ use mptcpsim_core::sim::Simulation;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::host::{Actor, World};
-use mptcpsim_models::middlebox::{Effect, Touch};
-use mptcpsim_models::mptcp::Mode;
+use mptcpsim_models::middlebox::{Effect, Middlebox, Touch};
+use mptcpsim_models::mptcp::{Mode, SocketOptions};
 use mptcpsim_models::observe::event::Event;
 use mptcpsim_models::path_manager::Name;
 use mptcpsim_models::rules::Stack;
 use mptcpsim_models::segment::ResetReason;
 use mptcpsim_models::tcp::State;
 
-use crate::build::{BuildError, build};
-use crate::plan::{Algorithm, EndpointPlan, PathId, PathPlan, Plan, Station, Work};
+use crate::build::{AsPlanned, BuildError, Policies, build_with};
+use crate::plan::{
+    Algorithm, EndpointPlan, FlowPlan, MiddleboxPlan, PathId, PathPlan, Plan, Station, Work,
+};
 use crate::scenario::{AppDirection, EndpointFlag, Protocol};
 
 /// What is sent each way.
@@ -76,15 +78,39 @@ pub enum Finding {
 /// # Errors
 /// If the plan cannot be built.
 pub fn capable(plan: &Plan) -> Result<Vec<Verdict>, BuildError> {
+    capable_with(plan, &mut AsPlanned)
+}
+
+/// Like [`capable`], with middleboxes, schedulers and congestion controls of one's own.
+///
+/// # Errors
+/// If the plan cannot be built.
+pub fn capable_with(plan: &Plan, policies: &mut dyn Policies) -> Result<Vec<Verdict>, BuildError> {
+    let policies = &mut ForTrials(policies);
     let mut verdicts = Vec::new();
     for number in 0..plan.paths.len() {
         let id = PathId(number);
-        verdicts.extend(probe(plan, id, None)?);
+        verdicts.extend(probe(plan, id, None, policies)?);
         if let Some(other) = companion(plan, id) {
-            verdicts.extend(probe(plan, id, Some(other))?);
+            verdicts.extend(probe(plan, id, Some(other), policies)?);
         }
     }
     Ok(verdicts)
+}
+
+/// Policies without what a trial has of its own: transfers and path managers.
+struct ForTrials<'a>(&'a mut dyn Policies);
+
+impl Policies for ForTrials<'_> {
+    fn socket(&mut self, flow: &FlowPlan, options: &mut SocketOptions) {
+        let path_manager = options.path_manager.clone();
+        self.0.socket(flow, options);
+        options.path_manager = path_manager;
+    }
+
+    fn middlebox(&mut self, plan: &MiddleboxPlan) -> Option<Box<dyn Middlebox>> {
+        self.0.middlebox(plan)
+    }
 }
 
 /// Another path between the same hosts.
@@ -99,9 +125,14 @@ fn companion(plan: &Plan, id: PathId) -> Option<PathId> {
 }
 
 /// Runs one transfer; `None` where the plan has no flow to take the settings from.
-fn probe(plan: &Plan, id: PathId, first: Option<PathId>) -> Result<Option<Verdict>, BuildError> {
+fn probe(
+    plan: &Plan,
+    id: PathId,
+    first: Option<PathId>,
+    policies: &mut dyn Policies,
+) -> Result<Option<Verdict>, BuildError> {
     let Some(trial) = trial(plan, id, first) else { return Ok(None) };
-    let mut simulation = build(&trial, true)?;
+    let mut simulation = build_with(&trial, true, policies)?;
     simulation.run_while(Time::ZERO + PATIENCE, |world| world.finished_flows() == 0);
     let index = usize::from(first.is_some());
     let finding = finding(simulation.hosts(), index);

@@ -8,6 +8,7 @@
 mod words;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use mptcpsim_core::net::{Net, RouteId};
@@ -16,12 +17,12 @@ use mptcpsim_core::units::Bytes;
 use mptcpsim_models::congestion::CaState;
 use mptcpsim_models::host::{Actor, Packet, World};
 
-use crate::build::AsPlanned;
+use crate::build::{AsPlanned, Policies};
 use crate::observe::flows::Flows;
 use crate::plan::{FlowPlan, LinkId, PathId, Plan, Station};
 
 use crate::run::{Outcome, RunError};
-use crate::session::Session;
+use crate::session::{Session, Watch};
 use crate::theory;
 
 pub(crate) use words::ALL_BUSY;
@@ -166,18 +167,28 @@ pub struct Explanation {
 /// # Errors
 /// If it cannot be built.
 pub fn explain(plan: &Plan) -> Result<(Vec<Explanation>, Outcome), RunError> {
-    let mut session = Session::new(Arc::new(plan.clone()), &mut AsPlanned)?;
+    explain_with(plan, &mut AsPlanned, &mut |_| ControlFlow::Continue(()))
+}
+
+/// Like [`explain`], with policies of one's own; what there is once `watch` says stop.
+///
+/// # Errors
+/// If it cannot be built.
+pub fn explain_with(
+    plan: &Plan,
+    policies: &mut dyn Policies,
+    watch: &mut Watch<'_>,
+) -> Result<(Vec<Explanation>, Outcome), RunError> {
+    let mut session = Session::new(Arc::new(plan.clone()), policies)?;
     let plan = session.shared_plan();
     let mut watcher = Watcher::new(&plan);
     let tick = TICK.max(plan.duration / MAX_LOOKS);
     while !session.is_over() && session.now() < Time::ZERO + plan.duration {
         let before = session.now();
-        // Nobody says stop.
-        let _ =
-            session.run_until(before + tick, None, &mut |_| std::ops::ControlFlow::Continue(()))?;
+        let stopped = session.run_until(before + tick, None, watch)?.is_break();
         let simulation = session.simulation();
         watcher.look(before, session.now(), simulation.net(), simulation.hosts());
-        if session.now() == before {
+        if stopped || session.now() == before {
             break;
         }
     }

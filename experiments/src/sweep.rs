@@ -191,7 +191,8 @@ fn simulate_all(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let stop = AtomicBool::new(false);
     let runs = folder.runs();
-    let worker = Worker::new(design, runs.as_deref(), &stop);
+    let stops = [&stop];
+    let worker = Worker::new(design, runs.as_deref(), &stops);
     let (queue, worker) = (&queue, &worker);
     let (sender, records) = sync_channel(pool.current_num_threads());
     let outcome = pool.in_place_scope(|scope| {

@@ -158,8 +158,13 @@ def sweep(
         if executor is not None:
             failed = _elsewhere(design, work, executor, where, resume, progress)
         elif work.own:
+            stop = _mptcpsim.Stop()
             with ThreadPoolExecutor(jobs or os.cpu_count()) as threads:
-                failed = _elsewhere(design, work, threads, where, resume, progress)
+                try:
+                    failed = _elsewhere(design, work, threads, where, resume, progress, stop)
+                except BaseException:
+                    stop.set()
+                    raise
         else:
             failed = design.run(where, jobs, resume, _whole(progress))
         return Sweep(design, where, failed, keep=folder is not None)
@@ -262,10 +267,12 @@ def _design_of(text: str, name: str, folder: str | None, names: str) -> _mptcpsi
         raise error.without_lines() from None
 
 
-def _simulate(work: _Work, runs: list[int]) -> list[tuple[int, bool, str]]:
-    """Simulates some runs of a design: what is done elsewhere."""
+def _simulate(
+    work: _Work, runs: list[int], stop: _mptcpsim.Stop | None = None
+) -> list[tuple[int, bool, str]]:
+    """Simulates some runs of a design: what is done elsewhere. Only threads can be given a `stop`."""
     design = work.design()
-    return [(run, *design.simulate(run, work.policies(design, run))) for run in runs]
+    return [(run, *design.simulate(run, work.policies(design, run), stop)) for run in runs]
 
 
 _AHEAD = 256
@@ -283,6 +290,7 @@ def _elsewhere(
     folder: Path,
     resume: bool,
     progress: Callable[[int], object] | None,
+    stop: _mptcpsim.Stop | None = None,
 ) -> int:
     missing = design.missing(folder, resume)
     done = design.runs - len(missing)
@@ -292,7 +300,8 @@ def _elsewhere(
     waiting: dict[Any, tuple[list[int], int]] = {}
 
     def begin(runs: list[int], tries: int) -> None:
-        waiting[executor.submit(_simulate, work, runs)] = (runs, tries)
+        call = (work, runs) if stop is None else (work, runs, stop)
+        waiting[executor.submit(_simulate, *call)] = (runs, tries)
 
     for runs in calls:
         begin(runs, 1)

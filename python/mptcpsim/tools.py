@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mptcpsim import _mptcpsim
-from mptcpsim.errors import Fault, ScenarioError
 from mptcpsim.running import ScenarioLike, as_scenario
 
 
@@ -44,6 +43,9 @@ def capable(
 ) -> list[Verdict]:
     """Tries each path of a scenario with a short transfer: does MPTCP survive it?
 
+    Boxes, schedulers and congestion controls may be written in Python; an exception in one is raised
+    here.
+
     Examples:
         >>> [verdict.capable for verdict in capable("two-equal-paths")]
         [True, True, True, True]
@@ -52,13 +54,9 @@ def capable(
         ScenarioError: the scenario has faults.
     """
     plan, policies = as_scenario(scenario, None, None, set).plan()
-    if policies.middleboxes:
-        name = next(iter(policies.middleboxes))
-        fault = Fault(f"middleboxes.{name}", "capable knows no boxes that are written in Python")
-        raise ScenarioError((fault,))
     return [
         Verdict(path, joined, finding, text, tuple(touches))
-        for path, joined, finding, text, touches in _mptcpsim.capable(plan)
+        for path, joined, finding, text, touches in _mptcpsim.capable(plan, policies)
     ]
 
 
@@ -86,7 +84,8 @@ class Explanation:
 def explain(
     scenario: ScenarioLike = "wifi-lte", *, set: Mapping[str, Any] | None = None
 ) -> list[Explanation]:
-    """Runs a scenario and says of each flow why it was no faster.
+    """Runs a scenario, with policies written in Python too, and says of each flow why it was no
+    faster.
 
     Examples:
         >>> [flow] = explain("two-equal-paths", set={"duration": "2 s"})
@@ -94,15 +93,12 @@ def explain(
         (['left', 'right'], True)
 
     Raises:
-        ScenarioError: the scenario has faults, or policies written in Python.
+        ScenarioError: the scenario has faults.
     """
     plan, policies = as_scenario(scenario, None, None, set).plan()
-    if policies:
-        fault = Fault("scenario", "explain knows no policies, programs or boxes written in Python")
-        raise ScenarioError((fault,))
     return [
         Explanation(flow, text, goodput, possible, theory, {name: dict(times) for name, times in paths})
-        for flow, text, goodput, possible, theory, paths in _mptcpsim.explain(plan)
+        for flow, text, goodput, possible, theory, paths in _mptcpsim.explain(plan, policies)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy as copying
 import functools
 import html
+import inspect
 import json
 import os
 import tomllib
@@ -28,9 +29,13 @@ class Node:
     def to_dict(self) -> dict[str, Any]:
         """The part as a tree of dictionaries, lists, texts and numbers, as in a file.
 
-        A policy written in Python is shown by its name.
+        A policy written in Python is shown by its name, programs and boxes with what they were
+        made with as far as they keep it: parameters of ``__init__`` in attributes of their names.
+
+        Raises:
+            ScenarioError: a program or a box does not keep a parameter.
         """
-        return self._tree(named)
+        return self._tree(written)
 
     def _tree(self, policy: Callable[[Any], Any]) -> dict[str, Any]:
         tree: dict[str, Any] = {}
@@ -71,6 +76,43 @@ def named(policy: Any) -> Any:
     own = policy if isinstance(policy, type) else type(policy)
     name = policies.name_of(policy)
     return {"kind": name} if issubclass(own, (policies.App, policies.Box)) else name
+
+
+def written(policy: Any) -> Any:
+    """A policy as files have it."""
+    shown = named(policy)
+    if isinstance(shown, str) or isinstance(policy, type):
+        return shown
+    return shown | _parameters(policy)
+
+
+def _parameters(policy: policies.Policy) -> dict[str, Any]:
+    """What an object was made with, as far as it differs from what is usual."""
+    found: dict[str, Any] = {}
+    own = type(policy)
+    for name, parameter in inspect.signature(own).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        value = getattr(policy, name, _parameters)
+        if value is parameter.default:
+            continue
+        if isinstance(value, Quantity):
+            value = str(value)
+        if not _is_plain(value):
+            what = f"an object of {own.__name__} cannot be written"
+            hint = f"keep the parameter as a number or text in the attribute `{name}`"
+            raise ScenarioError((Fault(f"{own.__name__}.{name}", what, hint),))
+        if value != parameter.default:
+            found[name] = value
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(inner) for inner in value)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
+    return isinstance(value, (str, bool, int, float))
 
 
 def kept(policy: Any) -> Any:
@@ -264,13 +306,13 @@ class ScenarioBase(Node):
     # ---- in a notebook
 
     def _repr_html_(self) -> str:
-        tree = written = self.to_dict()
+        tree = shown = self._tree(named)
         head = html.escape(str(tree.get("name", "scenario")))
         try:
             plan, own = self.plan()
             tree = json.loads(plan.resolved())
             for number in (number for number, kinds in own.flows.items() if "app" in kinds):
-                tree["flows"][number]["app"] = written["flows"][number]["app"]
+                tree["flows"][number]["app"] = shown["flows"][number]["app"]
         except ScenarioError as error:
             return f"<b>{head}</b><pre>{html.escape(str(error))}</pre>"
         rows = "".join(_path_row(path, tree) for path in tree["paths"])

@@ -41,6 +41,7 @@ fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<policy::WindowView>()?;
     module.add_class::<simulation::Simulation>()?;
     module.add_class::<sweep::Design>()?;
+    module.add_class::<sweep::Stop>()?;
     module.add_class::<table::Column>()?;
     module.add_class::<table::Table>()?;
     module.add_function(wrap_pyfunction!(outcome::run, module)?)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mptcpsim::check::{Notation, Source};
 use mptcpsim::sweep::{self, Elsewhere, Kind, Options, Record};
@@ -86,13 +87,14 @@ impl Design {
         values.map(|value| value.as_str().map(str::to_owned)).collect()
     }
 
-    /// Simulates one run: whether it failed, and its lines of results.
-    #[pyo3(signature = (run, policies=None))]
+    /// Simulates one run, unless and until it is stopped: whether it failed, and its lines of results.
+    #[pyo3(signature = (run, policies=None, stop=None))]
     fn simulate(
         &self,
         py: Python<'_>,
         run: u64,
         policies: Option<Policies>,
+        stop: Option<&Stop>,
     ) -> PyResult<(bool, String)> {
         if run >= self.design.runs() {
             return Err(PyValueError::new_err(format!("run: there is no run {run}")));
@@ -100,7 +102,8 @@ impl Design {
         let (policies, trouble) = (policies.unwrap_or_default(), Trouble::default());
         let record = py.detach(|| {
             let policies = &mut policies.installed(&trouble);
-            sweep::simulate(&self.design, run, policies, trouble.flag())
+            let stops = [trouble.flag(), stop.map_or(trouble.flag(), |stop| &stop.set)];
+            sweep::simulate(&self.design, run, policies, &stops)
         });
         trouble.check()?;
         let record = record.ok_or_else(|| errors::run_error(py, "the run was stopped"))?;
@@ -156,6 +159,26 @@ impl Design {
         py.detach(|| Elsewhere::open(&self.design, &folder, true)?.finish())
             .map(|finished| finished.failed)
             .map_err(os_error)
+    }
+}
+
+/// Stops the runs that were given it.
+#[pyclass(frozen, module = "mptcpsim._mptcpsim")]
+#[derive(Default)]
+pub(crate) struct Stop {
+    set: AtomicBool,
+}
+
+#[pymethods]
+impl Stop {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on.
+    fn set(&self) {
+        self.set.store(true, Ordering::Relaxed);
     }
 }
 

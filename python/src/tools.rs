@@ -19,6 +19,8 @@ use pyo3::prelude::*;
 
 use crate::errors;
 use crate::plan::Plan;
+use crate::policy::{Policies, Trouble};
+use crate::watch::Watch;
 
 /// Does what is typed, the name of the program first, and returns the exit code.
 #[pyfunction]
@@ -52,8 +54,11 @@ type Judged = (String, bool, &'static str, String, Vec<String>);
 
 /// Would MPTCP survive the paths of a plan?
 #[pyfunction]
-pub(crate) fn capable(py: Python<'_>, plan: &Plan) -> PyResult<Vec<Judged>> {
-    let verdicts = py.detach(|| mptcpsim::capable::capable(&plan.plan));
+pub(crate) fn capable(py: Python<'_>, plan: &Plan, policies: Policies) -> PyResult<Vec<Judged>> {
+    let trouble = Trouble::default();
+    let verdicts = py
+        .detach(|| mptcpsim::capable::capable_with(&plan.plan, &mut policies.installed(&trouble)));
+    trouble.check()?;
     let verdicts = verdicts.map_err(|error| errors::run_error(py, error))?;
     Ok(verdicts.iter().map(judged).collect())
 }
@@ -65,8 +70,14 @@ type Explained =
 
 /// Runs a plan and says why its flows were no faster.
 #[pyfunction]
-pub(crate) fn explain(py: Python<'_>, plan: &Plan) -> PyResult<Vec<Explained>> {
-    let explained = py.detach(|| mptcpsim::explain::explain(&plan.plan));
+pub(crate) fn explain(py: Python<'_>, plan: &Plan, policies: Policies) -> PyResult<Vec<Explained>> {
+    let trouble = Trouble::default();
+    let mut watch = Watch::new(None, &trouble);
+    let explained = py.detach(|| {
+        let policies = &mut policies.installed(&trouble);
+        mptcpsim::explain::explain_with(&plan.plan, policies, &mut |time| watch.look(time))
+    });
+    watch.finish()?;
     let (flows, _) = explained.map_err(|error| errors::run_error(py, error))?;
     Ok(flows.iter().map(in_numbers).collect())
 }

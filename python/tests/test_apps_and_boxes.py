@@ -238,8 +238,32 @@ def test_each_stands_where_its_kind_does(small: mp.Scenario) -> None:
         small.copy({"flows.0.app": Gate(None)})
     with pytest.raises(mp.ScenarioError, match="Echo is no Box"):
         through(small, Echo())
-    with pytest.raises(mp.ScenarioError, match="capable"):
-        mp.capable(through(small, Gate(None)))
+
+
+def test_capable_tries_paths_with_boxes_of_ones_own(small: mp.Scenario) -> None:
+    [verdict] = mp.capable(through(small, Gate(None)))
+    assert verdict.capable
+
+    class Broken(mp.Box):
+        def on_segment(self, segment: mp.BoxSegment) -> None:
+            raise LookupError("broken")
+
+    with pytest.raises(LookupError, match="broken"):
+        mp.capable(through(small, Broken()))
+
+
+def test_what_programs_were_made_with_is_written(small: mp.Scenario) -> None:
+    class Sized(mp.App):
+        def __init__(self, size: int, name: str = "usual", pause: object = None) -> None:
+            self.size, self.name, self.pause = size, name, pause
+
+    def app(program: mp.App) -> object:
+        return small.copy({"flows.0.app": program}).to_dict()["flows"][0]["app"]
+
+    assert app(Sized(7)) == {"kind": "Sized", "size": 7}
+    assert app(Sized(7, "other")) == {"kind": "Sized", "size": 7, "name": "other"}
+    with pytest.raises(mp.ScenarioError, match=r"Sized\.pause: .*cannot be written"):
+        app(Sized(7, pause=object()))
 
 
 def test_a_notebook_shows_applications_by_name(small: mp.Scenario) -> None:

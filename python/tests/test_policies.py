@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 import traceback
 from typing import Any
 
@@ -221,5 +224,17 @@ def test_installed_packages_offer_policies(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[mptcpsim.policies]\ntheirs-first = theirs:Theirs\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    run = mp.run(small, set={"flows.0.mptcp.scheduler": "theirs-first"})
+    own = small.copy({"flows.0.mptcp.scheduler": "theirs-first"})
+    run = mp.run(own)
     assert run.summary["complete"].all()
+    # The command line knows them too.
+    (tmp_path / "own.toml").write_text(own.to_toml())
+    command = [sys.executable, "-m", "mptcpsim", "run", "own.toml", "--no-plots", "--out", "out"]
+    done = subprocess.run(
+        [*command, "--set", "flows.0.app.bytes=10 kB"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["digest"] != run.digest
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["digest"] == run.digest

@@ -148,8 +148,15 @@ def test_explain_says_where_the_time_went(small: mp.Scenario) -> None:
     assert flow.goodput_bps < flow.possible_bps / 2
     for spent in flow.paths.values():
         assert spent["receive window"] + spent.get("head-of-line blocking", 0) > 0.1
-    with pytest.raises(mp.ScenarioError, match="Python"):
-        mp.explain(small, set={"flows.0.mptcp.scheduler": Counting})
+    [own] = mp.explain(small, set={"flows.0.mptcp.scheduler": Counting})
+    assert own.goodput_bps > 0 and own.paths
+
+    class Broken(mp.Scheduler):
+        def pick(self, view: mp.SchedulerView, ask: mp.Ask) -> None:
+            raise LookupError("broken")
+
+    with pytest.raises(LookupError, match="broken"):
+        mp.explain(small, set={"flows.0.mptcp.scheduler": Broken})
 
 
 def test_scripts_run() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -25,6 +27,20 @@ class Mine(LowestRtt):
 class Chat(Echo):
     """The same."""
 
+
+
+def test_ctrl_c_ends_the_runs_of_threads_too(small: mp.Scenario) -> None:
+    long = {"duration": "3000 s", "flows.0.app.bytes": "100 GB", "record.interval": "100 s"}
+    pressed = []
+
+    def press() -> None:
+        pressed.append(time.monotonic())
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Timer(0.5, press).start()
+    with pytest.raises(KeyboardInterrupt):
+        mp.sweep(small.copy({**long, "flows.0.mptcp.scheduler": Mine}), seeds=[1, 2])
+    assert time.monotonic() - pressed[0] < 5, "many times what it takes, for slow machines"
 
 
 VARY: dict[str, list[Any]] = {

@@ -19,12 +19,12 @@ pub fn columns(design: &Design) -> Vec<(String, Kind)> {
     tables::columns(design).into_iter().map(|column| (column.name, column.kind)).collect()
 }
 
-/// What becomes of a run; none if it was stopped.
+/// What becomes of a run; none if one of `stop` was set meanwhile.
 pub fn simulate(
     design: &Design,
     run: u64,
     policies: &mut dyn Policies,
-    stop: &AtomicBool,
+    stop: &[&AtomicBool],
 ) -> Option<Record> {
     Worker::new(design, None, stop).run_with(run, policies)
 }

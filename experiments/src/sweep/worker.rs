@@ -23,11 +23,16 @@ pub(super) struct Worker<'a> {
     design: &'a Design,
     /// Where the folders of runs are kept, if they are.
     folder: Option<&'a Path>,
-    stop: &'a AtomicBool,
+    /// What says stop.
+    stop: &'a [&'a AtomicBool],
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(design: &'a Design, folder: Option<&'a Path>, stop: &'a AtomicBool) -> Self {
+    pub(super) fn new(
+        design: &'a Design,
+        folder: Option<&'a Path>,
+        stop: &'a [&'a AtomicBool],
+    ) -> Self {
         Self { design, folder, stop }
     }
 
@@ -65,7 +70,7 @@ impl<'a> Worker<'a> {
         let plan = Arc::new(plan);
         let start = now();
         let mut session = Session::new(Arc::clone(&plan), policies).map_err(failed)?;
-        let watch = &mut |_| match self.stop.load(Ordering::Relaxed) {
+        let watch = &mut |_| match self.stop.iter().any(|stop| stop.load(Ordering::Relaxed)) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
