@@ -40,7 +40,7 @@ def test_ctrl_c_ends_the_runs_of_threads_too(small: mp.Scenario) -> None:
     threading.Timer(0.5, press).start()
     with pytest.raises(KeyboardInterrupt):
         mp.sweep(small.copy({**long, "flows.0.mptcp.scheduler": Mine}), seeds=[1, 2])
-    assert time.monotonic() - pressed[0] < 5, "many times what it takes, for slow machines"
+    assert time.monotonic() - pressed[0] < 60, "the runs take hours, the end less than a second"
 
 
 VARY: dict[str, list[Any]] = {
