@@ -134,6 +134,20 @@ pub struct Rules {
     /// The default of `net.ipv4.tcp_comp_sack_nr`; 0 where acknowledgements are not compressed
     /// (before 4.18).
     pub comp_sack_nr: u8,
+    /// Bytes of memory that a socket buffer without data counts (`SKB_TRUESIZE` of its head: the room
+    /// reserved for headers; before Linux 6.3 rounded up to a power of two).
+    pub buffer_memory: u32,
+    /// A second full segment on a subflow is acknowledged at once only if the window advances,
+    /// whether or not all has gone up to the connection (`mptcp_sockopt_sync_locked`).
+    pub no_low_water: bool,
+    /// A window that would shrink is rounded up to what its field can say; in 6.18 it keeps its right
+    /// edge and the field is rounded down (`tcp_select_window`, as measured).
+    pub kept_window_rounds_up: bool,
+    /// The last segment of several that leave at once has PSH (`__tcp_transmit_skb`, since 5.4).
+    pub bursts_push: bool,
+    /// Sending waits for more room only if the next acknowledgement is at most this away, or half a
+    /// round trip (`tcp_tso_should_defer`, since 6.18); before, whenever half a round trip has passed.
+    pub defers_for: Option<Span>,
 }
 
 impl Rules {
@@ -184,6 +198,11 @@ pub const UPSTREAM: Rules = Rules {
     congestion_control: congestion::Name::Cubic,
     tcp_rmem: BufferLimits { min: 4_096, default: 131_072, max: 6_291_456 },
     comp_sack_nr: 44,
+    buffer_memory: 832,
+    no_low_water: true,
+    kept_window_rounds_up: false,
+    bursts_push: true,
+    defers_for: Some(Span::from_ms(1)),
 };
 
 /// Linux 6.18 with 1000 timer ticks per second: the kernels that packet scripts are written for.
@@ -235,4 +254,9 @@ pub const OUT_OF_TREE: Rules = Rules {
     congestion_control: congestion::Name::Lia,
     tcp_rmem: BufferLimits { min: 4_096, default: 87_380, max: 6_291_456 },
     comp_sack_nr: 0,
+    buffer_memory: 1_280,
+    no_low_water: false,
+    kept_window_rounds_up: true,
+    bursts_push: false,
+    defers_for: None,
 };

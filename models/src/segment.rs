@@ -514,6 +514,21 @@ impl Segment {
         self.rare.get_or_insert_default()
     }
 
+    /// True if it has any MPTCP option.
+    pub fn has_mptcp(&self) -> bool {
+        let rare = |rare: &Rare| {
+            rare.mp_capable.is_some()
+                || rare.mp_join.is_some()
+                || rare.add_addr.is_some()
+                || rare.remove_addr.is_some()
+                || rare.mp_prio.is_some()
+                || rare.mp_fail.is_some()
+                || rare.mp_fastclose.is_some()
+                || rare.mp_tcprst.is_some()
+        };
+        self.dss.is_some() || self.rare().is_some_and(rare)
+    }
+
     /// MP_CAPABLE, if present.
     pub fn mp_capable(&self) -> Option<&MpCapable> {
         self.rare.as_ref().and_then(|rare| rare.mp_capable.as_ref())

@@ -22,6 +22,9 @@ use self::video::{Player, UNIT, Video};
 
 use crate::mptcp::{Connection, Env, MetaState};
 
+/// Bytes that an application writes at once; then it asks again whether there is room (`poll`).
+const WRITE_SIZE: u64 = 65_536;
+
 /// What an application does, from one end.
 #[derive(Clone, Debug)]
 pub enum AppSpec {
@@ -236,7 +239,7 @@ impl App {
         if end <= self.sent {
             return false;
         }
-        let taken = connection.write(env, end - self.sent);
+        let taken = connection.write(env, (end - self.sent).min(WRITE_SIZE));
         self.sent += taken;
         taken > 0
     }

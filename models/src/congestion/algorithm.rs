@@ -263,6 +263,9 @@ impl CongestionControl for Congestion {
     fn min_tso_segs(&self, window: &Window) -> Option<u32> {
         dispatch!(self, algorithm => algorithm.min_tso_segs(window))
     }
+    fn sndbuf_windows(&self) -> u32 {
+        dispatch!(self, algorithm => algorithm.sndbuf_windows())
+    }
     fn internals(&self, me: usize, window: &Window) -> Internals {
         dispatch!(self, algorithm => algorithm.internals(me, window))
     }

@@ -552,6 +552,10 @@ impl CongestionControl for Bbr {
         Some(min_tso_segs(window))
     }
 
+    fn sndbuf_windows(&self) -> u32 {
+        3
+    }
+
     fn internals(&self, me: usize, window: &Window) -> Internals {
         self.subflows.get(me).map_or_else(Internals::default, |state| {
             Internals::of([

@@ -162,6 +162,11 @@ pub trait CongestionControl {
         None
     }
 
+    /// How many windows the send buffer holds (`sndbuf_expand`).
+    fn sndbuf_windows(&self) -> u32 {
+        2
+    }
+
     /// What to show of the algorithm's state for the subflow with index `me` and this window.
     fn internals(&self, _me: usize, _window: &Window) -> Internals {
         Internals::default()

@@ -131,7 +131,7 @@ impl Connection {
     /// pass. Linux looks at the first acknowledgement only; later ones leave it sending old data
     /// again, as new bytes of what is plain TCP for the peer.
     pub(super) fn notice_plain_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment) {
-        let silent = segment.dss.is_none() && segment.rare.is_none();
+        let silent = !segment.has_mptcp();
         let acked = self.windows[index].snd_una - self.subs[index].tcp.iss();
         let news = acked.wrapping_sub(self.subs[index].acked) as i32 > 0;
         self.subs[index].acked = acked;

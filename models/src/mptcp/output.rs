@@ -88,8 +88,12 @@ impl Connection {
             let last = if bit == 63 { self.subs.len() } else { bit + 1 };
             for index in bit..last.min(self.subs.len()) {
                 if self.poll_subflow(env, index, out) {
-                    if bit < 63 && !self.subs[index].tcp.has_output() {
+                    let tcp = &self.subs[index].tcp;
+                    let done = bit < 63 && !tcp.has_output();
+                    if done || tcp.first_burst_left() {
                         self.maybe_expand_sndbuf(env, index);
+                    }
+                    if done {
                         self.ready &= !(1 << bit);
                     }
                     return Some(index);

@@ -332,9 +332,8 @@ impl Connection {
             let grown = tuning.copied - tuning.space;
             let window = 2 * tuning.copied;
             let window = window + 2 * (window * grown / tuning.space);
-            let ahead = self.rx.held.back().map_or(0, |last| last.end() - self.rx.next);
             tuning.space = tuning.copied;
-            self.grow_receive_buffer(env, window + ahead);
+            self.grow_receive_buffer(env, window);
         }
         self.rx.tuning.copied = 0;
         self.rx.tuning.since = env.now;

@@ -4,6 +4,7 @@
 use mptcpsim_core::time::Time;
 
 use super::{Connection, Env, MetaState, SocketOptions, Touched, cx};
+use crate::congestion::CongestionControl as _;
 use crate::observe::mib::Counter;
 use crate::scheduler::{Ask, ConnView, Pick, Piece, Scheduler, SubflowView};
 use crate::segment::{Dss, Width};
@@ -15,10 +16,6 @@ use crate::tcp::TcpConfig;
 const FRAGMENT: u64 = 32_768 - 40;
 /// Memory that one full segment takes in a send buffer (`tcp_sndbuf_expand`).
 const MEMORY_PER_SEGMENT: u32 = 2_304;
-/// Memory of a socket buffer that holds no data.
-const SKB_MEMORY: u64 = 1_280;
-/// Segments that leave as one buffer, typically.
-const SEGMENTS_PER_SKB: u64 = 2;
 
 /// The sending half of a connection, in stream offsets.
 #[derive(Clone, Debug)]
@@ -53,6 +50,8 @@ pub(super) struct Sender {
     /// The application wanted to write more than fitted.
     pub(super) starved: bool,
     fixed_sndbuf: Option<u32>,
+    /// See [`Rules::buffer_memory`](crate::rules::Rules::buffer_memory).
+    buffer_memory: u64,
     /// Bytes acknowledged on a plain connection, as a 32-bit count that wraps.
     pub(super) plain_acked: u32,
 }
@@ -76,6 +75,7 @@ impl Sender {
             sndbuf: options.sndbuf.unwrap_or(config.sysctl.tcp_wmem.default),
             starved: false,
             fixed_sndbuf: options.sndbuf,
+            buffer_memory: u64::from(config.rules.buffer_memory),
             plain_acked: 1,
         }
     }
@@ -472,8 +472,7 @@ impl Connection {
         }
     }
 
-    /// Memory that the queues of a subflow take (`sk_wmem_queued`): waiting data lies in large
-    /// buffers, data in flight in buffers of about two segments.
+    /// Memory that the queues of a subflow take (`sk_wmem_queued`).
     pub(super) fn queued_memory(&self, index: usize) -> u64 {
         let window = &self.windows[index];
         let tcp = &self.subs[index].tcp;
@@ -481,11 +480,7 @@ impl Connection {
         if bytes == 0 {
             return 0;
         }
-        let unsent = u64::from(tcp.unsent_bytes(window.snd_nxt));
-        let goal = u64::from(tcp.size_goal());
-        let buffers =
-            u64::from(window.packets_out).div_ceil(SEGMENTS_PER_SKB) + unsent.div_ceil(goal);
-        bytes + buffers * SKB_MEMORY
+        bytes + tcp.buffers() * self.tx.buffer_memory
     }
 
     // ---- acknowledgements ----------------------------------------------------------------
@@ -529,7 +524,8 @@ impl Connection {
         let initial = env.config.initial_cwnd;
         let window = &self.windows[index];
         let segments = window.cwnd.max(initial).max(4);
-        let wanted = segments.saturating_mul(2).saturating_mul(MEMORY_PER_SEGMENT).min(max);
+        let segments = segments.saturating_mul(self.congestion.sndbuf_windows());
+        let wanted = segments.saturating_mul(MEMORY_PER_SEGMENT).min(max);
         let sub = &mut self.subs[index];
         if wanted <= sub.sndbuf {
             return;

@@ -121,8 +121,8 @@ pub(super) fn continues(sofar: &Segment, next: &Segment, version: Version) -> bo
     let ends = Flags::PSH | Flags::FIN;
     sofar.seq + sofar.payload.len() == next.seq
         && !next.payload.is_empty()
-        && !sofar.flags.intersects(ends)
-        && sofar.flags == next.flags.without(ends)
+        && !sofar.flags.has(Flags::FIN)
+        && sofar.flags.without(ends) == next.flags.without(ends)
         && sofar.ack == next.ack
         && same_options(sofar, next, version)
 }

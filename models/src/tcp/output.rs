@@ -71,9 +71,12 @@ impl EcnState {
 pub(super) struct Burst {
     /// Segments sent since the loop began.
     sent: u32,
-    /// Segments of the current burst still to be sent without asking again, and where it began.
-    quota: u32,
+    /// Bursts since the loop began.
+    count: u32,
+    /// What leaves at once, as one buffer, if that is under way.
+    open: bool,
     start: Seq,
+    end: Seq,
     /// The window, not the data, ended the loop.
     cwnd_limited: bool,
     /// The peer's window ended it.
@@ -271,6 +274,11 @@ impl Subflow {
         (self.tx.write_seq - snd_nxt).saturating_sub(u32::from(self.fin_queued && !self.fin_sent))
     }
 
+    /// Socket buffers that hold what is queued, sent or not: one for each burst and each chunk.
+    pub(crate) fn buffers(&self) -> u64 {
+        u64::from(self.tx.sent_buffers()) + self.tx.unsent_chunks() as u64
+    }
+
     /// The chunk at the end of the queue, if nothing of it has been sent.
     pub fn open_chunk(&self, snd_nxt: Seq) -> Option<&Chunk> {
         self.tx.open_chunk(snd_nxt)
@@ -321,48 +329,78 @@ impl Subflow {
             return false;
         }
         let mss = self.current_mss().max(1);
+        if !self.burst.open && !self.start_burst(cx, left, mss) {
+            return false;
+        }
+        let len = (self.burst.end - nxt).min(mss);
+        let last = left == len && self.tx.sends_last_chunk();
+        self.burst.open = nxt + len != self.burst.end;
+        self.send_new(cx, chunk, len, last, left == len, out);
+        true
+    }
+
+    /// Decides how much of the `left` bytes of a chunk leaves at once; false to wait
+    /// (`tcp_write_xmit`).
+    fn start_burst(&mut self, cx: &mut Cx<'_>, left: u32, mss: u32) -> bool {
+        self.tx.mark_push();
         let w = cx.w();
         if w.in_flight() >= w.cwnd {
             self.burst.cwnd_limited = true;
             return false;
         }
-        let len = left.min(mss);
-        if (nxt + len).after(self.window_end(cx)) {
+        let nxt = w.snd_nxt;
+        let window = self.window_end(cx).offset_from(nxt).max(0) as u32;
+        if window < left.min(mss) {
             self.burst.window_limited = true;
             return false;
         }
-        let last = left == len && self.tx.sends_last_chunk();
-        if len < mss && last && self.nagle_holds(cx) {
+        let single = left <= mss;
+        if single && left < mss && self.tx.sends_last_chunk() && self.nagle_holds(cx) {
             return false;
         }
-        if self.burst.quota == 0 {
-            if self.is_paced(cx.now) || !self.start_burst(cx, left, mss) {
+        if self.is_paced(cx.now) {
+            return false;
+        }
+        let len = if single || !cx.config.tso {
+            left.min(mss)
+        } else {
+            let max_segs = self.burst_segments(cx, mss);
+            if self.defers(cx, left, mss, max_segs) {
                 return false;
             }
-            self.burst.start = nxt;
-        }
-        self.burst.quota = self.burst.quota.saturating_sub(1);
-        self.send_new(cx, chunk, len, last, left == len, out);
+            self.burst_len(cx, left, mss, max_segs, window)
+        };
+        (self.burst.open, self.burst.start, self.burst.end) = (true, nxt, nxt + len);
+        self.burst.count += 1;
         true
     }
 
-    /// Decides how much may leave in one burst; false to wait for more room
-    /// (`tcp_tso_autosize`, `tcp_tso_should_defer`).
-    fn start_burst(&mut self, cx: &mut Cx<'_>, left: u32, mss: u32) -> bool {
-        if !cx.config.tso || left <= mss {
-            self.burst.quota = 1;
-            return true;
-        }
+    /// The first burst of several has just left.
+    pub(crate) const fn first_burst_left(&self) -> bool {
+        self.burst.count == 1 && !self.burst.open
+    }
+
+    /// Segments of the largest burst: what leaves in a millisecond (`tcp_tso_autosize`).
+    fn burst_segments(&self, cx: &mut Cx<'_>, mss: u32) -> u32 {
         let rate_segs = (cx.w().pacing_rate >> 10) / u64::from(mss);
         let own =
             if self.pacing.controls_rate { cx.congestion.min_tso_segs(cx.window()) } else { None };
         let floor = u64::from(own.unwrap_or(u32::from(cx.sysctl().tcp_min_tso_segs)));
-        let max_segs = rate_segs.max(floor).min(u64::from(MAX_BURST / mss)) as u32;
-        if self.defers(cx, left, mss, max_segs) {
-            return false;
+        rate_segs.max(floor).min(u64::from(MAX_BURST / mss)) as u32
+    }
+
+    /// As much of the chunk as congestion window and window let out, in whole segments if a small
+    /// one would have to wait (`tcp_mss_split_point`, `tcp_cwnd_test`).
+    fn burst_len(&self, cx: &Cx<'_>, left: u32, mss: u32, max_segs: u32, window: u32) -> u32 {
+        let w = cx.window();
+        let room = (w.cwnd - w.in_flight()).min((w.cwnd / 2).max(1));
+        let most = room.min(max_segs).max(1) * mss;
+        let needed = left.min(window);
+        if most <= needed || (most <= window && !self.tx.sends_last_chunk()) {
+            return most.min(left);
         }
-        self.burst.quota = max_segs.min(left / mss).max(1);
-        true
+        let partial = needed % mss;
+        if partial > 0 && self.nagle_holds(cx) { needed - partial } else { needed }
     }
 
     fn defers(&mut self, cx: &mut Cx<'_>, left: u32, mss: u32, max_segs: u32) -> bool {
@@ -383,9 +421,14 @@ impl Subflow {
         {
             return false;
         }
-        let half_srtt = Span::from_us(u64::from(w.srtt_us >> 4));
+        let srtt = Span::from_us(u64::from(w.srtt_us >> 3));
         let Some(head) = self.tx.front() else { return false };
-        if cx.now - head.sent_at < half_srtt {
+        let age = cx.now - head.sent_at;
+        let waits_long = match cx.config.rules.defers_for {
+            Some(longest) => age + longest.min(srtt / 2) < srtt,
+            None => age < srtt / 2,
+        };
+        if waits_long {
             return false;
         }
         if cong_win < send_win && cong_win <= left {
@@ -411,7 +454,12 @@ impl Subflow {
         let seq = cx.w().snd_nxt;
         let fin = last && self.fin_queued && !self.fin_sent;
         let mut flags = Flags::NONE;
-        if chunk_ends && (last || chunk.mapped) {
+        let burst_ends = !self.burst.open && (self.burst.start + len).before(self.burst.end);
+        let pushed = match cx.config.rules.bursts_push {
+            true => burst_ends || (chunk_ends && (last || chunk.pushed)),
+            false => chunk_ends && (last || chunk.mapped),
+        };
+        if pushed {
             flags = flags | Flags::PSH;
         }
         if fin {
@@ -459,7 +507,11 @@ impl Subflow {
         }
         let packets_out = cx.w().packets_out;
         let stamp = self.rate.stamp(now, packets_out);
-        self.tx.sent(seq, len, fin, now, stamp);
+        let mut marks = if fin { Marks::FIN } else { Marks::default() };
+        if seq == self.burst.start || len == 0 {
+            marks.set(Marks::OPENS_BUFFER);
+        }
+        self.tx.sent(seq, len, marks, now, stamp);
         self.fin_sent |= fin;
         let w = cx.w();
         w.snd_nxt = seq + len + u32::from(fin);
@@ -477,7 +529,7 @@ impl Subflow {
     /// The loop over new data is over (the end of `tcp_write_xmit`).
     fn end_push(&mut self, cx: &mut Cx<'_>) {
         let sent = std::mem::take(&mut self.burst.sent);
-        self.burst.quota = 0;
+        (self.burst.open, self.burst.count) = (false, 0);
         let window_limited = std::mem::take(&mut self.burst.window_limited);
         self.note_pushed(cx, window_limited);
         let w = cx.w();
@@ -535,7 +587,8 @@ impl Subflow {
             }
             self.burst.validated_at = now;
         }
-        if self.tx.unsent(w.snd_nxt).is_none() {
+        // Only the system calls of TCP ask this (`tcp_rate_check_app_limited`): MPTCP's do not.
+        if !w.multipath && self.tx.unsent(w.snd_nxt).is_none() {
             let in_flight = w.in_flight();
             self.rate.app_limited(in_flight);
         }

@@ -16,6 +16,7 @@ use super::window::Space;
 use super::{Cx, Error, State, Subflow};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
+use crate::rules::ReceiveTuning;
 use crate::segment::{Dss, Ecn, Flags, Segment, Timestamps};
 use crate::seq::{Seq, SeqRange};
 
@@ -119,9 +120,8 @@ pub(super) struct TimestampState {
 /// The receiver's own estimate of the round-trip time (`rcv_rtt_est`).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ReceiverRtt {
-    /// In microseconds; 0 if unknown.
+    /// In microseconds times 8; 0 if unknown.
     pub(super) rtt_us: u32,
-    scaled: u32,
     seq: Seq,
     at: Time,
     last_echo: u32,
@@ -418,7 +418,11 @@ impl Subflow {
         if segment.payload.len() >= u32::from(self.rx.rcv_mss)
             && let Some(rtt_us) = self.timestamp_rtt_us(cx.now)
         {
-            self.rx.rtt.update(rtt_us, false);
+            let unread = self.rx.copied != self.rx.rcv_nxt;
+            match cx.config.rules.receive_tuning {
+                ReceiveTuning::GrowingRound => self.rx.rtt.update_low(rtt_us, unread),
+                ReceiveTuning::TwoRounds => self.rx.rtt.update_mean(rtt_us),
+            }
         }
     }
 
@@ -430,7 +434,7 @@ impl Subflow {
                 return;
             }
             let elapsed = (now - rx.rtt.at).as_us().clamp(1, u64::from(u32::MAX >> 4)) as u32;
-            rx.rtt.update(elapsed, true);
+            rx.rtt.update_low(elapsed, true);
         }
         rx.rtt.seq = rx.rcv_nxt + rx.rcv_wnd;
         rx.rtt.at = now;
@@ -523,10 +527,10 @@ impl Subflow {
             self.acks.now = true;
             return;
         }
+        self.append(cx, new);
         if !segment.payload.is_empty() {
             self.event_data_recv(cx, segment);
         }
-        self.append(cx, new);
         if !self.rx.reorder.is_empty() {
             self.append_held(cx);
         }
@@ -735,17 +739,20 @@ impl Subflow {
 }
 
 impl ReceiverRtt {
-    /// `tcp_rcv_rtt_update`: an average of timestamp samples, else the minimum.
-    fn update(&mut self, sample_us: u32, by_window: bool) {
-        let scaled = match (self.scaled, by_window) {
-            (0, _) => sample_us << 3,
-            (old, false) => {
-                let error = i64::from(sample_us) - i64::from(old >> 3);
-                (i64::from(old) + error).max(1) as u32
-            }
-            (old, true) => old.min(sample_us << 3),
-        };
-        self.scaled = scaled;
-        self.rtt_us = scaled;
+    /// Takes lower samples at once and lets others raise the mean, unless they may hold the time
+    /// that data lay `unread` or the time of a whole window (`tcp_rcv_rtt_update`, since 6.16).
+    fn update_low(&mut self, sample_us: u32, unread: bool) {
+        let (old, sample) = (self.rtt_us, sample_us << 3);
+        if old == 0 || sample < old {
+            self.rtt_us = sample;
+        } else if !unread {
+            self.rtt_us = old - (old >> 3) + sample_us;
+        }
+    }
+
+    /// A moving average (`tcp_rcv_rtt_update` on timestamps, before 6.16).
+    fn update_mean(&mut self, sample_us: u32) {
+        let old = self.rtt_us;
+        self.rtt_us = if old == 0 { sample_us << 3 } else { old - (old >> 3) + sample_us };
     }
 }

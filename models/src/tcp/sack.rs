@@ -238,6 +238,7 @@ impl Subflow {
         if let Some(record) = self.tx.get_mut(index) {
             record.marks.set(Marks::SACKED);
         }
+        self.tx.note_sacked(index);
         self.tx.list_remove(index);
         ack.flags.set(AckFlags::DATA_SACKED);
         cx.w().sacked_out += 1;

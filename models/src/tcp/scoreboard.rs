@@ -28,6 +28,8 @@ pub struct Chunk {
     pub mapped: bool,
     /// Nothing may join it (`frozen` of `struct mptcp_ext`).
     pub frozen: bool,
+    /// It was the last one when the queue was to be sent (`tcp_mark_push`).
+    pub pushed: bool,
 }
 
 /// What happened to a sent segment.
@@ -49,6 +51,8 @@ impl Marks {
     pub(crate) const APP_LIMITED: Self = Self(32);
     /// In the list sorted by send time.
     const LISTED: Self = Self(64);
+    /// The first one of a burst: one socket buffer holds all that left at once.
+    pub(crate) const OPENS_BUFFER: Self = Self(128);
 
     pub(crate) const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -117,6 +121,8 @@ pub(crate) struct TxQueue {
     /// was last changed. Once these records are gone, or as long as nothing is sent again or taken
     /// out, the order is that of the sequence.
     listed_to: Option<u32>,
+    /// Records that open a buffer.
+    opened: u32,
     /// Ends of the list by send time.
     oldest: u32,
     newest: u32,
@@ -141,10 +147,11 @@ impl TxQueue {
                 last.seq.at_or_after(snd_nxt) || (!mapped && (last.seq + last.len).after(snd_nxt));
             if continues && unsent && !last.frozen && last.len + len <= limit {
                 last.len += len;
+                last.pushed = false;
                 return;
             }
         }
-        self.chunks.push_back(Chunk { seq, len, stream, mapped, frozen: false });
+        self.chunks.push_back(Chunk { seq, len, stream, mapped, frozen: false, pushed: false });
     }
 
     /// The chunks with something not acknowledged, the first one cut to that.
@@ -158,6 +165,13 @@ impl TxQueue {
                 ..*chunk
             })
         })
+    }
+
+    /// The receiver is to read once it has what is queued now.
+    pub(crate) fn mark_push(&mut self) {
+        if let Some(last) = self.chunks.back_mut() {
+            last.pushed = true;
+        }
     }
 
     /// Nothing may join the last chunk any more.
@@ -174,6 +188,11 @@ impl TxQueue {
         (left > 0).then_some((chunk, left))
     }
 
+    /// How many chunks have bytes that are not sent.
+    pub(crate) fn unsent_chunks(&self) -> usize {
+        self.chunks.len().saturating_sub(self.send_chunk.wrapping_sub(self.first_chunk) as usize)
+    }
+
     /// True if the chunk being sent is the last one.
     pub(crate) fn sends_last_chunk(&self) -> bool {
         self.send_chunk.wrapping_sub(self.first_chunk) as usize + 1 >= self.chunks.len()
@@ -184,9 +203,37 @@ impl TxQueue {
         self.chunks.back().filter(|chunk| !chunk.frozen && chunk.seq.at_or_after(snd_nxt))
     }
 
+    /// Socket buffers that hold what was sent.
+    pub(crate) fn sent_buffers(&self) -> u32 {
+        let cut = self.front().is_some_and(|first| !first.marks.has(Marks::OPENS_BUFFER));
+        self.opened + u32::from(cut)
+    }
+
+    /// The record at `index` was selectively acknowledged: buffers of such records that follow each
+    /// other become one, and others are cut where they begin and end (`tcp_shift_skb_data`).
+    pub(crate) fn note_sacked(&mut self, index: usize) {
+        for at in [index, index + 1] {
+            let Some(before) = at.checked_sub(1).and_then(|at| self.records.get(at)) else {
+                continue;
+            };
+            let (sacked, chunk) = (before.marks.has(Marks::SACKED), before.chunk);
+            let Some(record) = self.records.get_mut(at) else { continue };
+            let both = sacked && record.marks.has(Marks::SACKED);
+            let opened = record.marks.has(Marks::OPENS_BUFFER);
+            if both && record.chunk == chunk {
+                record.marks.clear(Marks::OPENS_BUFFER);
+                self.opened -= u32::from(opened);
+            } else {
+                record.marks.set(Marks::OPENS_BUFFER);
+                self.opened += u32::from(!opened);
+            }
+        }
+    }
+
     /// Notes that `len` bytes from `seq` on (and the FIN) were sent for the first time.
-    pub(crate) fn sent(&mut self, seq: Seq, len: u32, fin: bool, now: Time, rate: RateStamp) {
-        let mut marks = if fin { Marks::FIN } else { Marks::default() };
+    pub(crate) fn sent(&mut self, seq: Seq, len: u32, marks: Marks, now: Time, rate: RateStamp) {
+        let mut marks = marks;
+        self.opened += u32::from(marks.has(Marks::OPENS_BUFFER));
         if rate.app_limited {
             marks.set(Marks::APP_LIMITED);
         }
@@ -263,6 +310,7 @@ impl TxQueue {
             self.unlink(0);
         }
         let record = self.records.pop_front()?;
+        self.opened -= u32::from(record.marks.has(Marks::OPENS_BUFFER));
         self.first_record = self.first_record.wrapping_add(1);
         if self.listed_to == Some(self.first_record) {
             self.listed_to = None;
@@ -288,6 +336,8 @@ impl TxQueue {
         tail.len -= len;
         record.len = len;
         record.marks.clear(Marks::FIN);
+        tail.marks.set(Marks::OPENS_BUFFER);
+        self.opened += 1;
         // Numbers behind the cut move by one: the list is rebuilt in its old order.
         let order: Vec<u32> = self.by_send_time().map(|at| self.number(at)).collect();
         let cut = self.number(index);
@@ -407,7 +457,7 @@ mod tests {
         let mut seq = Seq(0);
         for (at, &len) in lens.iter().enumerate() {
             let now = Time::from_ps(at as u64);
-            queue.sent(seq, len, false, now, RateStamp::default());
+            queue.sent(seq, len, Marks::default(), now, RateStamp::default());
             seq += len;
         }
     }
@@ -424,9 +474,9 @@ mod tests {
         queue.push(200, 100, true, 250, Seq(0));
         let lens = |queue: &TxQueue| queue.chunks.iter().map(|c| c.len).collect::<Vec<_>>();
         assert_eq!(lens(&queue), [200, 100]);
-        queue.sent(Seq(0), 200, false, Time::ZERO, RateStamp::default());
+        queue.sent(Seq(0), 200, Marks::default(), Time::ZERO, RateStamp::default());
         assert_eq!(queue.unsent(Seq(200)).unwrap().0.stream, 200);
-        queue.sent(Seq(200), 50, false, Time::ZERO, RateStamp::default());
+        queue.sent(Seq(200), 50, Marks::default(), Time::ZERO, RateStamp::default());
         queue.push(300, 10, true, 250, Seq(250));
         assert_eq!(lens(&queue), [200, 100, 10]);
         queue.pop();

@@ -171,7 +171,8 @@ impl Subflow {
         }
         let mut window = self.rx.selectable_window(full, free, shift);
         if window < current {
-            window = round_up_shift(current, shift);
+            let rounds = cx.config.rules.kept_window_rounds_up;
+            window = if rounds { round_up_shift(current, shift) } else { current };
         }
         self.rx.rcv_wnd = window;
         self.rx.rcv_wup = self.rx.rcv_nxt;
