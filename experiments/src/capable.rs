@@ -211,7 +211,7 @@ fn finding(world: &World, index: usize) -> Finding {
     });
     if died.is_some() || closed_early {
         Finding::Reset(died)
-    } else if ours.established_at.is_none() {
+    } else if ours.established_at().is_none() {
         Finding::NotEstablished
     } else if wrong > 0 {
         Finding::WrongBytes(wrong)

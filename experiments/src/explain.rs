@@ -329,7 +329,7 @@ impl Account {
         let connection = sender.connection();
         let alive = |index: &usize| {
             connection.subflow_statistics(*index).is_some_and(|statistics| {
-                statistics.established_at.is_some() && statistics.closed_at.is_none()
+                statistics.established_at().is_some() && statistics.closed_at().is_none()
             })
         };
         let mut subflows = (0..connection.subflow_count()).rev().filter(alive);
@@ -347,7 +347,7 @@ impl Account {
                 let uses = sender.route(index).is_some_and(|route| route.pair() == id.0);
                 if let Some(subflow) = sender.connection().subflow(index).filter(|_| uses) {
                     path.bytes += subflow.totals().bytes_acked;
-                    path.losses += subflow.totals().lost;
+                    path.losses += u64::from(subflow.totals().lost);
                 }
             }
         }

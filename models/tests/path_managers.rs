@@ -65,10 +65,10 @@ fn fullmesh_withdraws_the_address_of_a_lost_interface_and_joins_again_when_it_is
     assert_eq!(outcome.counter(SERVER, Counter::RemoveAddrSubDelete), 1);
     let connection = outcome.client().connection();
     assert_eq!(connection.subflow_count(), 3);
-    let closed = connection.subflow_statistics(0).unwrap().closed_at.unwrap();
+    let closed = connection.subflow_statistics(0).unwrap().closed_at().unwrap();
     assert_eq!(closed, at(1_500));
     assert_eq!(connection.tuple(2).unwrap().src.ip(), addr(CLIENT, 0));
-    assert!(connection.subflow_statistics(2).unwrap().established_at.unwrap() > at(3_500));
+    assert!(connection.subflow_statistics(2).unwrap().established_at().unwrap() > at(3_500));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_join_without_a_route_is_tried_again_after_a_second() {
         })
         .run(30);
     assert_complete(&outcome, 4_000_000);
-    let established = outcome.client().connection().subflow_statistics(1).unwrap().established_at;
+    let established = outcome.client().connection().subflow_statistics(1).unwrap().established_at();
     let established = established.unwrap();
     assert!(established > at(1_000) && established < at(1_200), "{established}");
 }
@@ -149,7 +149,7 @@ fn mptcpd_opens_what_the_kernel_would_not() {
     assert_eq!((config.endpoints.len(), config.limits.subflows), (2, 4));
     let connection = outcome.client().connection();
     assert_eq!(connection.subflow_count(), 3);
-    assert_eq!(connection.subflow_statistics(1).unwrap().closed_at, Some(at(1_000)));
+    assert_eq!(connection.subflow_statistics(1).unwrap().closed_at(), Some(at(1_000)));
     assert_eq!(outcome.counter(CLIENT, Counter::RmAddrTx), 1);
 }
 
@@ -178,7 +178,7 @@ fn a_daemon_hears_of_interfaces_and_can_take_all_endpoints_away() {
     assert_complete(&outcome, 6_000_000);
     assert!(outcome.world().host_config(CLIENT).unwrap().endpoints.endpoints.is_empty());
     let connection = outcome.client().connection();
-    let closed = |subflow| connection.subflow_statistics(subflow).unwrap().closed_at;
+    let closed = |subflow| connection.subflow_statistics(subflow).unwrap().closed_at();
     // Also the one over an interface that has stayed up.
     assert_eq!([closed(1), closed(2)], [Some(at(1_000)); 2]);
 }

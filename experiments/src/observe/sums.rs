@@ -204,7 +204,7 @@ fn all_subflows<'a>(
 fn established(connection: &Connection) -> u32 {
     let ever = |index: &usize| {
         let statistics = connection.subflow_statistics(*index);
-        statistics.is_some_and(|statistics| statistics.established_at.is_some())
+        statistics.is_some_and(|statistics| statistics.established_at().is_some())
     };
     u32::try_from((0..connection.subflow_count()).filter(ever).count()).unwrap_or(u32::MAX)
 }
@@ -294,8 +294,8 @@ fn subflow(
         if connection.is_client() { (tuple.src, tuple.dst) } else { (tuple.dst, tuple.src) };
     let totals = subflow.totals();
     let time = statistics
-        .established_at
-        .map(|from| (statistics.closed_at.unwrap_or(now) - from).as_secs_f64());
+        .established_at()
+        .map(|from| (statistics.closed_at().unwrap_or(now) - from).as_secs_f64());
     let rate = time.filter(|time| *time > 0.0).map(|time| 8.0 * totals.bytes_acked as f64 / time);
     Some(SubflowRow {
         flow: flow.name.clone(),
@@ -307,8 +307,8 @@ fn subflow(
         backup: connection.is_backup(index),
         opened_s: subflow.opened_at().as_secs_f64(),
         opened_because: opened_because(connection, index),
-        established_s: statistics.established_at.map(Time::as_secs_f64),
-        closed_s: statistics.closed_at.map(Time::as_secs_f64),
+        established_s: statistics.established_at().map(Time::as_secs_f64),
+        closed_s: statistics.closed_at().map(Time::as_secs_f64),
         closed_because: closed_because(connection, index),
         bytes: totals.bytes_acked,
         share: (total > 0).then(|| totals.bytes_acked as f64 / total as f64),
@@ -317,11 +317,11 @@ fn subflow(
         min_rtt_ms: (window.min_rtt_us < u32::MAX).then(|| f64::from(window.min_rtt_us) / 1e3),
         srtt_p50_ms: None,
         srtt_p99_ms: None,
-        chosen: statistics.chosen,
-        losses: totals.lost,
+        chosen: statistics.chosen.into(),
+        losses: totals.lost.into(),
         retransmissions: totals.retransmissions,
         spurious_retransmissions: u64::from(totals.dsack_dups),
-        timeouts: totals.timeouts,
+        timeouts: totals.timeouts.into(),
         reinjected_bytes: statistics.reinjected_bytes,
     })
 }

@@ -281,7 +281,7 @@ impl Connection {
             && sub.joined
             && sub.opener
             && !sub.fully_established
-            && sub.statistics.established_at.is_some()
+            && sub.statistics.established_at().is_some()
     }
 
     /// Acts upon a subflow that has ended (`__mptcp_close_subflow`).
@@ -328,7 +328,7 @@ impl Connection {
     #[cold]
     fn plain_closed(&mut self, env: &mut Env<'_>) {
         self.subs[0].removed = true;
-        self.subs[0].statistics.closed_at = Some(env.now);
+        self.subs[0].statistics.closed = env.now;
         if let Some(error) = self.subs[0].tcp.error() {
             self.fail_all(env, error);
         } else {
@@ -356,7 +356,7 @@ impl Connection {
     fn subflow_gone(&mut self, env: &mut Env<'_>, index: usize) {
         let sub = &mut self.subs[index];
         sub.removed = true;
-        sub.statistics.closed_at = Some(env.now);
+        sub.statistics.closed = env.now;
         self.windows[index].can_send = false;
         self.touched.mark(index);
         if self.out_of_tree.is_some() {

@@ -113,7 +113,7 @@ impl Connection {
         let from = self.tx.head;
         let len = (self.tx.written - from).min(u64::from(most));
         sub.send_infinite = false;
-        sub.infinite_from = Some(from);
+        sub.infinite_from = from;
         self.fall_back(env, Counter::InfiniteMapTx);
         let sub = &mut self.subs[0];
         sub.tcp.freeze_queue();

@@ -162,7 +162,7 @@ impl Connection {
             rcvbuf: self.rx.space.rcvbuf,
             sndbuf: sub.sndbuf,
             queued: self.queued_memory(index),
-            drops: sub.tcp.totals().drops,
+            drops: u64::from(sub.tcp.totals().drops),
         })
     }
 
@@ -170,7 +170,7 @@ impl Connection {
     pub fn subflow_info(&self, index: usize) -> Option<SubflowInfo> {
         let sub = self.subs.get(index)?;
         let offered = |state| !matches!(state, State::Closed | State::SynSent);
-        let connected = offered(sub.tcp.state()) || sub.statistics.established_at.is_some();
+        let connected = offered(sub.tcp.state()) || sub.statistics.established_at().is_some();
         let known = self.remote_key.is_some();
         let flags = [
             (!sub.joined && known, 'M'),

@@ -244,8 +244,8 @@ struct Sub {
     valid_checksum_seen: bool,
     /// The peer reported a wrong checksum: the next data has an infinite mapping.
     send_infinite: bool,
-    /// Stream offset from which on it is mapped infinitely.
-    infinite_from: Option<u64>,
+    /// Stream offset from which on it is mapped infinitely, or [`NOT_INFINITE`].
+    infinite_from: u64,
     /// What the peer has acknowledged of it, relative to its initial sequence number.
     acked: u32,
     /// The first subflow's loss was noticed and acted upon.
@@ -255,23 +255,52 @@ struct Sub {
     statistics: SubStatistics,
 }
 
+/// A subflow that is not mapped infinitely.
+const NOT_INFINITE: u64 = u64::MAX;
+
 /// What a subflow did, beside its TCP totals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubStatistics {
     /// How often the scheduler chose it for a piece of data.
-    pub chosen: u64,
+    pub chosen: u32,
     /// Data bytes it carried that had gone to another subflow before.
     pub reinjected_bytes: u64,
     /// Data bytes received on it that were new to the connection.
     pub delivered_bytes: u64,
     /// Data bytes received on it that the connection had already.
     pub duplicate_bytes: u64,
-    /// When it was closed.
-    pub closed_at: Option<Time>,
-    /// When it was established.
-    pub established_at: Option<Time>,
+    /// When it was closed, or [`Time::NEVER`].
+    closed: Time,
+    /// When it was established, or [`Time::NEVER`].
+    established: Time,
     /// Why the peer or this host reset it, if one did.
     pub reset_reason: Option<ResetReason>,
+}
+
+impl Default for SubStatistics {
+    fn default() -> Self {
+        Self {
+            chosen: 0,
+            reinjected_bytes: 0,
+            delivered_bytes: 0,
+            duplicate_bytes: 0,
+            closed: Time::NEVER,
+            established: Time::NEVER,
+            reset_reason: None,
+        }
+    }
+}
+
+impl SubStatistics {
+    /// When it was closed.
+    pub fn closed_at(&self) -> Option<Time> {
+        (self.closed != Time::NEVER).then_some(self.closed)
+    }
+
+    /// When it was established.
+    pub fn established_at(&self) -> Option<Time> {
+        (self.established != Time::NEVER).then_some(self.established)
+    }
 }
 
 impl Sub {

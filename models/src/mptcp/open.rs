@@ -7,8 +7,8 @@ use super::receive::Receiver;
 use super::retransmit::MetaTimers;
 use super::send::Sender;
 use super::{
-    Connection, Env, MetaState, Mode, SocketOptions, Statistics, Sub, SynCookies, Touched, cx,
-    fast_open, initial_space, out_of_tree,
+    Connection, Env, MetaState, Mode, NOT_INFINITE, SocketOptions, Statistics, Sub, SynCookies,
+    Touched, cx, fast_open, initial_space, out_of_tree,
 };
 use crate::congestion::{Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, join_hmac};
@@ -356,7 +356,7 @@ impl Connection {
             sndbuf: self.tx.initial_sndbuf(env.config),
             valid_checksum_seen: false,
             send_infinite: false,
-            infinite_from: None,
+            infinite_from: NOT_INFINITE,
             acked: 1,
             removed: false,
             source_route: None,
@@ -374,7 +374,7 @@ impl Connection {
         index: usize,
         segment: &Segment,
     ) -> bool {
-        self.subs[index].statistics.established_at = Some(env.now);
+        self.subs[index].statistics.established = env.now;
         self.update_sndbuf(env, index);
         let sub = &self.subs[index];
         let (joined, opener) = (sub.joined, sub.opener);

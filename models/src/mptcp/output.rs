@@ -3,7 +3,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::{Connection, Env, cx, out_of_tree};
+use super::{Connection, Env, NOT_INFINITE, cx, out_of_tree};
 use crate::mptcp_keys::{Key, Version, join_hmac};
 use crate::observe::mib::Counter;
 use crate::segment::{
@@ -126,7 +126,7 @@ impl Connection {
         if !sub.tcp.poll(cx, out) {
             return false;
         }
-        if !is_mptcp && self.out_of_tree.is_none() && sub.infinite_from.is_none() {
+        if !is_mptcp && self.out_of_tree.is_none() && sub.infinite_from == NOT_INFINITE {
             if self.options.md5_key.is_some() {
                 self.complete_signed(env, index, out);
             } else {
@@ -321,7 +321,10 @@ impl Connection {
     /// The infinite mapping of the first data behind a wrong checksum.
     #[cold]
     fn infinite_option(&self, index: usize, out: &mut Outgoing) {
-        let Some(from) = self.subs[index].infinite_from else { return };
+        let from = self.subs[index].infinite_from;
+        if from == NOT_INFINITE {
+            return;
+        }
         if let Some(chunk) = out.chunk.filter(|chunk| chunk.mapped && chunk.stream == from) {
             let mut dss = Dss {
                 dsn: self.first_sent_dsn().wrapping_add(from),

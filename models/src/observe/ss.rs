@@ -253,7 +253,7 @@ fn tcp_rates(details: &mut Details, info: &TcpInfo, now: Time) {
     details.rate("pacing_rate", 8.0 * info.pacing_rate as f64);
     details.rate("delivery_rate", 8.0 * info.delivery_rate as f64);
     details.count("delivered", info.delivered);
-    details.count("delivered_ce", info.totals.delivered_ce);
+    details.count("delivered_ce", u64::from(info.totals.delivered_ce));
     if info.app_limited {
         details.word("app_limited");
     }

@@ -90,7 +90,7 @@ fn tcp(connection: &Connection, index: usize, now: Time, field: &str) -> Option<
         "pacing_rate" => info.pacing_rate as i64,
         "delivery_rate" => info.delivery_rate as i64,
         "delivered" => i64::from(info.delivered),
-        "delivered_ce" => totals.delivered_ce as i64,
+        "delivered_ce" => i64::from(totals.delivered_ce),
         "busy_time" => info.chrono.busy(now).as_us() as i64,
         "rwnd_limited" => info.chrono.window_limited(now).as_us() as i64,
         "sndbuf_limited" => info.chrono.buffer_limited(now).as_us() as i64,

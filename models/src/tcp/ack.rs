@@ -328,7 +328,7 @@ impl Subflow {
         let delivered = u64::from(ack.sample.acked_sacked);
         cx.mib.add(Counter::Delivered, delivered);
         if ack.flags.has(AckFlags::ECE) {
-            self.totals.delivered_ce += delivered;
+            self.totals.delivered_ce += ack.sample.acked_sacked;
             cx.mib.add(Counter::DeliveredCe, delivered);
         }
         ack.sample.losses = self.rate.lost.wrapping_sub(ack.lost);

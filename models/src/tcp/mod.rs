@@ -304,13 +304,13 @@ pub struct Totals {
     /// Payload bytes sent again.
     pub bytes_retransmitted: u64,
     /// Packets whose acknowledgement said that congestion was experienced.
-    pub delivered_ce: u64,
+    pub delivered_ce: u32,
     /// Segments received for which there was no memory.
-    pub drops: u64,
+    pub drops: u32,
     /// Packets taken for lost.
-    pub lost: u64,
+    pub lost: u32,
     /// Retransmission timeouts.
-    pub timeouts: u64,
+    pub timeouts: u32,
     /// Duplicate segments the peer reported.
     pub dsack_dups: u32,
     /// How often the path was seen to reorder what was sent.

@@ -72,11 +72,11 @@ pub(super) struct Burst {
     /// Segments sent since the loop began.
     sent: u32,
     /// Bursts since the loop began.
-    count: u32,
-    /// What leaves at once, as one buffer, if that is under way.
+    count: u8,
+    /// What leaves at once, as one buffer, is under way: where it begins and how long it is.
     open: bool,
     start: Seq,
-    end: Seq,
+    len: u16,
     /// The window, not the data, ended the loop.
     cwnd_limited: bool,
     /// The peer's window ended it.
@@ -89,6 +89,12 @@ pub(super) struct Burst {
     used: u32,
     validated_at: Time,
     usage_seq: Seq,
+}
+
+impl Burst {
+    fn end(&self) -> Seq {
+        self.start + u32::from(self.len)
+    }
 }
 
 impl Subflow {
@@ -332,9 +338,10 @@ impl Subflow {
         if !self.burst.open && !self.start_burst(cx, left, mss) {
             return false;
         }
-        let len = (self.burst.end - nxt).min(mss);
+        let end = self.burst.end();
+        let len = (end - nxt).min(mss);
         let last = left == len && self.tx.sends_last_chunk();
-        self.burst.open = nxt + len != self.burst.end;
+        self.burst.open = nxt + len != end;
         self.send_new(cx, chunk, len, last, left == len, out);
         true
     }
@@ -370,8 +377,8 @@ impl Subflow {
             }
             self.burst_len(cx, left, mss, max_segs, window)
         };
-        (self.burst.open, self.burst.start, self.burst.end) = (true, nxt, nxt + len);
-        self.burst.count += 1;
+        (self.burst.open, self.burst.start, self.burst.len) = (true, nxt, len as u16);
+        self.burst.count = self.burst.count.saturating_add(1);
         true
     }
 
@@ -454,7 +461,7 @@ impl Subflow {
         let seq = cx.w().snd_nxt;
         let fin = last && self.fin_queued && !self.fin_sent;
         let mut flags = Flags::NONE;
-        let burst_ends = !self.burst.open && (self.burst.start + len).before(self.burst.end);
+        let burst_ends = !self.burst.open && len < u32::from(self.burst.len);
         let pushed = match cx.config.rules.bursts_push {
             true => burst_ends || (chunk_ends && (last || chunk.pushed)),
             false => chunk_ends && (last || chunk.mapped),
