@@ -9,10 +9,12 @@ mod middlebox;
 mod path_manager;
 mod scheduler;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use mptcpsim::build::{self, BuildError};
 use mptcpsim::plan::{FlowPlan, MiddleboxPlan, Plan};
@@ -200,12 +202,14 @@ impl Policy {
 
     /// What a call returns; `otherwise` if it raises something, for the little that still happens.
     fn call<R>(&self, otherwise: R, call: impl FnOnce(Python<'_>, &Py<PyAny>) -> PyResult<R>) -> R {
-        Python::attach(|py| {
+        let returned = Python::attach(|py| {
             call(py, &self.object).unwrap_or_else(|error| {
                 self.trouble.note(error);
                 otherwise
             })
-        })
+        });
+        let_others_in();
+        returned
     }
 
     /// Whether a method is one of the user's, not the one that the base class has.
@@ -215,6 +219,19 @@ impl Policy {
             let kind = own.getattr_opt("_default")?;
             kind.map_or(Ok(true), |default| Ok(!default.is_truthy()?))
         })
+    }
+}
+
+/// Two threads that call Python all the time hand its lock to each other and keep a third one out, such
+/// as the one that Ctrl-C is told: now and then each of them stays away for a moment.
+fn let_others_in() {
+    const CALLS: u32 = 2_048;
+    const MOMENT: Duration = Duration::from_micros(50);
+    thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
+    let count = COUNT.get().wrapping_add(1);
+    COUNT.set(count);
+    if count.is_multiple_of(CALLS) {
+        std::thread::sleep(MOMENT);
     }
 }
 
