@@ -9,12 +9,11 @@ mod middlebox;
 mod path_manager;
 mod scheduler;
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use mptcpsim::build::{self, BuildError};
 use mptcpsim::plan::{FlowPlan, MiddleboxPlan, Plan};
@@ -34,6 +33,8 @@ pub(crate) use congestion::{CongestionFlow, WindowView};
 pub(crate) use middlebox::SegmentObject;
 pub(crate) use path_manager::{EventView, PathsViewObject, SubflowPath};
 pub(crate) use scheduler::{AskView, SchedulerView, SubflowState};
+
+use crate::watch::now;
 
 /// What of a scenario is written in Python.
 #[derive(Default, FromPyObject)]
@@ -222,16 +223,16 @@ impl Policy {
     }
 }
 
-/// Two threads that call Python all the time hand its lock to each other and keep a third one out, such
-/// as the one that Ctrl-C is told: now and then each of them stays away for a moment.
+/// In the first of every 50 ms no policy is called. Two threads that call Python all the time hand its
+/// lock to each other, and the interpreter takes that for fairness: a third one, such as the one that
+/// Ctrl-C is told, gets it only while neither of them wants it.
 fn let_others_in() {
-    const CALLS: u32 = 2_048;
-    const MOMENT: Duration = Duration::from_micros(50);
-    thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
-    let count = COUNT.get().wrapping_add(1);
-    COUNT.set(count);
-    if count.is_multiple_of(CALLS) {
-        std::thread::sleep(MOMENT);
+    const EVERY: Duration = Duration::from_millis(50);
+    const PAUSE: Duration = Duration::from_millis(1);
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    let since = BEGIN.get_or_init(now).elapsed().as_micros() % EVERY.as_micros();
+    if since < PAUSE.as_micros() {
+        std::thread::sleep(PAUSE);
     }
 }
 
