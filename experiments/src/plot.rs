@@ -17,6 +17,7 @@ use crate::results::{Manifest, Tables, WriteError, read_rows};
 use crate::sweep::SweepManifest;
 use bars::Bars;
 use draw::Picture;
+pub(crate) use draw::short;
 use figures::Figure;
 use heat::HeatMap;
 

@@ -130,9 +130,9 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
         longest_gap_start_s: gap.map(|(_, from)| from.as_secs_f64()),
         energy_j: None,
         requests: requests(ends),
-        request_p50_s: percentile(&durations, 50),
-        request_p99_s: percentile(&durations, 99),
-        request_max_s: percentile(&durations, 100),
+        request_p50_s: metrics::percentile(&durations, 50.0),
+        request_p99_s: metrics::percentile(&durations, 99.0),
+        request_max_s: metrics::percentile(&durations, 100.0),
         late_messages: late(&flow.work, ends),
         startup_s: viewing.and_then(|viewing| viewing.startup).map(Span::as_secs_f64),
         stalls: viewing.map(|viewing| viewing.stalls),
@@ -181,17 +181,9 @@ fn duration(exchange: &Exchange) -> Option<Span> {
     exchange.answered_at.map(|at| at - exchange.asked_at)
 }
 
-/// How long the requests that were answered took, the shortest first.
-fn durations<'a>(exchanges: impl Iterator<Item = &'a Exchange>) -> Vec<Span> {
-    let mut durations: Vec<Span> = exchanges.filter_map(duration).collect();
-    durations.sort_unstable();
-    durations
-}
-
-/// The smallest value that `percent` of all are not above.
-fn percentile(sorted: &[Span], percent: usize) -> Option<f64> {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.checked_sub(1)?).map(|value| value.as_secs_f64())
+/// How long the requests that were answered took, in seconds.
+fn durations<'a>(exchanges: impl Iterator<Item = &'a Exchange>) -> Vec<f64> {
+    exchanges.filter_map(duration).map(Span::as_secs_f64).collect()
 }
 
 fn all_subflows<'a>(

@@ -230,7 +230,7 @@ impl Painter<'_> {
 }
 
 /// A number as short as an axis needs it.
-pub(super) fn short(value: &f64) -> String {
+pub(crate) fn short(value: &f64) -> String {
     let text = format!("{value:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     text.to_owned()

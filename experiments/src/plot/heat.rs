@@ -48,7 +48,7 @@ impl Picture for HeatMap {
             (points(NAMES + CELL.0 * across), points(60 + CELL.1 * (rows - 1 - up)))
         };
         let (width, _) = self.size();
-        let caption = font(17).pos(Pos::new(HPos::Center, VPos::Center));
+        let caption = middle(font(17));
         root.draw(&Text::new(self.title.as_str(), (points(width / 2), points(18)), caption))?;
         let head = middle(font(13));
         root.draw(&Text::new(self.axis.as_str(), (points(width / 2), points(42)), head))?;
@@ -77,7 +77,7 @@ impl Picture for HeatMap {
         let across = (points(width / 2), below + points(34));
         root.draw(&Text::new(self.keys[0].as_str(), across, middle(font(14))))?;
         let turned = (FAMILY, 14 * scale).into_font().transform(FontTransform::Rotate270);
-        let turned = TextStyle::from(turned).pos(Pos::new(HPos::Center, VPos::Center));
+        let turned = middle(TextStyle::from(turned));
         let place = (points(18), points(60 + CELL.1 * rows / 2));
         root.draw(&Text::new(self.keys[1].as_str(), place, turned))?;
         root.present()

@@ -236,13 +236,12 @@ fn label(line: &SummaryLine, left_out: &[usize], all: &[&SummaryLine]) -> String
 fn of_runs(folder: &Path, manifest: &SweepManifest) -> Result<Vec<Any>, PlotError> {
     let runs = Runs::read(folder, manifest.keys.len())?;
     let mut pictures = Vec::new();
-    for metric in &METRICS[..2] {
-        let several = runs.flows.len() >= FEWEST_FLOWS;
-        if several {
-            let figure = runs.distributions(&manifest.name, metric);
+    for (at, metric) in METRICS[..2].iter().enumerate() {
+        if runs.flows.len() >= FEWEST_FLOWS {
+            let figure = runs.distributions(&manifest.name, at, metric);
             pictures.extend(figure.map(Any::Figure));
         } else if manifest.seeds >= FEWEST_SEEDS {
-            pictures.extend(runs.boxes(&manifest.name, metric).map(Any::Bars));
+            pictures.extend(runs.boxes(&manifest.name, at, metric).map(Any::Bars));
         }
     }
     Ok(pictures)
@@ -291,8 +290,7 @@ impl Runs {
     }
 
     /// A line for each configuration: over all flows and seeds.
-    fn distributions(&self, name: &str, metric: &Metric) -> Option<Figure> {
-        let at = METRICS.iter().position(|it| it.column == metric.column)?;
+    fn distributions(&self, name: &str, at: usize, metric: &Metric) -> Option<Figure> {
         if self.configurations.len() > MOST_LINES {
             return None;
         }
@@ -308,8 +306,7 @@ impl Runs {
         )
     }
 
-    fn boxes(&self, name: &str, metric: &Metric) -> Option<Bars> {
-        let at = METRICS.iter().position(|it| it.column == metric.column)?;
+    fn boxes(&self, name: &str, at: usize, metric: &Metric) -> Option<Bars> {
         let samples = self.configurations.values().map(|Configuration { values, flows }| {
             let flows = flows.iter().filter_map(|(flow, metrics)| {
                 let values = metrics.get(at)?.iter().map(|value| value / metric.size);

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use mptcpsim_core::units::Rate;
 
 use crate::plan::{DirectionPlan, HostId, LinkId, LinkPlan, PathPlan, Plan, Station};
+use crate::plot::short;
 
 /// More paths than a reader follows.
 const MOST_PATHS: usize = 12;
@@ -161,22 +162,17 @@ fn link_lines(link: &LinkPlan) -> [String; 2] {
     let delay = 1e3 * link.down.config.delay.as_secs_f64();
     let lossy = link.up.described.loss.is_some() || link.down.described.loss.is_some();
     let loss = if lossy { ", loss" } else { "" };
-    [link.name.clone(), format!("{rate}, {} ms{loss}", short(delay))]
+    [link.name.clone(), format!("{rate}, {} ms{loss}", short(&delay))]
 }
 
 /// The mean rate as people say it.
 fn rate(direction: &DirectionPlan) -> String {
     let rate = direction.config.capacity.mean_rate();
     rate.map_or("unlimited".to_owned(), |rate: Rate| match rate.as_bps() as f64 {
-        bps if bps >= 1e9 => format!("{} Gbit/s", short(bps / 1e9)),
-        bps if bps >= 1e6 => format!("{} Mbit/s", short(bps / 1e6)),
-        bps => format!("{} kbit/s", short(bps / 1e3)),
+        bps if bps >= 1e9 => format!("{} Gbit/s", short(&(bps / 1e9))),
+        bps if bps >= 1e6 => format!("{} Mbit/s", short(&(bps / 1e6))),
+        bps => format!("{} kbit/s", short(&(bps / 1e3))),
     })
-}
-
-fn short(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

@@ -388,8 +388,8 @@ impl Subflow {
     }
 
     /// Segments of the largest burst: what leaves in a millisecond (`tcp_tso_autosize`).
-    fn burst_segments(&self, cx: &mut Cx<'_>, mss: u32) -> u32 {
-        let rate_segs = (cx.w().pacing_rate >> 10) / u64::from(mss);
+    fn burst_segments(&self, cx: &Cx<'_>, mss: u32) -> u32 {
+        let rate_segs = (cx.window().pacing_rate >> 10) / u64::from(mss);
         let own =
             if self.pacing.controls_rate { cx.congestion.min_tso_segs(cx.window()) } else { None };
         let floor = u64::from(own.unwrap_or(u32::from(cx.sysctl().tcp_min_tso_segs)));
