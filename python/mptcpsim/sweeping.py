@@ -279,6 +279,9 @@ _AHEAD = 256
 """How many calls wait at a time: an executor need not hold a whole sweep."""
 _TRIES = 3
 """How often a call is begun whose worker was lost."""
+_LOOK = 0.05
+"""Seconds of waiting at a time. Some packages (polars) have the system go on with what a signal has
+interrupted, so that Ctrl-C would wait for the end of a longer one."""
 _NOT_LOST = (MptcpsimError, TypeError, ValueError, ImportError, pickle.PicklingError)
 """What would be raised again."""
 
@@ -336,7 +339,10 @@ def _ready(futures: list[Any]) -> list[Any]:
     """Those that are done, at least one. Futures of others than `concurrent.futures` are taken in
     order."""
     if all(isinstance(future, Future) for future in futures):
-        return list(wait(futures, return_when=FIRST_COMPLETED).done)
+        done: list[Any] = []
+        while not done:
+            done = list(wait(futures, timeout=_LOOK, return_when=FIRST_COMPLETED).done)
+        return done
     return [future for future in futures if future.done()] or futures[:1]
 
 

@@ -37,10 +37,15 @@ def test_ctrl_c_ends_the_runs_of_threads_too(small: mp.Scenario) -> None:
         pressed.append(time.monotonic())
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
+    # As polars has it: the system goes on with what a signal has interrupted.
+    signal.siginterrupt(signal.SIGINT, False)
     threading.Timer(0.5, press).start()
-    with pytest.raises(KeyboardInterrupt):
-        mp.sweep(small.copy({**long, "flows.0.mptcp.scheduler": Mine}), seeds=[1, 2])
-    assert time.monotonic() - pressed[0] < 60, "the runs take hours, the end less than a second"
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            mp.sweep(small.copy({**long, "flows.0.mptcp.scheduler": Mine}), seeds=[1, 2])
+    finally:
+        signal.siginterrupt(signal.SIGINT, True)
+    assert time.monotonic() - pressed[0] < 10, "the runs take minutes, the end less than a second"
 
 
 VARY: dict[str, list[Any]] = {

@@ -12,8 +12,7 @@ mod scheduler;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mptcpsim::build::{self, BuildError};
 use mptcpsim::plan::{FlowPlan, MiddleboxPlan, Plan};
@@ -33,8 +32,6 @@ pub(crate) use congestion::{CongestionFlow, WindowView};
 pub(crate) use middlebox::SegmentObject;
 pub(crate) use path_manager::{EventView, PathsViewObject, SubflowPath};
 pub(crate) use scheduler::{AskView, SchedulerView, SubflowState};
-
-use crate::watch::now;
 
 /// What of a scenario is written in Python.
 #[derive(Default, FromPyObject)]
@@ -203,14 +200,12 @@ impl Policy {
 
     /// What a call returns; `otherwise` if it raises something, for the little that still happens.
     fn call<R>(&self, otherwise: R, call: impl FnOnce(Python<'_>, &Py<PyAny>) -> PyResult<R>) -> R {
-        let returned = Python::attach(|py| {
+        Python::attach(|py| {
             call(py, &self.object).unwrap_or_else(|error| {
                 self.trouble.note(error);
                 otherwise
             })
-        });
-        let_others_in();
-        returned
+        })
     }
 
     /// Whether a method is one of the user's, not the one that the base class has.
@@ -220,19 +215,6 @@ impl Policy {
             let kind = own.getattr_opt("_default")?;
             kind.map_or(Ok(true), |default| Ok(!default.is_truthy()?))
         })
-    }
-}
-
-/// In the first of every 50 ms no policy is called. Two threads that call Python all the time hand its
-/// lock to each other, and the interpreter takes that for fairness: a third one, such as the one that
-/// Ctrl-C is told, gets it only while neither of them wants it.
-fn let_others_in() {
-    const EVERY: Duration = Duration::from_millis(50);
-    const PAUSE: Duration = Duration::from_millis(1);
-    static BEGIN: OnceLock<Instant> = OnceLock::new();
-    let since = BEGIN.get_or_init(now).elapsed().as_micros() % EVERY.as_micros();
-    if since < PAUSE.as_micros() {
-        std::thread::sleep(PAUSE);
     }
 }
 
