@@ -1,10 +1,6 @@
 //! What Wireshark's dissectors find in captures: no fault, and the MPTCP that there was.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
-mod dissect;
-
-use dissect::{Run, run};
+use crate::dissect::{Frame, Run, run};
 
 const MP_JOIN: u32 = 1;
 const ADD_ADDR: u32 = 3;
@@ -120,7 +116,7 @@ fn version_0_through_boxes() {
         let scenario = two_paths(&version_0(""), &bulk("download"))
             .replace("via = [\"wifi\"]", "via = [\"box\", \"wifi\"]");
         let run = checked(&format!("{scenario}\n[middleboxes.box]\n{middlebox}\n"));
-        let bytes = |frame: &dissect::Frame| frame.payload().len();
+        let bytes = |frame: &Frame| frame.payload().len();
         let sent = run.frames["server"].iter().filter(|frame| frame.is_sent());
         assert!(sent.map(bytes).sum::<usize>() >= 400_000, "{middlebox}");
     }
@@ -237,7 +233,7 @@ fn boxes_that_take_options_or_translate_addresses() {
         let scenario = two_paths(HOSTS, &bulk("download"))
             .replace("via = [\"wifi\"]", "via = [\"box\", \"wifi\"]");
         let run = checked(&format!("{scenario}\n[middleboxes.box]\n{middlebox}\n"));
-        let bytes = |frame: &dissect::Frame| frame.payload().len();
+        let bytes = |frame: &Frame| frame.payload().len();
         let sent = run.frames["server"].iter().filter(|frame| frame.is_sent());
         assert!(sent.map(bytes).sum::<usize>() >= 400_000, "{middlebox}");
     }

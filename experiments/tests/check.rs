@@ -1,12 +1,5 @@
 //! What the check accepts, what it makes of it, and what it says about everything else.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, also in its helpers"
-)]
-
 use mptcpsim::check::{Notation, Override, Source, check};
 use mptcpsim::plan::{Change, Plan};
 use mptcpsim::scenario::EndpointFlag;

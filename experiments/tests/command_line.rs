@@ -1,7 +1,5 @@
 //! The binary as its users meet it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,7 +1,5 @@
 //! Explanations of runs whose fault is known.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use mptcpsim::check::{Override, check};
 use mptcpsim::explain::{Explanation, Holdup, explain};
 use mptcpsim::run::run;

@@ -1,7 +1,5 @@
 //! Links that vary, interfaces that come and go, and what their radios draw.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use std::fs;
 
 use mptcpsim::check::{Notation, Source, check};

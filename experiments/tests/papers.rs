@@ -3,8 +3,6 @@
 //! Shapes are checked, not figures: who gets more than whom. The figures of the full sweeps, and where they
 //! differ from the papers, are in `docs/papers.md`.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use mptcpsim::check::{Override, check};
 use mptcpsim::results::Tables;
 use mptcpsim::run::run;

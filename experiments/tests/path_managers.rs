@@ -1,7 +1,5 @@
 //! Path managers as scenarios name them: gateways, daemons, interfaces in the timeline.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use mptcpsim::check::{Notation, Source, check};
 use mptcpsim::plan::Plan;
 use mptcpsim::results::SubflowRow;

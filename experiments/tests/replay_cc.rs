@@ -1,7 +1,5 @@
 //! `mptcpsim replay-cc` as its users meet it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,7 +1,5 @@
 //! Reports as text; `tests/browser` opens them in a browser.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

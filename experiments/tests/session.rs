@@ -1,7 +1,5 @@
 //! A run in steps is the same run.
 
-#![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
-
 use std::ops::ControlFlow;
 use std::sync::Arc;
 

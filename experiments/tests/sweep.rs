@@ -1,7 +1,5 @@
 //! Sweeps as their users meet them: complete, killed, resumed, with runs that fail.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,7 +1,5 @@
 //! Simulations beside fluid models: shared bottlenecks and round-trip times as RFC 6356 wants them treated.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use std::collections::BTreeMap;
 
 use mptcpsim::check::{Notation, Source, check};

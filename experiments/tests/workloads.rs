@@ -1,7 +1,5 @@
 //! What runs over connections, from the scenario to the tables.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
-
 use std::fs;
 
 use mptcpsim::check::{Notation, Source, check};

@@ -1,10 +1,6 @@
 //! BBR end to end: what it is for.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod lab;
-
-use lab::{CLIENT, Lab, Outcome, path};
+use crate::lab::{CLIENT, Lab, Outcome, path};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::congestion::Name;
 

@@ -4,8 +4,6 @@
 //! out-of-tree kernel 0.94, those named `v1_` an upstream kernel 6.18; `v1_stripped_options` was
 //! taken behind a middlebox that overwrites MPTCP options with padding.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 

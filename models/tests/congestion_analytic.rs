@@ -6,13 +6,9 @@
 //! with `lowest-rtt`. The upstream default gives a slow subflow up to 64 KB at once, for which the others
 //! wait when the send buffer is full; so it does not do here.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod lab;
-
 use std::path::PathBuf;
 
-use lab::{Lab, path};
+use crate::lab::{Lab, path};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::congestion::Name;
 use mptcpsim_models::rules::Stack;

@@ -3,8 +3,6 @@
 //! `data/congestion` holds lists of events and what the kernel's code made of them: S1 two equal
 //! paths, S2 paths of 10 and 100 ms, S6 delays that rise and fall as of a filling queue.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::path::PathBuf;
 
 use mptcpsim_models::congestion::replay::{Event, EventKind, Replay};

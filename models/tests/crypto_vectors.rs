@@ -1,7 +1,5 @@
 //! Keys, tokens, HMACs and DSS checksums against vectors computed by other implementations.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
 use std::net::IpAddr;
 
 use mptcpsim_models::mptcp_keys::{

@@ -4,11 +4,7 @@
 //!
 //! Upload of half a megabyte; the boxes stand on the first or on the second path.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
-mod lab;
-
-use lab::{CLIENT, Lab, Outcome, Path, SERVER, meddle, path};
+use crate::lab::{CLIENT, Lab, Outcome, Path, SERVER, meddle, path};
 use mptcpsim_core::middlebox::Direction;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::middlebox::{Filter, Kinds, OptionSet, Replace, Spec};

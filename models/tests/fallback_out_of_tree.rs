@@ -1,11 +1,7 @@
 //! What a hostile path does to the out-of-tree line (RFC 6824 section 3.6), a test for each
 //! situation: the outcome, the kernel's counters, and whether the data is intact.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
-mod lab;
-
-use lab::{CLIENT, Lab, Outcome, Path, SERVER, meddle, path};
+use crate::lab::{CLIENT, Lab, Outcome, Path, SERVER, meddle, path};
 use mptcpsim_core::middlebox::Direction;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::middlebox::{Filter, Kinds, OptionSet, Replace, Spec};

@@ -1,11 +1,7 @@
 //! TCP Fast Open between two hosts (RFC 7413): the data arrives as it was written, a round trip earlier,
 //! whatever becomes of the SYN.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
-mod lab;
-
-use lab::{CLIENT, Lab, Outcome, Path, SERVER, path};
+use crate::lab::{CLIENT, Lab, Outcome, Path, SERVER, path};
 use mptcpsim_core::time::Span;
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::app::{AppSpec, Script};

@@ -2,23 +2,12 @@
 //! network namespaces over emulated links, mean and spread of three to five runs each.
 //!
 //! What misses its tolerance stands in `misses.csv` with its cause. The test fails on a miss that
-//! is not listed and on a listed one that agrees by now. `cargo test --test kernel_reference --
-//! --nocapture` prints everything.
+//! is not listed and on a listed one that agrees by now. `cargo test -p
+//! mptcpsim-models kernel_reference:: -- --nocapture` prints everything.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
-#[path = "kernel/boxes.rs"]
-mod boxes;
-#[path = "kernel/compare.rs"]
-mod compare;
-mod lab;
-#[path = "kernel/measure.rs"]
-mod measure;
-#[path = "kernel/rig.rs"]
-mod rig;
-
-use compare::Findings;
-use measure::Metrics;
+use crate::kernel;
+use crate::kernel::compare::Findings;
+use crate::kernel::measure::Metrics;
 use serde_json::Value;
 
 const SCENARIOS: &str = include_str!("data/kernel-6.18/scenarios.json");
@@ -75,8 +64,8 @@ fn mean(runs: &[Metrics]) -> Metrics {
 
 fn simulate(scenario: &Value) -> Metrics {
     let timeout = scenario["timeout"].as_f64();
-    let runs: Vec<_> = (1..=rig::seeds(scenario))
-        .map(|seed| measure::run(&rig::lab(scenario, seed), timeout))
+    let runs: Vec<_> = (1..=kernel::rig::seeds(scenario))
+        .map(|seed| kernel::measure::run(&kernel::rig::lab(scenario, seed), timeout))
         .collect();
     mean(&runs)
 }
@@ -100,11 +89,11 @@ fn tolerance(metric: &str, (mean, deviation): (f64, f64), rtt_ms: f64) -> Option
 #[test]
 fn the_simulation_agrees_with_linux_6_18_where_no_miss_is_listed() {
     let scenarios: Vec<Value> = serde_json::from_str(SCENARIOS).unwrap();
-    let measured = compare::measured(SUMMARY, str::to_owned);
+    let measured = kernel::compare::measured(SUMMARY, str::to_owned);
     let mut findings = Findings::default();
     for scenario in &scenarios {
         let name = scenario["name"].as_str().unwrap();
-        if let Some(why) = rig::unsupported(scenario) {
+        if let Some(why) = kernel::rig::unsupported(scenario) {
             findings.leave_out(name, why);
             continue;
         }

@@ -2,26 +2,14 @@
 //! between two network namespaces over emulated links, mean and spread of two or three runs each.
 //!
 //! What misses its tolerance stands in `misses.csv` with its cause. The test fails on a miss that
-//! is not listed and on a listed one that agrees by now. `cargo test --test kernel_reference_0_94
-//! -- --nocapture` prints everything.
-
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
-#[path = "kernel/boxes.rs"]
-mod boxes;
-#[path = "kernel/compare.rs"]
-mod compare;
-mod lab;
-#[path = "kernel/measure.rs"]
-mod measure;
-#[allow(dead_code, reason = "the other line's scenarios need more of it")]
-#[path = "kernel/rig.rs"]
-mod rig;
+//! is not listed and on a listed one that agrees by now. `cargo test -p
+//! mptcpsim-models kernel_reference_0_94 -- --nocapture` prints everything.
 
 use std::collections::BTreeMap;
 
-use compare::Findings;
-use lab::{CLIENT, Lab, addr};
+use crate::kernel;
+use crate::kernel::compare::Findings;
+use crate::lab::{CLIENT, Lab, addr};
 
 use mptcpsim_models::congestion;
 use mptcpsim_models::path_manager::multipath::Multipath;
@@ -52,7 +40,7 @@ fn unsupported(scenario: &Value) -> Option<&'static str> {
 }
 
 fn lab(name: &str, scenario: &Value) -> Lab {
-    let mut lab = rig::lab(scenario, 1);
+    let mut lab = kernel::rig::lab(scenario, 1);
     let rules = Stack::OutOfTree.rules();
     for host in [&mut lab.client, &mut lab.server] {
         host.rules = rules;
@@ -110,14 +98,14 @@ fn tolerance(metric: &str, (mean, deviation): (f64, f64), rtt_ms: f64) -> Option
 #[test]
 fn the_simulation_agrees_with_the_kernel_0_94_where_no_miss_is_listed() {
     let scenarios: BTreeMap<String, Value> = serde_json::from_str(SCENARIOS).unwrap();
-    let measured = compare::measured(SUMMARY, metric);
+    let measured = kernel::compare::measured(SUMMARY, metric);
     let mut findings = Findings::default();
     for (name, scenario) in &scenarios {
         if let Some(why) = unsupported(scenario) {
             findings.leave_out(name, why);
             continue;
         }
-        let ours = measure::run(&lab(name, scenario), scenario["timeout"].as_f64());
+        let ours = kernel::measure::run(&lab(name, scenario), scenario["timeout"].as_f64());
         let kernel = &measured[name];
         println!(
             "{name}: {:.2} Mbit/s, kernel {:.2}",

@@ -1,10 +1,6 @@
 //! Every built-in middlebox on the path of a transfer: what it does to MPTCP, and what not.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
-mod lab;
-
-use lab::{CLIENT, Lab, Outcome, Path, SERVER, addr, path};
+use crate::lab::{self, CLIENT, Lab, Outcome, Path, SERVER, addr, path};
 use mptcpsim_core::middlebox::Direction;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::host::{Actor, Tap};

@@ -1,10 +1,6 @@
 //! The out-of-tree line end to end: transfers over one and several paths, and their handshakes.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
-mod lab;
-
-use lab::{CLIENT, Lab, SERVER, path};
+use crate::lab::{self, CLIENT, Lab, SERVER, path};
 use mptcpsim_models::mptcp::{MetaState, Mode};
 use mptcpsim_models::observe::mib::Counter;
 use mptcpsim_models::rules::Stack;

@@ -1,12 +1,8 @@
 //! Path managers end to end: what happens to interfaces, gateways, daemons, and a user's own.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
-
-mod lab;
-
 use std::net::Ipv4Addr;
 
-use lab::{CLIENT, Lab, Outcome, SERVER, addr, path};
+use crate::lab::{CLIENT, Lab, Outcome, SERVER, addr, path};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::host::HostChange;
 use mptcpsim_models::observe::mib::Counter;

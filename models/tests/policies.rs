@@ -1,12 +1,8 @@
 //! Schedulers and congestion controls end to end: every combination survives, and each shows what it is for.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod lab;
-
 use std::net::Ipv4Addr;
 
-use lab::{Lab, Outcome, Path, path};
+use crate::lab::{Lab, Outcome, Path, path};
 use mptcpsim_core::link::LinkChange;
 use mptcpsim_core::time::Span;
 use mptcpsim_core::units::Bytes;

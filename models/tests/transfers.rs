@@ -1,11 +1,7 @@
 //! Laws of any transfer, whatever the network does to packets: every byte that is read is the one
 //! that was written, sequence numbers keep their order, and the transfer ends.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
-mod lab;
-
-use lab::{Lab, Outcome, Path};
+use crate::lab::{self, Lab, Outcome, Path};
 use mptcpsim_core::impair::{Filter, Impairments, Jitter, Loss};
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Probability;

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test"] => test(),
+        ["browser"] if !passes(&browser::BINARY) => ExitCode::FAILURE,
         ["browser"] => match browser::test() {
             browser::Browser::Passed => ExitCode::SUCCESS,
             browser::Browser::Failed => ExitCode::FAILURE,

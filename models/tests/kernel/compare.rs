@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::measure::Metrics;
+use crate::kernel::measure::Metrics;
 
 /// Metric to mean and standard deviation.
 pub(crate) type Measured = BTreeMap<String, (f64, f64)>;

@@ -75,7 +75,12 @@ fn path(value: &Value) -> Path {
         lost: value["dropnth"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
         impairments: None,
         changes: changes.collect(),
-        boxes: value["mb"].as_array().into_iter().flatten().map(crate::boxes::middlebox).collect(),
+        boxes: value["mb"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(crate::kernel::boxes::middlebox)
+            .collect(),
     }
 }
 

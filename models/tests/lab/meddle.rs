@@ -15,12 +15,12 @@ enum Change {
 struct Meddle(Change);
 
 /// Changes whole segments.
-pub fn segments(change: fn(&mut Segment)) -> Box<dyn Middlebox> {
+pub(crate) fn segments(change: fn(&mut Segment)) -> Box<dyn Middlebox> {
     Box::new(Meddle(Change::Segment(change)))
 }
 
 /// Changes the DSS of segments that have one.
-pub fn mappings(change: fn(&mut Dss)) -> Box<dyn Middlebox> {
+pub(crate) fn mappings(change: fn(&mut Dss)) -> Box<dyn Middlebox> {
     Box::new(Meddle(Change::Dss(change)))
 }
 

@@ -1,7 +1,6 @@
 //! Two hosts, some paths, one flow: what the end-to-end tests of this package run on.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
-pub mod meddle;
+pub(crate) mod meddle;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -27,28 +26,28 @@ use mptcpsim_models::path_manager::userspace::netlink::DynDaemon;
 use mptcpsim_models::rules::Stack;
 use mptcpsim_models::tcp::TcpConfig;
 
-pub const CLIENT: usize = 0;
-pub const SERVER: usize = 1;
+pub(crate) const CLIENT: usize = 0;
+pub(crate) const SERVER: usize = 1;
 const PORT: u16 = 5001;
 
 #[derive(Clone, Debug)]
-pub struct Path {
-    pub rate: u64,
-    pub delay: Span,
-    pub queue_bdp: f64,
-    pub queue_packets: Option<u64>,
-    pub loss: f64,
+pub(crate) struct Path {
+    pub(crate) rate: u64,
+    pub(crate) delay: Span,
+    pub(crate) queue_bdp: f64,
+    pub(crate) queue_packets: Option<u64>,
+    pub(crate) loss: f64,
     /// Data packets lost, counted from 1.
-    pub lost: Vec<u64>,
+    pub(crate) lost: Vec<u64>,
     /// In place of `loss` and `lost`, in both directions.
-    pub impairments: Option<Impairments>,
-    pub changes: Vec<(Time, LinkChange)>,
+    pub(crate) impairments: Option<Impairments>,
+    pub(crate) changes: Vec<(Time, LinkChange)>,
     /// In front of the links of both directions, in the order in which a client's segment comes.
-    pub boxes: Vec<(Filter, Box<dyn Middlebox>)>,
+    pub(crate) boxes: Vec<(Filter, Box<dyn Middlebox>)>,
 }
 
 /// `mbit` Mbit/s, `ms` one way, a queue of one BDP.
-pub fn path(mbit: u64, ms: u64) -> Path {
+pub(crate) fn path(mbit: u64, ms: u64) -> Path {
     Path {
         rate: mbit * 1_000_000,
         delay: Span::from_ms(ms),
@@ -63,20 +62,20 @@ pub fn path(mbit: u64, ms: u64) -> Path {
 }
 
 impl Path {
-    pub fn queue(self, queue_bdp: f64) -> Self {
+    pub(crate) fn queue(self, queue_bdp: f64) -> Self {
         Self { queue_bdp, ..self }
     }
-    pub fn loss(self, loss: f64) -> Self {
+    pub(crate) fn loss(self, loss: f64) -> Self {
         Self { loss, ..self }
     }
-    pub fn at(mut self, ms: u64, change: LinkChange) -> Self {
+    pub(crate) fn at(mut self, ms: u64, change: LinkChange) -> Self {
         self.changes.push((Time::ZERO + Span::from_ms(ms), change));
         self
     }
-    pub fn middlebox(self, filter: Filter, spec: &Spec) -> Self {
+    pub(crate) fn middlebox(self, filter: Filter, spec: &Spec) -> Self {
         self.own_middlebox(filter, spec.build("box", Seed(1)))
     }
-    pub fn own_middlebox(mut self, filter: Filter, middlebox: Box<dyn Middlebox>) -> Self {
+    pub(crate) fn own_middlebox(mut self, filter: Filter, middlebox: Box<dyn Middlebox>) -> Self {
         self.boxes.push((filter, middlebox));
         self
     }
@@ -86,49 +85,49 @@ impl Path {
     }
 }
 
-pub struct Lab {
-    pub paths: Vec<Path>,
-    pub client: TcpConfig,
-    pub server: TcpConfig,
-    pub client_endpoints: Config,
-    pub server_endpoints: Config,
-    pub options: SocketOptions,
-    pub server_options: SocketOptions,
-    pub client_app: AppSpec,
-    pub server_app: AppSpec,
-    pub seed: u64,
-    pub events: bool,
-    pub host_changes: Vec<(Time, HostChange)>,
+pub(crate) struct Lab {
+    pub(crate) paths: Vec<Path>,
+    pub(crate) client: TcpConfig,
+    pub(crate) server: TcpConfig,
+    pub(crate) client_endpoints: Config,
+    pub(crate) server_endpoints: Config,
+    pub(crate) options: SocketOptions,
+    pub(crate) server_options: SocketOptions,
+    pub(crate) client_app: AppSpec,
+    pub(crate) server_app: AppSpec,
+    pub(crate) seed: u64,
+    pub(crate) events: bool,
+    pub(crate) host_changes: Vec<(Time, HostChange)>,
     /// Addresses that the server has; without it one for each path.
-    pub server_addresses: Option<usize>,
+    pub(crate) server_addresses: Option<usize>,
     /// Manages the client's paths.
-    pub daemon: Option<Box<dyn DynDaemon>>,
+    pub(crate) daemon: Option<Box<dyn DynDaemon>>,
     /// Plain TCP connections beside the one looked at, which do the same a little later.
-    pub beside: Vec<congestion::Name>,
+    pub(crate) beside: Vec<congestion::Name>,
     /// Further paths between the first addresses, through these gateways.
-    pub relays: Vec<(SourceRoute, usize)>,
+    pub(crate) relays: Vec<(SourceRoute, usize)>,
 }
 
-pub fn addr(host: usize, path: usize) -> IpAddr {
+pub(crate) fn addr(host: usize, path: usize) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, path as u8, host as u8 + 1))
 }
 
-pub fn config() -> TcpConfig {
+pub(crate) fn config() -> TcpConfig {
     let rules = Stack::Upstream.rules();
     TcpConfig::new(rules)
 }
 
-pub fn endpoint(id: u8, addr: IpAddr) -> Endpoint {
+pub(crate) fn endpoint(id: u8, addr: IpAddr) -> Endpoint {
     Endpoint { id, addr, port: None, subflow: false, signal: false, backup: false, fullmesh: false }
 }
 
-pub fn bulk(bytes: u64) -> AppSpec {
+pub(crate) fn bulk(bytes: u64) -> AppSpec {
     AppSpec::Bulk { send: Some(Bytes::new(bytes)), until: None, abort: false, delay: Span::ZERO }
 }
 
 impl Lab {
     /// An upload of `bytes` over `paths`, joined from every client address.
-    pub fn upload(paths: Vec<Path>, bytes: u64) -> Self {
+    pub(crate) fn upload(paths: Vec<Path>, bytes: u64) -> Self {
         let limits = Limits { subflows: 4, add_addr_accepted: 4 };
         let endpoints = (1..paths.len())
             .map(|i| Endpoint { subflow: true, ..endpoint(i as u8, addr(CLIENT, i)) })
@@ -154,23 +153,23 @@ impl Lab {
     }
 
     /// The same, server to client.
-    pub fn download(paths: Vec<Path>, bytes: u64) -> Self {
+    pub(crate) fn download(paths: Vec<Path>, bytes: u64) -> Self {
         let lab = Self::upload(paths, 0);
         Self { server_app: bulk(bytes), ..lab }
     }
 
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    pub fn congestion(mut self, name: congestion::Name) -> Self {
+    pub(crate) fn congestion(mut self, name: congestion::Name) -> Self {
         self.options.congestion_control = Some(congestion::Congestion::new(name));
         self.server_options.congestion_control = Some(congestion::Congestion::new(name));
         self
     }
 
-    pub fn build(&self) -> Simulation<World> {
+    pub(crate) fn build(&self) -> Simulation<World> {
         let mut net = Net::builder();
         let mut ends = Vec::new();
         let mut routes = Vec::new();
@@ -294,43 +293,43 @@ impl Lab {
         simulation
     }
 
-    pub fn run(&self, secs: u64) -> Outcome {
+    pub(crate) fn run(&self, secs: u64) -> Outcome {
         let mut simulation = self.build();
         simulation.run_until(Time::ZERO + Span::from_secs(secs));
         Outcome { simulation }
     }
 }
 
-pub struct Outcome {
-    pub simulation: Simulation<World>,
+pub(crate) struct Outcome {
+    pub(crate) simulation: Simulation<World>,
 }
 
 impl Outcome {
-    pub fn world(&self) -> &World {
+    pub(crate) fn world(&self) -> &World {
         self.simulation.hosts()
     }
-    pub fn client(&self) -> &Actor {
+    pub(crate) fn client(&self) -> &Actor {
         self.world().actors().iter().find(|actor| actor.connection().is_client()).unwrap()
     }
-    pub fn server(&self) -> &Actor {
+    pub(crate) fn server(&self) -> &Actor {
         self.world().actors().iter().find(|actor| !actor.connection().is_client()).unwrap()
     }
     /// The end that received the data.
-    pub fn receiver(&self) -> &Actor {
+    pub(crate) fn receiver(&self) -> &Actor {
         let (client, server) = (self.client(), self.server());
         if client.app().ledger().bytes() > server.app().ledger().bytes() { client } else { server }
     }
-    pub fn completion(&self) -> Span {
+    pub(crate) fn completion(&self) -> Span {
         let start = self.client().app().ledger().started_at();
         self.receiver().app().ledger().last_byte_at().unwrap() - start
     }
     /// Mbit/s from the start to the last byte.
-    pub fn goodput(&self) -> f64 {
+    pub(crate) fn goodput(&self) -> f64 {
         let bytes = self.receiver().app().ledger().bytes();
         bytes as f64 * 8e-6 / self.completion().as_secs_f64()
     }
     /// Share of received bytes that came over subflow `index`.
-    pub fn share(&self, index: usize) -> f64 {
+    pub(crate) fn share(&self, index: usize) -> f64 {
         let connection = self.receiver().connection();
         let of = |index| {
             connection
@@ -340,88 +339,14 @@ impl Outcome {
         let total: u64 = (0..connection.subflow_count()).map(of).sum();
         of(index) as f64 / total as f64
     }
-    pub fn counter(&self, host: usize, counter: Counter) -> u64 {
+    pub(crate) fn counter(&self, host: usize, counter: Counter) -> u64 {
         self.world().mib(host).unwrap().get(counter)
     }
-    pub fn retransmissions(&self, index: usize) -> u64 {
+    pub(crate) fn retransmissions(&self, index: usize) -> u64 {
         [self.client(), self.server()]
             .iter()
             .filter_map(|actor| actor.connection().subflow(index))
             .map(|subflow| subflow.totals().retransmissions)
             .sum()
-    }
-}
-
-/// Prints the first `count` segments that hosts sent.
-pub fn print_trace(lab: &Lab, secs: u64, count: usize) {
-    use mptcpsim_models::host::Tap;
-    use mptcpsim_models::observe::notation::Notation;
-    let mut simulation = lab.build();
-    simulation.hosts_mut().set_tap(Tap::new(true));
-    simulation.run_until(Time::ZERO + Span::from_secs(secs));
-    let world = simulation.hosts_mut();
-    let mut iss = std::collections::BTreeMap::new();
-    let sent: Vec<_> = world.tap().seen().iter().filter(|t| t.sent).cloned().collect();
-    for t in sent.iter().take(count) {
-        let zero = mptcpsim_models::seq::Seq(0);
-        if t.segment.flags.has(mptcpsim_models::segment::Flags::SYN) {
-            iss.insert(t.tuple, t.segment.seq);
-        }
-        let own = iss.get(&t.tuple).copied().unwrap_or(zero);
-        let peer = iss.get(&t.tuple.reversed()).copied().unwrap_or(zero);
-        let who = if t.host == CLIENT { "C" } else { "S" };
-        let path = t.tuple.src;
-        println!(
-            "{:10.3} {who} {path} {}",
-            t.at.as_secs_f64() * 1e3,
-            Notation { segment: &t.segment, iss: own, irs: peer }
-        );
-    }
-}
-
-/// Prints the segments sent and the events between two times in seconds.
-pub fn print_between(lab: &Lab, from: f64, to: f64) {
-    use mptcpsim_models::host::Tap;
-    use mptcpsim_models::observe::notation::Notation;
-    let mut simulation = lab.build();
-    simulation.hosts_mut().set_tap(Tap::new(true));
-    simulation.run_until(Time::ZERO + Span::from_secs_f64(to));
-    let world = simulation.hosts_mut();
-    let mut iss = std::collections::BTreeMap::new();
-    let mut lines: Vec<(f64, String)> = Vec::new();
-    for t in world.tap().seen().iter().filter(|t| t.sent) {
-        if t.segment.flags.has(mptcpsim_models::segment::Flags::SYN) {
-            iss.insert(t.tuple, t.segment.seq);
-        }
-        let zero = mptcpsim_models::seq::Seq(0);
-        let own = iss.get(&t.tuple).copied().unwrap_or(zero);
-        let peer = iss.get(&t.tuple.reversed()).copied().unwrap_or(zero);
-        let at = t.at.as_secs_f64();
-        if at < from {
-            continue;
-        }
-        lines.push((
-            at,
-            format!(
-                "{} > {} {}",
-                t.tuple.src,
-                t.tuple.dst.ip(),
-                Notation { segment: &t.segment, iss: own, irs: peer }
-            ),
-        ));
-    }
-    for host in 0..2 {
-        for e in world.drain_events(host) {
-            if e.at.as_secs_f64() >= from {
-                lines.push((
-                    e.at.as_secs_f64(),
-                    format!("    host {host} s{} {:?}", e.subflow, e.event),
-                ));
-            }
-        }
-    }
-    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (at, line) in lines {
-        println!("{at:.5} {line}");
     }
 }

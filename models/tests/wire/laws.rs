@@ -6,7 +6,7 @@ use mptcpsim_models::wire::{
 };
 use proptest::prelude::*;
 
-use crate::strategies::{any_segment, ip, segment, version};
+use super::strategies::{any_segment, ip, segment, version};
 
 /// A packet that both ends understand.
 fn packet() -> impl Strategy<Value = (FourTuple, IpFields, Segment, Version)> {

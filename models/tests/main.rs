@@ -1,0 +1,23 @@
+//! Tests of the protocol through its public interface; one program, since most of the time of many
+//! would go into linking them.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+
+mod bbr;
+mod captures;
+mod congestion_analytic;
+mod congestion_trajectories;
+mod crypto_vectors;
+mod fallback;
+mod fallback_out_of_tree;
+mod fast_open;
+mod kernel;
+mod kernel_reference;
+mod kernel_reference_0_94;
+mod lab;
+mod middleboxes;
+mod out_of_tree;
+mod path_managers;
+mod policies;
+mod transfers;
+mod wire;
