@@ -18,7 +18,7 @@ const SCENARIO: &str = r#"
         { name = "a", rate = "10 Mbit/s", delay = "10 ms", loss = { model = "bernoulli", probability = "1 %" } },
         { name = "b", rate = "5 Mbit/s", delay = "20 ms" },
     ]
-    flows = [{ app = { kind = "bulk", bytes = "1 MB" } }]
+    flows = [{ app = { kind = "bulk", bytes = "1500 kB" } }]
     record = { ss_at = ["0.3 s"] }
 "#;
 

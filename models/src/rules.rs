@@ -134,10 +134,12 @@ pub struct Rules {
     /// The default of `net.ipv4.tcp_comp_sack_nr`; 0 where acknowledgements are not compressed
     /// (before 4.18).
     pub comp_sack_nr: u8,
+    /// The default of `net.core.rmem_max`.
+    pub rmem_max: u32,
     /// Bytes of memory that a socket buffer without data counts (`SKB_TRUESIZE` of its head: the room
     /// reserved for headers; before Linux 6.3 rounded up to a power of two).
     pub buffer_memory: u32,
-    /// A second full segment on a subflow is acknowledged at once only if the window advances,
+    /// A second full segment on a joined subflow is acknowledged at once only if the window advances,
     /// whether or not all has gone up to the connection (`mptcp_sockopt_sync_locked`).
     pub no_low_water: bool,
     /// A window that would shrink is rounded up to what its field can say; in 6.18 it keeps its right
@@ -166,6 +168,7 @@ impl Rules {
             tcp_congestion_control: self.congestion_control,
             tcp_rmem: self.tcp_rmem,
             tcp_comp_sack_nr: self.comp_sack_nr,
+            rmem_max: self.rmem_max,
             ..Sysctl::default()
         }
     }
@@ -198,6 +201,7 @@ pub const UPSTREAM: Rules = Rules {
     congestion_control: congestion::Name::Cubic,
     tcp_rmem: BufferLimits { min: 4_096, default: 131_072, max: 6_291_456 },
     comp_sack_nr: 44,
+    rmem_max: 4_194_304,
     buffer_memory: 832,
     no_low_water: true,
     kept_window_rounds_up: false,
@@ -213,6 +217,7 @@ pub const UPSTREAM_2023: Rules = Rules {
     join_answer_mirrors_backup: true,
     data_ack_before_fin: true,
     add_addr_timeout_adapts: false,
+    rmem_max: 212_992,
     ..UPSTREAM_1000_HZ
 };
 
@@ -224,6 +229,7 @@ pub const UPSTREAM_2021: Rules = Rules {
     join_before_echo: true,
     data_ack_before_fin: true,
     add_addr_timeout_adapts: false,
+    rmem_max: 212_992,
     ..UPSTREAM_1000_HZ
 };
 
@@ -254,6 +260,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     congestion_control: congestion::Name::Lia,
     tcp_rmem: BufferLimits { min: 4_096, default: 87_380, max: 6_291_456 },
     comp_sack_nr: 0,
+    rmem_max: 212_992,
     buffer_memory: 1_280,
     no_low_water: false,
     kept_window_rounds_up: true,

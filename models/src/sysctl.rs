@@ -346,6 +346,8 @@ sysctls! {
         "longest delay of a compressed ACK in nanoseconds";
     tcp_comp_sack_slack_ns: u64 = 100_000, 0..=1000000000, "net.ipv4.tcp_comp_sack_slack_ns",
         "additional delay a timer may add to it in nanoseconds";
+    rmem_max: u32 = 4_194_304, 2304..=2147483647, "net.core.rmem_max",
+        "largest receive buffer in bytes that an application may ask for; windows are scaled for it";
     tcp_invalid_ratelimit: u32 = 500, 0..=3600000, "net.ipv4.tcp_invalid_ratelimit",
         "milliseconds between answers to unacceptable segments";
     tcp_adv_win_scale: u8 = 1, 0..=31, "net.ipv4.tcp_adv_win_scale",

@@ -364,9 +364,8 @@ impl Shell<'_> {
 }
 
 /// Sysctls whose effect cannot be seen here: nothing queues, remembers or forwards.
-const IRRELEVANT: [&str; 12] = [
+const IRRELEVANT: [&str; 11] = [
     "net.core.optmem_max",
-    "net.core.rmem_max",
     "net.core.wmem_max",
     "net.ipv4.ip_forward",
     "net.ipv4.ip_local_port_range",

@@ -76,8 +76,11 @@ pub(super) fn set(caller: &mut Caller<'_>, call: &Call) -> Result<Answer, Unsupp
             socket.linger = (field("onoff")? != 0).then_some(seconds);
         }
         "SO_RCVBUF" | "SO_SNDBUF" | "SO_RCVBUFFORCE" | "SO_SNDBUFFORCE" => {
+            let bytes = u32::try_from(integer(given)?).unwrap_or(0);
+            let sysctl = &caller.kernel.config.sysctl;
+            let most = if option == "SO_RCVBUF" { sysctl.rmem_max } else { u32::MAX };
             // The kernel doubles the value for its bookkeeping (`sk_setsockopt`).
-            let bytes = u32::try_from(integer(given)?).unwrap_or(0).saturating_mul(2);
+            let bytes = bytes.min(most).saturating_mul(2);
             set_buffer(caller, fd, option.starts_with("SO_RCV"), bytes);
         }
         "TCP_CONGESTION" => return set_congestion(socket, given),

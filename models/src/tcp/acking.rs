@@ -125,9 +125,10 @@ impl Subflow {
         }
         let rx = &self.rx;
         let more_than_a_segment = rx.rcv_nxt - rx.rcv_wup > u32::from(rx.rcv_mss);
-        // The low-water mark of a subflow is 0: the reader reads elsewhere
-        // (`mptcp_sockopt_sync_locked`).
-        let reader_sees_all = !(cx.window().multipath && cx.config.rules.no_low_water);
+        // The low-water mark of a joined subflow is 0: the reader reads elsewhere. That of the first one
+        // remains (`mptcp_sockopt_sync_locked`; as measured).
+        let no_low_water = cx.window().multipath && !cx.flow.is_first();
+        let reader_sees_all = !(no_low_water && cx.config.rules.no_low_water);
         let window_grows = || {
             (reader_sees_all && rx.copied == rx.rcv_nxt)
                 || rx.window_in(cx.space, self.negotiated.rcv_wscale) >= rx.rcv_wnd

@@ -95,7 +95,8 @@ impl Subflow {
         let sysctl = &cx.config.sysctl;
         let space = Space::window_from(self.rx.ratio, self.rx.rcvbuf);
         let mss = u32::from(self.rx.advmss);
-        let largest = if self.rx.rcvbuf_locked { space } else { sysctl.tcp_rmem.max };
+        let largest =
+            if self.rx.rcvbuf_locked { space } else { sysctl.tcp_rmem.max.max(sysctl.rmem_max) };
         let (window, shift) = initial_window(space, mss, largest, sysctl.tcp_window_scaling);
         let cap = cx.config.rules.initial_window_segments.map_or(u32::MAX, |segments| {
             let options = if self.state == State::SynReceived { self.option_reserve } else { 0 };
