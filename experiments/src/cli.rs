@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mptcpsim::check::{Override, Source, check};
+use mptcpsim::launcher::Launcher;
 use mptcpsim::plan::Plan;
 use mptcpsim::results::WriteError;
 use mptcpsim::{scenario, shipped};
@@ -161,8 +162,9 @@ const FAILED: u8 = 1;
 /// What was asked cannot be done.
 const BAD_INPUT: u8 = 2;
 
-/// Does what is typed, the name of the program first, and returns the exit code.
-pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
+/// Does what is typed, the name of the program first, and returns the exit code. Some commands start
+/// others, with `launcher`.
+pub fn main(typed: impl IntoIterator<Item = OsString>, launcher: &Launcher) -> u8 {
     let cli = match Cli::try_parse_from(typed) {
         Ok(cli) => cli,
         Err(error) => {
@@ -184,11 +186,11 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Schema => schema(),
         Command::Packetdrill(args) => packetdrill::packetdrill(&args),
         Command::ReplayCc(args) => replay_cc::replay_cc(&args),
-        Command::Bench(args) => bench::bench(&args),
+        Command::Bench(args) => bench::bench(&args, launcher),
         #[cfg(target_os = "linux")]
-        Command::Live(args) => live::live(&args),
+        Command::Live(args) => live::live(&args, launcher),
         #[cfg(target_os = "linux")]
-        Command::Validate(args) => validate::run(&args),
+        Command::Validate(args) => validate::run(&args, launcher),
         #[cfg(target_os = "linux")]
         Command::LivePeer => live::peer(),
         #[cfg(not(target_os = "linux"))]

@@ -7,6 +7,7 @@
 
 mod words;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(crate) use words::ALL_BUSY;
 const TICK: Span = Span::from_ms(1);
 /// Looks at a run at most, about.
 const MAX_LOOKS: u64 = 1_000_000;
+/// The other direction of a flow has something to explain if so much of the data went that way.
+const WORTH_EXPLAINING: f64 = 0.1;
 /// The part of a full packet of MPTCP that is payload: 1500 bytes less 72 for IP, TCP with timestamps and DSS.
 pub(crate) const PAYLOAD: f64 = 1_428.0 / 1_500.0;
 
@@ -139,11 +142,15 @@ impl PathTimes {
     }
 }
 
-/// One direction of a connection: that in which more data went.
+/// One direction of a connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// The name of the flow.
     pub flow: String,
+    /// The name of the host that sends.
+    pub sender: String,
+    /// The other direction of the flow is explained too.
+    pub both: bool,
     /// The scheduler of the sender.
     pub scheduler: String,
     /// Bytes that were read.
@@ -162,7 +169,8 @@ pub struct Explanation {
     pub paths: Vec<PathTimes>,
 }
 
-/// Runs a plan and explains each of its flows.
+/// Runs a plan and explains each of its flows: the direction in which more data went, and the other one too
+/// if much went there.
 ///
 /// # Errors
 /// If it cannot be built.
@@ -196,7 +204,8 @@ pub fn explain_with(
     let outcome = session.finish();
     if let Ok(theory) = theory::theory(&plan, &outcome.tables) {
         for it in &mut explanations {
-            let own = theory.subflows.iter().filter(|expected| expected.flow == it.flow);
+            let own = theory.subflows.iter();
+            let own = own.filter(|known| (&known.flow, &known.sender) == (&it.flow, &it.sender));
             it.theory_bps = Some(own.map(|expected| expected.expected_bps).sum());
         }
     }
@@ -254,33 +263,41 @@ impl Watcher {
 
     fn finish(self) -> Vec<Explanation> {
         let flows = self.plan.flows.iter().zip(self.accounts);
-        flows
-            .map(|(flow, [opener, acceptor])| {
-                let (side, account) =
-                    if opener.sent > acceptor.sent { (0, opener) } else { (1, acceptor) };
-                let possible_bps = possible(&self.plan, &account.paths, flow, side == 0);
-                let seconds = account.time.as_secs_f64();
-                Explanation {
-                    flow: flow.name.clone(),
-                    scheduler: flow.ends()[side].scheduler.name.name().to_owned(),
-                    bytes: account.read,
-                    time: account.time,
-                    goodput_bps: if seconds > 0.0 {
-                        8.0 * account.read as f64 / seconds
-                    } else {
-                        0.0
-                    },
-                    possible_bps,
-                    theory_bps: None,
-                    receive_buffer: Bytes::new(u64::from(account.receive_buffer)),
-                    paths: account.paths.into_iter().map(|(_, path)| path).collect(),
-                }
-            })
+        let explanations = flows.flat_map(|(flow, [opener, acceptor])| {
+            let mut sides = [(0, opener), (1, acceptor)];
+            // Of equals the one that accepts is first: most flows are downloads.
+            sides.sort_by_key(|(side, account)| Reverse((account.sent, *side)));
+            let [more, less] = sides.each_ref().map(|(_, account)| account.sent as f64);
+            let both = less > 0.0 && less >= WORTH_EXPLAINING * more;
+            let explained = sides.into_iter().take(if both { 2 } else { 1 });
+            explained.map(move |(side, account)| (flow, side, account, both)).collect::<Vec<_>>()
+        });
+        explanations
+            .map(|(flow, side, account, both)| account.explained(&self.plan, flow, side, both))
             .collect()
     }
 }
 
 impl Account {
+    fn explained(self, plan: &Plan, flow: &FlowPlan, side: usize, both: bool) -> Explanation {
+        let end = flow.ends()[side];
+        let seconds = self.time.as_secs_f64();
+        let bits = 8.0 * self.read as f64;
+        Explanation {
+            flow: flow.name.clone(),
+            sender: plan.hosts.get(end.host.0).map_or(String::new(), |host| host.name.clone()),
+            both,
+            scheduler: end.scheduler.name.name().to_owned(),
+            bytes: self.read,
+            time: self.time,
+            goodput_bps: if seconds > 0.0 { bits / seconds } else { 0.0 },
+            possible_bps: possible(plan, &self.paths, flow, side == 0),
+            theory_bps: None,
+            receive_buffer: Bytes::new(u64::from(self.receive_buffer)),
+            paths: self.paths.into_iter().map(|(_, path)| path).collect(),
+        }
+    }
+
     fn look(&mut self, passed: Span, [sender, receiver]: [Option<&Actor>; 2], net: &Net<Packet>) {
         let Some(sender) = sender else { return };
         let (una, _, written) = sender.connection().send_offsets();

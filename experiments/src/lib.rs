@@ -38,6 +38,7 @@ pub mod capture;
 pub mod check;
 pub mod cli;
 pub mod explain;
+pub mod launcher;
 #[cfg(target_os = "linux")]
 pub mod live;
 pub mod metrics;

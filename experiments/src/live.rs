@@ -25,15 +25,16 @@ mod tasks;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mptcpsim_core::time::Time;
 use mptcpsim_models::wire::WireError;
+use serde::Serialize;
 use thiserror::Error;
 
-use crate::build::{AsPlanned, BuildError};
+use crate::build::BuildError;
 use crate::capture::{CaptureError, Captures};
+use crate::launcher::Launcher;
 use crate::plan::Plan;
 use crate::run::Outcome;
 use crate::session::Session;
@@ -91,7 +92,7 @@ pub enum LiveError {
 }
 
 /// What was seen of a host that is a real kernel.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct KernelReport {
     /// The name of the host.
     pub host: String,
@@ -127,14 +128,12 @@ pub struct LiveOutcome {
     pub took: Duration,
 }
 
-impl LiveOutcome {
-    /// Writes what was seen of real kernels into the folder `kernel` within `folder`.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn write_kernels(&self, folder: &Path) -> std::io::Result<()> {
-        report::write(folder, &self.kernels)
-    }
+/// Writes what was seen of real kernels into the folder `kernel` within `folder`.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_kernels(folder: &Path, kernels: &[KernelReport]) -> std::io::Result<()> {
+    report::write(folder, kernels)
 }
 
 /// Which hosts of a plan are real kernels.
@@ -166,21 +165,20 @@ pub fn kernel_hosts(plan: &Plan, sides: Sides) -> Result<BTreeSet<usize>, LiveEr
     Ok(kernels)
 }
 
-/// Runs a plan in real time. `program` is started on real kernels with the argument `live-peer`;
+/// Runs a session in real time, from its beginning. `launcher` starts the command `live-peer` on real kernels;
 /// `watch` is asked now and then whether to go on.
 ///
 /// # Errors
 /// If the plan cannot be run like that, or the system does not let it.
 pub fn run(
-    plan: &Plan,
+    session: Session,
     sides: Sides,
-    program: &Path,
+    launcher: &Launcher,
     captures: Option<&mut Captures>,
     watch: &mut dyn FnMut(Time) -> ControlFlow<()>,
 ) -> Result<LiveOutcome, LiveError> {
-    let hosts = kernel_hosts(plan, sides)?;
-    let session = Session::new(Arc::new(plan.clone()), &mut AsPlanned)?;
-    let mut driver = driver::Driver::new(session, &hosts, program)?;
+    let hosts = kernel_hosts(session.plan(), sides)?;
+    let mut driver = driver::Driver::new(session, &hosts, launcher)?;
     driver.run(captures, watch)?;
     driver.finish()
 }

@@ -1,5 +1,7 @@
 //! The command line of mptcpsim.
 
+use mptcpsim::launcher::Launcher;
+
 fn main() -> std::process::ExitCode {
-    mptcpsim::cli::main(std::env::args_os()).into()
+    mptcpsim::cli::main(std::env::args_os(), &Launcher::this_program()).into()
 }

@@ -64,6 +64,15 @@ impl Any {
         }
     }
 
+    /// What its files are called, without ending.
+    fn file(&self) -> &str {
+        match self {
+            Self::Figure(picture) => picture.file(),
+            Self::Bars(picture) => picture.file(),
+            Self::Heat(picture) => picture.file(),
+        }
+    }
+
     fn svg(&self) -> Result<String, String> {
         match self {
             Self::Figure(picture) => draw::svg(picture),
@@ -96,10 +105,15 @@ pub fn plot(folder: &Path) -> Result<Vec<PathBuf>, PlotError> {
     Ok(drawn.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// The same pictures as texts in SVG.
-pub(crate) fn svgs(folder: &Path) -> Result<Vec<String>, PlotError> {
+/// The same pictures as texts in SVG, with the names of their files without ending.
+///
+/// # Errors
+/// If the folder holds no results, or a picture cannot be drawn.
+pub fn svgs(folder: &Path) -> Result<Vec<(String, String)>, PlotError> {
     let fail = |why: String| PlotError::Draw { path: folder.to_owned(), why };
-    pictures(folder)?.iter().map(|picture| picture.svg().map_err(fail)).collect()
+    let pictures = pictures(folder)?;
+    let drawn = pictures.iter().map(|it| Ok((it.file().to_owned(), it.svg().map_err(fail)?)));
+    drawn.collect()
 }
 
 /// Pictures of a run that are not lines over time, as texts in SVG.

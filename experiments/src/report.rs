@@ -8,17 +8,20 @@ mod page;
 mod picture;
 mod series;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::build::{AsPlanned, Policies};
 use crate::check::{Faults, Source, check};
-use crate::explain::{Explanation, explain};
+use crate::explain::{Explanation, explain, explain_with};
 use crate::plan::Plan;
 use crate::plot::{self, PlotError};
 use crate::results::{MANIFEST, Manifest, Tables, WriteError, read_rows};
 use crate::run::RunError;
+use crate::session::Watch;
 use crate::sweep::{SweepError, SweepManifest, read_summary};
 
 /// Why there is no report.
@@ -50,6 +53,11 @@ pub enum ReportError {
     Run(#[from] RunError),
 }
 
+/// The hosts of `plan` and what stands on the paths between them, as HTML with a picture in SVG.
+pub fn picture(plan: &Plan) -> String {
+    picture::picture(plan).into_string()
+}
+
 /// Runs `plan` and reports on it.
 ///
 /// # Errors
@@ -62,12 +70,26 @@ pub fn of_plan(plan: &Plan) -> Result<String, ReportError> {
 }
 
 /// Reports on results of `plan` that are at hand. The run is repeated to explain it; if another one comes out (it
-/// had policies of one's own, or another version made it), the page says so and explains nothing.
+/// had policies of one's own or real kernels, or another version made it), the page says so and explains nothing.
 ///
 /// # Errors
 /// If the plan cannot be built.
 pub fn of_run(plan: &Plan, manifest: &Manifest, tables: &Tables) -> Result<String, ReportError> {
-    let (explanations, again) = explain(plan)?;
+    of_run_with(plan, manifest, tables, &mut AsPlanned, &mut |_| ControlFlow::Continue(()))
+}
+
+/// Like [`of_run`], of a run with policies of one's own; it is repeated until `watch` says stop.
+///
+/// # Errors
+/// If the plan cannot be built.
+pub fn of_run_with(
+    plan: &Plan,
+    manifest: &Manifest,
+    tables: &Tables,
+    policies: &mut dyn Policies,
+    watch: &mut Watch<'_>,
+) -> Result<String, ReportError> {
+    let (explanations, again) = explain_with(plan, policies, watch)?;
     let same = again.digest.to_string() == manifest.digest;
     let explanations: Option<&[Explanation]> = same.then_some(&explanations);
     let plots = plot::svgs_of_run(&plan.name, tables)?;
@@ -87,6 +109,7 @@ pub fn of_folder(folder: &Path) -> Result<String, ReportError> {
     let manifest = text(MANIFEST)?;
     if let Ok(sweep) = serde_json::from_str::<SweepManifest>(&manifest) {
         let (lines, plots) = (read_summary(folder)?, plot::svgs(folder)?);
+        let plots = plots.into_iter().map(|(_, svg)| svg).collect::<Vec<_>>();
         return Ok(page::sweep(&sweep, &lines, &plots, &text("scenario.toml")?));
     }
     let manifest: Manifest = serde_json::from_str(&manifest)

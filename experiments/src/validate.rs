@@ -8,7 +8,7 @@ mod compare;
 mod metrics;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::sync::Arc;
 
 use mptcpsim_core::time::Time;
 
@@ -16,9 +16,12 @@ pub use self::compare::{Comparison, Spread, compare};
 pub use self::metrics::Metrics;
 
 use self::metrics::Observation;
+use crate::build::AsPlanned;
+use crate::launcher::Launcher;
 use crate::live::{self, Lateness, LiveError, Side, Sides};
 use crate::plan::Plan;
 use crate::run::{RunError, run_captured};
+use crate::session::Session;
 
 /// How a simulation of `plan` went.
 ///
@@ -37,12 +40,13 @@ pub fn simulated(plan: &Plan) -> Result<Metrics, RunError> {
 /// If the plan cannot be run like that, or the system does not let it.
 pub fn measured(
     plan: &Plan,
-    program: &Path,
+    launcher: &Launcher,
     watch: &mut dyn FnMut(Time) -> ControlFlow<()>,
 ) -> Result<(Metrics, Lateness), LiveError> {
     let observation = Observation::new(plan);
     let mut captures = observation.captures();
     let sides = Sides { client: Side::Kernel, server: Side::Kernel };
-    let done = live::run(plan, sides, program, Some(&mut captures), watch)?;
+    let session = Session::new(Arc::new(plan.clone()), &mut AsPlanned)?;
+    let done = live::run(session, sides, launcher, Some(&mut captures), watch)?;
     Ok((observation.metrics(plan, &done.outcome.tables), done.lateness))
 }

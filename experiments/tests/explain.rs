@@ -70,3 +70,24 @@ fn a_viewer_who_pauses_is_no_fault_of_the_network() {
     let it = explained("two-equal-paths", &[slow]);
     assert!(share(&it, "left", Holdup::Application) > 0.5, "{}", it.text());
 }
+
+#[test]
+fn both_directions_are_explained_where_data_goes_in_both() {
+    let explained = |direction: &str| {
+        let both = Override::set(&format!("flows.0.app.direction=\"{direction}\""));
+        let little = Override::set("flows.0.app.bytes=\"4 MB\"");
+        let slow_up = Override::set("links.lte.up.rate=\"2 Mbit/s\"");
+        let scenario = shipped::find("wifi-lte").unwrap().source();
+        explain(&check(&scenario, &[both, little, slow_up]).unwrap()).unwrap().0
+    };
+    let both = explained("both");
+    let senders = both.iter().map(|it| (it.sender.as_str(), it.both)).collect::<Vec<_>>();
+    assert_eq!(senders, [("server", true), ("phone", true)]);
+    assert!(both[1].text().starts_with("flow1 from phone: "), "{}", both[1].text());
+    let capacity = |it: &Explanation| it.paths.iter().map(|path| path.capacity_bps.unwrap()).sum();
+    let [down, up]: [f64; 2] = [capacity(&both[0]), capacity(&both[1])];
+    assert!(up < down && both[1].goodput_bps < up, "{up} and {down}");
+    let [only] = explained("download").try_into().unwrap();
+    assert_eq!((only.sender.as_str(), only.both), ("server", false));
+    assert!(only.text().starts_with("flow1: "), "{}", only.text());
+}

@@ -21,6 +21,7 @@ from typing import Any
 from mptcpsim import units
 from mptcpsim._mptcpsim import __version__
 from mptcpsim.errors import Fault, MptcpsimError, RunError, ScenarioError
+from mptcpsim.kernels import KernelReport, Lateness, LiveRun, live
 from mptcpsim.policies import *  # noqa: F403
 from mptcpsim.policies import __all__ as _policies
 from mptcpsim.results import Expectation, Run, Theory
@@ -28,7 +29,7 @@ from mptcpsim.running import load, run
 from mptcpsim.scenario_types import *  # noqa: F403
 from mptcpsim.scenario_types import __all__ as _parts
 from mptcpsim.simulation import Connection, LinkState, Simulation, Subflow
-from mptcpsim.sweeping import Executor, RayExecutor, Sweep, sweep
+from mptcpsim.sweeping import Executor, Picture, RayExecutor, Sweep, sweep
 from mptcpsim.table import Table
 from mptcpsim.tools import *  # noqa: F403
 from mptcpsim.tools import __all__ as _tools
@@ -55,8 +56,12 @@ __all__ = [
     "Executor",
     "Expectation",
     "Fault",
+    "KernelReport",
+    "Lateness",
     "LinkState",
+    "LiveRun",
     "MptcpsimError",
+    "Picture",
     "RayExecutor",
     "Run",
     "RunError",
@@ -67,6 +72,7 @@ __all__ = [
     "Table",
     "Theory",
     "__version__",
+    "live",
     "load",
     "run",
     "schema",

@@ -14,7 +14,7 @@ from typing import Any
 
 from mptcpsim import _mptcpsim
 from mptcpsim.errors import MptcpsimError
-from mptcpsim.running import load, run
+from mptcpsim.running import LAUNCHER, load, run
 from mptcpsim.scenario_types import Scenario
 
 
@@ -25,7 +25,7 @@ def main() -> int:
         return _run(*found)
     # Nothing of Python runs meanwhile that would want to know of Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return _mptcpsim.main(["mptcpsim", *sys.argv[1:]])
+    return _mptcpsim.main(["mptcpsim", *sys.argv[1:]], LAUNCHER)
 
 
 def _with_policies(typed: list[str]) -> tuple[Scenario, argparse.Namespace] | None:

@@ -174,7 +174,8 @@ class Run:
         return Theory(tuple(Expectation(*it) for it in subflows), dict(totals))
 
     def plot(self, what: str = "rate", *, ax: Axes | None = None, flow: str | None = None) -> Axes:
-        """Draws a quantity over time with matplotlib: `rate`, `cwnd`, `srtt`, `queueing` and others.
+        """Draws a quantity over time with matplotlib: `rate`, `share`, `cwnd`, `srtt`, `queueing`,
+        `sequence` and others.
 
         Raises:
             ValueError: there is no such quantity or flow.
@@ -206,7 +207,8 @@ class Run:
         if self._native is None:
             raise TypeError("only a run of this process can be reported on")
         path = Path(file)
-        path.write_text(self._native.report(), encoding="utf-8")
+        _, policies = self.scenario.plan()
+        path.write_text(self._native.report(policies), encoding="utf-8")
         return path
 
     def __repr__(self) -> str:

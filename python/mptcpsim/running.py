@@ -19,6 +19,9 @@ log = logging.getLogger("mptcpsim")
 ScenarioLike = Scenario | str | os.PathLike[str] | Mapping[str, Any]
 """A scenario, the name of a file or of a shipped one, or a tree of dictionaries."""
 
+LAUNCHER = [sys.executable, "-m", "mptcpsim"]
+"""The command line as words, for work that takes a process of its own."""
+
 Progress = bool | Callable[[float], object] | None
 """Whether to show a bar, or what to call with the virtual time in seconds."""
 
@@ -74,7 +77,7 @@ def run(
         set: other values for keys, by their paths: ``{"links.wifi.delay": "40 ms"}``.
         captures: a folder into which ``capture/*.pcapng`` are written, one per host.
         progress: true for a bar (with `tqdm` installed), or a callable that gets the virtual time
-            in seconds some times per second. Without it a bar appears in a terminal.
+            in seconds some times per second. Without it a bar appears in a terminal or a notebook.
 
     The same scenario and seed give the same `Run.digest`, here and on the command line. Other
     threads go on meanwhile; Ctrl-C raises `KeyboardInterrupt` within 100 ms.
@@ -87,30 +90,44 @@ def run(
         ScenarioError: the scenario has faults.
         RunError: a capture cannot be written.
     """
-    wanted = as_scenario(scenario, seed, duration, set)
-    if captures is not None:
-        wanted = wanted.copy({"record.pcap": True})
+    wanted, folder = capturing(as_scenario(scenario, seed, duration, set), captures)
     plan, policies = wanted.plan()
-    folder = None if captures is None else Path(captures)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
     log.debug("running %s with seed %d", plan.name, plan.seed)
-    with _Bar(progress, plan.name, plan.duration_s) as bar:
+    with Bar(progress, plan.name, plan.duration_s) as bar:
         outcome = _mptcpsim.run(plan, policies, bar.tell, folder)
     done = Run(wanted, outcome)
     log.debug("%s ended at %g s, digest %s", plan.name, done.end_s, done.digest)
     return done
 
 
-class _Bar:
-    """A bar of tqdm, or whatever else is told the time."""
+def capturing(
+    scenario: Scenario, captures: str | os.PathLike[str] | None
+) -> tuple[Scenario, Path | None]:
+    """The scenario with captures if they are wanted, and the folder for them."""
+    if captures is None:
+        return scenario, None
+    wanted = scenario.copy({"record.pcap": True})
+    wanted.plan()
+    folder = Path(captures)
+    folder.mkdir(parents=True, exist_ok=True)
+    return wanted, folder
 
-    def __init__(self, progress: Progress, name: str, duration: float) -> None:
-        self.tell = progress if callable(progress) else None
+
+class Bar:
+    """A bar of tqdm, or whatever else is told how much of `total` is done."""
+
+    def __init__(
+        self,
+        progress: bool | Callable[[Any], object] | None,
+        name: str,
+        total: float,
+        unit: str = "s",
+    ) -> None:
+        self.tell: Callable[[Any], object] | None = progress if callable(progress) else None
         self.bar: Any = None
         if callable(progress) or progress is False:
             return
-        if progress is None and not sys.stderr.isatty():
+        if progress is None and not (sys.stderr.isatty() or "ipykernel" in sys.modules):
             return
         try:
             from tqdm.auto import tqdm
@@ -118,13 +135,13 @@ class _Bar:
             if progress:
                 raise ImportError("a bar needs tqdm: pip install tqdm") from None
             return
-        self.bar = tqdm(total=duration, desc=name, unit="s", delay=0.5, leave=False)
+        self.bar = tqdm(total=total, desc=name, unit=unit, delay=0.5, leave=False)
         self.tell = self._show
 
-    def _show(self, time: float) -> None:
-        self.bar.update(time - self.bar.n)
+    def _show(self, done: float) -> None:
+        self.bar.update(done - self.bar.n)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *_: object) -> None:

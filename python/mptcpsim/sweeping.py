@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import pickle
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from typing import Any, Protocol
 
 from mptcpsim import _mptcpsim, policies
 from mptcpsim.errors import MptcpsimError, ScenarioError
-from mptcpsim.running import ScenarioLike, as_scenario
+from mptcpsim.running import Bar, ScenarioLike, as_scenario
 from mptcpsim.table import Table
 from mptcpsim.tree import (
     Policies,
@@ -26,6 +29,9 @@ from mptcpsim.tree import (
     take_policy,
     without_policies,
 )
+
+
+log = logging.getLogger("mptcpsim")
 
 
 class Executor(Protocol):
@@ -58,10 +64,29 @@ def _called(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
     return fn(*args, **kwargs)
 
 
+class Picture(str):
+    """A picture as SVG; notebooks show it."""
+
+    __slots__ = ()
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+
 class Sweep:
     """The results of a sweep, in the order of its design."""
 
-    __slots__ = ("configurations", "failed", "folder", "keys", "results", "runs", "summary")
+    __slots__ = (
+        "__weakref__",
+        "_files",
+        "configurations",
+        "failed",
+        "folder",
+        "keys",
+        "results",
+        "runs",
+        "summary",
+    )
 
     results: Table
     """A row per run and flow: the values of what varies, the seed, and the summary of the flow."""
@@ -90,6 +115,46 @@ class Sweep:
         self.keys = design.keys
         self.failed = failed
         self.folder = folder if keep else None
+        self._files: Path | None = folder
+        if not keep:
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def report(self, file: str | os.PathLike[str]) -> Path:
+        """Writes one page of HTML that needs no network, as `mptcpsim report` does.
+
+        It holds the pictures, the table of means with their intervals, and how to get the same again.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path = Path(file)
+        path.write_text(_mptcpsim.report(self._folder()), encoding="utf-8")
+        return path
+
+    def plots(self) -> dict[str, Picture]:
+        """The pictures that `mptcpsim plot` draws, chosen from what was varied: lines over one quantity,
+        a heat map over two, bars otherwise; boxes over seeds, distributions over flows.
+
+        Examples:
+            >>> done = sweep("two-equal-paths", {"duration": ["1 s", "2 s"]}, seeds=[1, 2])
+            >>> list(done.plots())
+            ['goodput', 'gap']
+        """
+        return {name: Picture(svg) for name, svg in _mptcpsim.pictures(self._folder())}
+
+    def _folder(self) -> Path:
+        if self._files is None:
+            raise TypeError("a sweep of another process has no files here; give it a `folder`")
+        return self._files
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("configurations", "failed", "folder", "keys", "results", "runs", "summary")
+        return {name: getattr(self, name) for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._files = self.folder
 
     def __repr__(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
@@ -111,7 +176,7 @@ def sweep(
     executor: Executor | None = None,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    progress: Callable[[int], object] | None = None,
+    progress: bool | Callable[[int], object] | None = None,
 ) -> Sweep:
     """Runs a scenario with every combination of values and every seed.
 
@@ -133,7 +198,8 @@ def sweep(
             a Dask client, a `RayExecutor`, or whatever else has `submit`. The results are the same.
         folder: keeps the files of the sweep here, as the command line does.
         resume: goes on with what an earlier sweep has left in the folder.
-        progress: called some times per second with the number of runs that are done.
+        progress: true for a bar (with `tqdm` installed), or a callable that gets the number of runs that
+            are done some times per second. Without it a bar appears in a terminal or a notebook.
 
     Examples:
         >>> done = sweep("two-equal-paths", {"duration": ["1 s", "2 s"]}, seeds=range(1, 3))
@@ -153,25 +219,46 @@ def sweep(
         raise ValueError("resume: without a folder there is nothing to go on with")
     if executor is not None and not hasattr(executor, "submit"):
         raise TypeError(f"executor: expected something with `submit`, found {executor!r}")
-    with tempfile.TemporaryDirectory(prefix="mptcpsim-") as spare:
-        where = Path(spare) / "sweep" if folder is None else Path(folder)
-        if executor is not None:
-            failed = _elsewhere(design, work, executor, where, resume, progress)
-        elif work.own:
-            stop = _mptcpsim.Stop()
-            with ThreadPoolExecutor(jobs or os.cpu_count()) as threads:
-                try:
-                    failed = _elsewhere(design, work, threads, where, resume, progress, stop)
-                except BaseException:
-                    stop.set()
-                    raise
-        else:
-            failed = design.run(where, jobs, resume, _whole(progress))
+    log.debug("sweeping %s: %d runs", work.name, design.runs)
+    where = Path(tempfile.mkdtemp(prefix="mptcpsim-")) if folder is None else Path(folder)
+    try:
+        with Bar(progress, work.name, design.runs, "run") as bar:
+            failed = _simulated(design, work, where, jobs, executor, resume, _whole(bar.tell))
         return Sweep(design, where, failed, keep=folder is not None)
+    except BaseException:
+        if folder is None:
+            shutil.rmtree(where, ignore_errors=True)
+        raise
 
 
-def _whole(progress: Callable[[int], object] | None) -> Callable[[float], object] | None:
-    return None if progress is None else lambda done: progress(round(done))
+Tell = Callable[[Any], object] | None
+
+
+def _whole(tell: Tell) -> Tell:
+    return None if tell is None else lambda done: tell(round(done))
+
+
+def _simulated(
+    design: _mptcpsim.Design,
+    work: _Work,
+    folder: Path,
+    jobs: int | None,
+    executor: Executor | None,
+    resume: bool,
+    tell: Tell,
+) -> int:
+    """Simulates all runs into a folder, and returns how many failed."""
+    if executor is not None:
+        return _elsewhere(design, work, executor, folder, resume, tell)
+    if not work.own:
+        return design.run(folder, jobs, resume, tell)
+    stop = _mptcpsim.Stop()
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as threads:
+        try:
+            return _elsewhere(design, work, threads, folder, resume, tell, stop)
+        except BaseException:
+            stop.set()
+            raise
 
 
 @dataclass(frozen=True)
@@ -292,7 +379,7 @@ def _elsewhere(
     executor: Executor,
     folder: Path,
     resume: bool,
-    progress: Callable[[int], object] | None,
+    tell: Tell,
     stop: _mptcpsim.Stop | None = None,
 ) -> int:
     missing = design.missing(folder, resume)
@@ -324,8 +411,8 @@ def _elsewhere(
                     continue
                 design.take(folder, records)
                 done += len(records)
-                if progress is not None:
-                    progress(done)
+                if tell is not None:
+                    tell(done)
                 following = next(calls, None)
                 if following is not None:
                     begin(following, 1)
@@ -346,4 +433,4 @@ def _ready(futures: list[Any]) -> list[Any]:
     return [future for future in futures if future.done()] or futures[:1]
 
 
-__all__ = ["Executor", "RayExecutor", "Sweep", "sweep"]
+__all__ = ["Executor", "Picture", "RayExecutor", "Sweep", "sweep"]

@@ -66,6 +66,8 @@ class Explanation:
 
     flow: str
     """The name of the flow."""
+    sender: str
+    """The host that sends: both directions are explained where much data went in both."""
     text: str
     """Where its time went, in words."""
     goodput_bps: float
@@ -97,8 +99,8 @@ def explain(
     """
     plan, policies = as_scenario(scenario, None, None, set).plan()
     return [
-        Explanation(flow, text, goodput, possible, theory, {name: dict(times) for name, times in paths})
-        for flow, text, goodput, possible, theory, paths in _mptcpsim.explain(plan, policies)
+        Explanation(flow, sender, text, goodput, possible, theory, {it: dict(to) for it, to in paths})
+        for flow, sender, text, goodput, possible, theory, paths in _mptcpsim.explain(plan, policies)
     ]
 
 
@@ -253,12 +255,16 @@ KINDS = {
     "middleboxes": "Action",
     "apps": "App",
     "stacks": "Stack",
+    "tables": "Table",
+    "topologies": "Shape",
+    "matrices": "Matrix",
 }
 
 
 def list_names(kind: str) -> list[Named]:
     """What can be named in a scenario: schedulers, congestion-controls, path-managers, links, queues,
-    losses, jitters, radios, middleboxes, apps, stacks, sysctls or scenarios.
+    losses, jitters, radios, middleboxes, topologies, matrices, apps, stacks, sysctls, tables (with their
+    columns), scenarios or papers.
 
     Examples:
         >>> [one.name for one in list_names("schedulers")][:3]
@@ -269,15 +275,15 @@ def list_names(kind: str) -> list[Named]:
     """
     import json
 
-    if kind == "scenarios":
-        return [Named(name, title) for name, title, _ in _mptcpsim.shipped()]
+    if kind in ("scenarios", "papers"):
+        return [Named(name, title) for name, title in _mptcpsim.shipped(kind == "papers")]
     if kind == "sysctls":
         both = [one for stack in ("upstream", "out-of-tree") for one in _mptcpsim.sysctls(stack)]
         known = {name: Named(name, f"{text}: {expected}", (Parameter("value", expected, default),))
                  for name, default, expected, text in reversed(both)}
         return sorted(known.values(), key=lambda one: one.name)
     if kind not in KINDS:
-        known_kinds = ", ".join([*KINDS, "sysctls", "scenarios"])
+        known_kinds = ", ".join([*KINDS, "sysctls", "scenarios", "papers"])
         raise ValueError(f"kind: there is no `{kind}`; known are {known_kinds}")
     definition = json.loads(_mptcpsim.schema())["$defs"][KINDS[kind]]
     return [_named(kind, one) for one in definition["oneOf"]]
@@ -293,6 +299,8 @@ def _named(kind: str, choice: Mapping[str, Any]) -> Named:
         if "const" not in it
     ]
     own.sort(key=lambda parameter: not parameter.required)
+    if kind == "tables":
+        own = [Parameter(*column) for column in _mptcpsim.columns(name)]
     models = [
         Parameter(key, text, default)
         for key, default, _, _, text in _mptcpsim.parameters(kind, name)

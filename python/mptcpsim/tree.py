@@ -315,27 +315,12 @@ class ScenarioBase(Node):
                 tree["flows"][number]["app"] = shown["flows"][number]["app"]
         except ScenarioError as error:
             return f"<b>{head}</b><pre>{html.escape(str(error))}</pre>"
-        rows = "".join(_path_row(path, tree) for path in tree["paths"])
         flows = "".join(
             f"<li><b>{html.escape(flow['name'])}</b>: {html.escape(flow['from'])} to "
             f"{html.escape(flow['to'])}, {html.escape(json.dumps(flow['app']))}</li>"
             for flow in tree["flows"]
         )
-        return f"<b>{head}</b>, {html.escape(tree['duration'])}<table>{rows}</table><ul>{flows}</ul>"
-
-
-def _path_row(path: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
-    def station(name: str) -> str:
-        link = tree.get("links", {}).get(name)
-        if link is None:
-            return f"[{html.escape(name)}]"
-        shown = link.get("down", link)
-        words = [shown.get("rate", ""), shown.get("delay", "")]
-        return f"{html.escape(name)} <small>{html.escape(', '.join(map(str, words)))}</small>"
-
-    first, last = map(html.escape, path["between"])
-    way = " &#8594; ".join([first, *map(station, path["via"]), last])
-    return f"<tr><td><b>{html.escape(path['name'])}</b></td><td>{way}</td></tr>"
+        return f"<b>{head}</b>, {html.escape(tree['duration'])}<br>{plan.picture()}<ul>{flows}</ul>"
 
 
 @dataclass(slots=True)

@@ -10,6 +10,8 @@
 
 mod errors;
 mod gym;
+#[cfg(target_os = "linux")]
+mod live;
 mod outcome;
 mod plan;
 mod policy;
@@ -44,13 +46,18 @@ fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<sweep::Stop>()?;
     module.add_class::<table::Column>()?;
     module.add_class::<table::Table>()?;
+    #[cfg(target_os = "linux")]
+    module.add_function(wrap_pyfunction!(live::live, module)?)?;
     module.add_function(wrap_pyfunction!(outcome::run, module)?)?;
     module.add_function(wrap_pyfunction!(plan::check, module)?)?;
     module.add_function(wrap_pyfunction!(plan::read, module)?)?;
+    module.add_function(wrap_pyfunction!(sweep::pictures, module)?)?;
+    module.add_function(wrap_pyfunction!(sweep::report, module)?)?;
     module.add_function(wrap_pyfunction!(table::table_of_csv, module)?)?;
     module.add_function(wrap_pyfunction!(table::table_of_ipc, module)?)?;
     module.add_function(wrap_pyfunction!(tools::bits_per_second, module)?)?;
     module.add_function(wrap_pyfunction!(tools::capable, module)?)?;
+    module.add_function(wrap_pyfunction!(tools::columns, module)?)?;
     module.add_function(wrap_pyfunction!(tools::explain, module)?)?;
     module.add_function(wrap_pyfunction!(tools::main, module)?)?;
     module.add_function(wrap_pyfunction!(tools::packetdrill, module)?)?;

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mptcpsim::capture::{self, Captures};
+#[cfg(target_os = "linux")]
+use mptcpsim::live::{self, KernelReport};
 use mptcpsim::results::{Manifest, ResultFolder, Tables};
 use mptcpsim::run::Outcome as Found;
 use mptcpsim::scenario::Table as Name;
@@ -30,13 +32,30 @@ pub(crate) struct Outcome {
     plan: Arc<mptcpsim::plan::Plan>,
     outcome: Found,
     wall: Duration,
+    /// What was seen of real kernels.
+    #[cfg(target_os = "linux")]
+    kernels: Vec<KernelReport>,
     /// The tables as columns, made when they are first asked for.
     columns: [OnceLock<Py<Table>>; Name::ALL.len()],
 }
 
 impl Outcome {
     pub(crate) fn new(plan: &Arc<mptcpsim::plan::Plan>, outcome: Found, wall: Duration) -> Self {
-        Self { plan: Arc::clone(plan), outcome, wall, columns: Default::default() }
+        Self {
+            plan: Arc::clone(plan),
+            outcome,
+            wall,
+            #[cfg(target_os = "linux")]
+            kernels: Vec::new(),
+            columns: Default::default(),
+        }
+    }
+
+    /// With what was seen of real kernels.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_kernels(mut self, kernels: Vec<KernelReport>) -> Self {
+        self.kernels = kernels;
+        self
     }
 
     fn manifest(&self) -> Manifest {
@@ -114,11 +133,21 @@ impl Outcome {
         Ok(column.get_or_init(|| made).clone_ref(py))
     }
 
-    /// The run as one page of HTML.
-    fn report(&self, py: Python<'_>) -> PyResult<String> {
-        let report =
-            |manifest| mptcpsim::report::of_run(&self.plan, &manifest, &self.outcome.tables);
-        py.detach(|| report(self.manifest())).map_err(|error| errors::run_error(py, error))
+    /// The run as one page of HTML; it is repeated with the policies that it had.
+    fn report(&self, py: Python<'_>, policies: Policies) -> PyResult<String> {
+        let trouble = Trouble::default();
+        let mut watch = Watch::new(None, &trouble);
+        let page = py.detach(|| {
+            mptcpsim::report::of_run_with(
+                &self.plan,
+                &self.manifest(),
+                &self.outcome.tables,
+                &mut policies.installed(&trouble),
+                &mut |time| watch.look(time),
+            )
+        });
+        watch.finish()?;
+        page.map_err(|error| errors::run_error(py, error))
     }
 
     /// Writes the folder that the command line writes, with plots if they are wanted.
@@ -133,6 +162,10 @@ impl Outcome {
         let folder = ResultFolder::prepare(wanted).map_err(|error| text(&error))?;
         folder.write_run(&self.plan, &self.outcome.tables).map_err(|error| text(&error))?;
         folder.write_listings(&self.outcome.listings).map_err(|error| text(&error))?;
+        #[cfg(target_os = "linux")]
+        if !self.kernels.is_empty() {
+            live::write_kernels(folder.path(), &self.kernels).map_err(|error| text(&error))?;
+        }
         folder.write_manifest(&self.manifest()).map_err(|error| text(&error))?;
         if plots {
             mptcpsim::plot::plot(folder.path()).map_err(|error| text(&error))?;

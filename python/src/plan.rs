@@ -48,6 +48,11 @@ impl Plan {
         self.plan.flow_numbers()
     }
 
+    /// Hosts and paths as HTML with a picture in SVG.
+    fn picture(&self) -> String {
+        mptcpsim::report::picture(&self.plan)
+    }
+
     /// The scenario as written, as JSON.
     fn scenario(&self) -> PyResult<String> {
         serde_json::to_string(self.plan.scenario()).map_err(errors::internal)

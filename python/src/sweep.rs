@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mptcpsim::check::{Notation, Source};
+use mptcpsim::plot;
 use mptcpsim::sweep::{self, Elsewhere, Kind, Options, Record};
 use mptcpsim_core::time::{Span, Time};
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -180,6 +181,19 @@ impl Stop {
     fn set(&self) {
         self.set.store(true, Ordering::Relaxed);
     }
+}
+
+/// The pictures of the results in a folder: their names and SVG.
+#[pyfunction]
+pub(crate) fn pictures(py: Python<'_>, folder: PathBuf) -> PyResult<Vec<(String, String)>> {
+    py.detach(|| plot::svgs(&folder)).map_err(|error| PyOSError::new_err(error.to_string()))
+}
+
+/// The results in a folder as one page of HTML.
+#[pyfunction]
+pub(crate) fn report(py: Python<'_>, folder: PathBuf) -> PyResult<String> {
+    let page = py.detach(|| mptcpsim::report::of_folder(&folder));
+    page.map_err(|error| PyOSError::new_err(error.to_string()))
 }
 
 fn os_error(error: sweep::SweepError) -> PyErr {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use mptcpsim::capable::{BoxTouch, Finding, Verdict};
 use mptcpsim::explain::{Explanation, PathTimes};
+use mptcpsim::launcher::Launcher;
 use mptcpsim::replay_cc::replay;
 use mptcpsim::{cli, scenario, shipped as scenarios};
 use mptcpsim_core::time::Span;
@@ -22,10 +23,19 @@ use crate::plan::Plan;
 use crate::policy::{Policies, Trouble};
 use crate::watch::Watch;
 
-/// Does what is typed, the name of the program first, and returns the exit code.
+/// Does what is typed, the name of the program first, and returns the exit code; `launcher` is the command
+/// line as words.
 #[pyfunction]
-pub(crate) fn main(py: Python<'_>, typed: Vec<OsString>) -> u8 {
-    py.detach(|| cli::main(typed))
+pub(crate) fn main(py: Python<'_>, typed: Vec<OsString>, launcher: Vec<OsString>) -> PyResult<u8> {
+    let launcher = launched_by(launcher)?;
+    Ok(py.detach(|| cli::main(typed, &launcher)))
+}
+
+/// A command line given as words.
+pub(crate) fn launched_by(words: Vec<OsString>) -> PyResult<Launcher> {
+    let mut words = words.into_iter();
+    let program = words.next().ok_or_else(|| PyValueError::new_err("launcher: no program"))?;
+    Ok(Launcher::new(program, words))
 }
 
 /// The JSON Schema of scenarios, as text.
@@ -34,10 +44,19 @@ pub(crate) fn schema() -> String {
     format!("{:#}\n", scenario::schema())
 }
 
-/// The names, titles and texts of the scenarios that come with mptcpsim.
+/// The names and titles of the scenarios that come with mptcpsim, or of those that repeat papers.
 #[pyfunction]
-pub(crate) fn shipped() -> Vec<(&'static str, &'static str, &'static str)> {
-    scenarios::SCENARIOS.iter().map(|it| (it.name, it.title(), it.text)).collect()
+pub(crate) fn shipped(papers: bool) -> Vec<(&'static str, &'static str)> {
+    let all = if papers { scenarios::PAPERS } else { scenarios::SCENARIOS };
+    all.iter().map(|it| (it.name, it.title())).collect()
+}
+
+/// The columns of a table of results: their names, and what they hold.
+#[pyfunction]
+pub(crate) fn columns(table: &str) -> Vec<(String, String)> {
+    let table = scenario::Table::ALL.into_iter().find(|known| known.name() == table);
+    let columns = table.map_or(Vec::new(), mptcpsim::results::columns).into_iter();
+    columns.map(|column| (column.name, column.text)).collect()
 }
 
 /// A tree given as JSON in the notation TOML.
@@ -63,10 +82,17 @@ pub(crate) fn capable(py: Python<'_>, plan: &Plan, policies: Policies) -> PyResu
     Ok(verdicts.iter().map(judged).collect())
 }
 
-/// A flow: its name, all in words, goodput, what is possible and what theory gives in bits per second, and
-/// its paths with the seconds that went into what.
-type Explained =
-    (String, String, f64, Option<f64>, Option<f64>, Vec<(String, Vec<(&'static str, f64)>)>);
+/// A flow: its name and the host that sends, all in words, goodput, what is possible and what theory gives in
+/// bits per second, and its paths with the seconds that went into what.
+type Explained = (
+    String,
+    String,
+    String,
+    f64,
+    Option<f64>,
+    Option<f64>,
+    Vec<(String, Vec<(&'static str, f64)>)>,
+);
 
 /// Runs a plan and says why its flows were no faster.
 #[pyfunction]
@@ -87,8 +113,8 @@ fn in_numbers(flow: &Explanation) -> Explained {
         path.spent.iter().map(|(holdup, span)| (holdup.name(), span.as_secs_f64())).collect()
     };
     let paths = flow.paths.iter().map(|path| (path.path.clone(), spent(path))).collect();
-    let name = flow.flow.clone();
-    (name, flow.text(), flow.goodput_bps, flow.possible_bps, flow.theory_bps, paths)
+    let (name, sender) = (flow.flow.clone(), flow.sender.clone());
+    (name, sender, flow.text(), flow.goodput_bps, flow.possible_bps, flow.theory_bps, paths)
 }
 
 fn judged(verdict: &Verdict) -> Judged {

@@ -19,6 +19,7 @@ import pyarrow.parquet
 import pytest
 
 import mptcpsim as mp
+from test_policies import OnlyFirst
 from mptcpsim import _mptcpsim
 from mptcpsim.results import TABLES
 
@@ -58,6 +59,9 @@ def test_a_report_is_one_page(small: mp.Scenario, tmp_path: Path) -> None:
     run = mp.run(small)
     page = run.report(tmp_path / "run.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>") and run.digest in page and "its paths carry" in page
+    own = mp.run(small, set={"flows.0.mptcp.scheduler": OnlyFirst})
+    page = own.report(tmp_path / "own.html").read_text(encoding="utf-8")
+    assert own.digest != run.digest and own.digest in page and "its paths carry" in page
     with pytest.raises(OSError, match="nowhere"):
         run.report(tmp_path / "nowhere" / "run.html")
 

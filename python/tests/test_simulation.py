@@ -145,9 +145,11 @@ def test_explain_says_where_the_time_went(small: mp.Scenario) -> None:
     tight = {"flows.0.receive_buffer": "16 KB", "duration": "1 s"}
     [flow] = mp.explain("two-equal-paths", set=tight)
     assert "receive" in str(flow) and flow.possible_bps is not None
-    assert flow.goodput_bps < flow.possible_bps / 2
+    assert flow.goodput_bps < flow.possible_bps / 2 and flow.sender == "client"
     for spent in flow.paths.values():
         assert spent["receive window"] + spent.get("head-of-line blocking", 0) > 0.1
+    down, up = mp.explain(small, set={"flows.0.app.direction": "both"})
+    assert (down.sender, up.sender) == ("server", "client") and str(up).startswith("flow1 from client")
     [own] = mp.explain(small, set={"flows.0.mptcp.scheduler": Counting})
     assert own.goodput_bps > 0 and own.paths
 
@@ -187,7 +189,7 @@ def test_events_are_replayed() -> None:
         mp.replay_cc("lia", [], nonsense=3)
 
 
-@pytest.mark.parametrize("kind", [*mp.tools.KINDS, "sysctls", "scenarios"])
+@pytest.mark.parametrize("kind", [*mp.tools.KINDS, "sysctls", "scenarios", "papers"])
 def test_what_can_be_named_is_listed(kind: str) -> None:
     listed = mp.list(kind)
     assert listed and all(one.name and one.text for one in listed)
@@ -197,5 +199,7 @@ def test_what_can_be_named_is_listed(kind: str) -> None:
 def test_parameters_are_listed() -> None:
     bulk = next(app for app in mp.list("apps") if app.name == "bulk")
     assert bulk.parameters[0].name == "bytes" and bulk.parameters[0].required
+    summary = next(table for table in mp.list("tables") if table.name == "summary")
+    assert [it.name for it in summary.parameters] == mp.run("two-equal-paths", duration="1 s").summary.columns
     with pytest.raises(ValueError, match="schedulers"):
         mp.list("scheduler")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
@@ -214,6 +215,22 @@ def test_what_was_done_is_not_done_again(small: mp.Scenario, tmp_path: Path) -> 
         )
     assert told[0] > 1 and told[-1] == 4
     assert done.results.to_list() == mp.sweep(small, VARY).results.to_list()
+
+
+def test_a_sweep_is_reported_on_and_drawn(small: mp.Scenario, tmp_path: Path) -> None:
+    done = mp.sweep(small, {"paths.1.delay": ["20 ms", "40 ms", "80 ms"]}, seeds=[1, 2], progress=True)
+    page = done.report(tmp_path / "sweep.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>") and "paths.1.delay" in page
+    plots = done.plots()
+    assert plots["completion"].startswith("<svg") and plots["completion"]._repr_svg_() in page
+    [files] = [file for file in (done._files,) if file is not None]
+    assert files.is_dir() and done.folder is None
+    again = pickle.loads(pickle.dumps(done))
+    assert again.summary.to_list() == done.summary.to_list() and again.keys == done.keys
+    with pytest.raises(TypeError, match="another process"):
+        again.report(tmp_path / "again.html")
+    del done
+    assert not files.exists()
 
 
 def test_failed_runs_are_rows(small: mp.Scenario) -> None:

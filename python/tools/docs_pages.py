@@ -1,4 +1,4 @@
-"""A hook of mkdocs: the page of all keys of scenarios, made from their JSON Schema."""
+"""A hook of mkdocs: the pages of all keys of scenarios and of all columns of results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,20 @@ import mptcpsim
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     files.append(File.generated(config, "reference/scenario.md", content=page(mptcpsim.schema())))
+    files.append(File.generated(config, "reference/results.md", content=results()))
     return files
+
+
+def results() -> str:
+    parts = [
+        "# Columns of results\n",
+        "Each table is a CSV file of a run and an attribute of `Run`. Names of columns end in their units; "
+        "an empty cell is something not known. `mptcpsim list tables` prints the same.",
+    ]
+    for each in mptcpsim.list("tables"):
+        rows = [f"| `{column.name}` | {column.text} |" for column in each.parameters]
+        parts += [f"## {each.name}.csv", each.text, "\n".join(["| column | |", "|---|---|", *rows])]
+    return "\n\n".join(parts) + "\n"
 
 
 def page(schema: dict[str, Any]) -> str:

@@ -1,11 +1,12 @@
 //! `mptcpsim bench`: how fast is the simulator on this machine?
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use clap::{Args, ValueEnum};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use mptcpsim::bench::{BenchError, Measured, Workload, measure};
+use mptcpsim::launcher::Launcher;
 
 use super::summary::scaled;
 use super::{BAD_INPUT, FAILED, Failure, Format, faults, print};
@@ -67,7 +68,7 @@ impl From<Name> for Workload {
     }
 }
 
-pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
+pub(super) fn bench(args: &BenchArgs, launcher: &Launcher) -> Result<(), Failure> {
     let fat_trees = [Name::W3k4, Name::W3k8Tcp, Name::W3k8, Name::W3k16];
     let all = [Name::W1, Name::W2, Name::W3, Name::W4, Name::Engine];
     let asked = if args.workloads.is_empty() { &all[..] } else { &args.workloads };
@@ -78,7 +79,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
     let rows = match names.collect::<Vec<_>>().as_slice() {
         [only] => measure_here(*only, args)?,
         several => {
-            let each = several.iter().map(|name| measure_apart(*name, args));
+            let each = several.iter().map(|name| measure_apart(*name, args, launcher));
             each.collect::<Result<Vec<_>, _>>()?.concat()
         }
     };
@@ -96,11 +97,14 @@ fn measure_here(name: Name, args: &BenchArgs) -> Result<Vec<Measured>, Failure> 
 }
 
 /// In a process of its own, whose memory holds nothing else.
-fn measure_apart(name: Name, args: &BenchArgs) -> Result<Vec<Measured>, Failure> {
+fn measure_apart(
+    name: Name,
+    args: &BenchArgs,
+    launcher: &Launcher,
+) -> Result<Vec<Measured>, Failure> {
     let workload =
         name.to_possible_value().map_or(String::new(), |name| name.get_name().to_owned());
-    let program = std::env::current_exe().map_err(Failure::failed)?;
-    let mut command = Command::new(program);
+    let mut command = launcher.command();
     command.args(["bench", &workload, "--format", "json"]);
     if let Some(duration) = &args.duration {
         command.args(["--duration", duration]);

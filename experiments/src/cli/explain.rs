@@ -21,7 +21,7 @@ pub(super) struct ExplainArgs {
     scenario: String,
     #[command(flatten)]
     values: ScenarioArgs,
-    /// Explain at most so many flows
+    /// Explain at most so many flows; both directions of a flow count if much data went in both
     #[arg(long, value_name = "N", default_value_t = 5)]
     flows: usize,
 }
@@ -68,10 +68,13 @@ fn what_if(
         .map(|flow| Override::set(&format!("flows.{flow}.receive_buffer=\"{AMPLE}\"")));
     let again = plan(Some(name), &args.values, &overrides.collect::<Vec<_>>())?;
     let mut text = format!("With receive buffers of {AMPLE}:\n");
-    for (before, after) in explanations.iter().zip(explained(&again)?).take(args.flows) {
+    let after = explained(&again)?;
+    let same = |a: &Explanation, b: &Explanation| (&a.flow, &a.sender) == (&b.flow, &b.sender);
+    for before in explanations.iter().take(args.flows) {
+        let Some(after) = after.iter().find(|after| same(before, after)) else { continue };
         text += &format!(
             "- {}: {:.1} Mbit/s in place of {:.1} Mbit/s\n",
-            before.flow,
+            before.title(),
             after.goodput_bps / 1e6,
             before.goodput_bps / 1e6
         );

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use clap::ValueEnum;
-use mptcpsim::scenario::{LinkPreset, RadioPreset};
+use mptcpsim::results::{Column, columns};
+use mptcpsim::scenario::{LinkPreset, RadioPreset, Table};
 use mptcpsim::shipped::Shipped;
 use mptcpsim::{scenario, shipped};
 use mptcpsim_models::params::Param;
@@ -43,6 +44,8 @@ pub(super) enum Kind {
     Stacks,
     /// Settings of hosts
     Sysctls,
+    /// Tables of results, with their columns
+    Tables,
     /// The scenarios that come with mptcpsim
     Scenarios,
     /// Sweeps that repeat what papers have measured
@@ -66,6 +69,7 @@ impl Kind {
             Self::Matrices => Some(("Matrix", "traffic.matrix")),
             Self::Apps => Some(("App", "flows.N.app")),
             Self::Stacks => Some(("Stack", "hosts.NAME.stack")),
+            Self::Tables => Some(("Table", "record.tables")),
             Self::Sysctls | Self::Scenarios | Self::Papers => None,
         }
     }
@@ -134,6 +138,9 @@ fn in_full(kind: Kind, schema: &Value) -> String {
         for key in preset_keys(kind, choice).lines() {
             line(&mut text, format_args!("    {key}"));
         }
+        for column in columns_of(kind, choice) {
+            line(&mut text, format_args!("    {:<36} {}", column.name, column.text));
+        }
         for param in kind.model_parameters(name_of(choice)) {
             let column = format!("{} (default {})", param.name, param.default);
             line(&mut text, format_args!("    {column:<36} {}", param.doc));
@@ -162,6 +169,12 @@ fn preset_keys(kind: Kind, choice: &Value) -> String {
         _ => None,
     };
     text.unwrap_or_default()
+}
+
+/// The columns of a table.
+fn columns_of(kind: Kind, choice: &Value) -> Vec<Column> {
+    let table = Table::ALL.into_iter().find(|table| table.name() == name_of(choice));
+    table.filter(|_| kind == Kind::Tables).map_or(Vec::new(), columns)
 }
 
 /// What names a choice: its constant, or the constant among its keys.

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
+use mptcpsim::build::AsPlanned;
 use mptcpsim::capture::{self, Captures};
 use mptcpsim::check::Override;
+use mptcpsim::launcher::Launcher;
 use mptcpsim::live::{self, LiveError, LiveOutcome, Side, Sides};
 use mptcpsim::results::{Manifest, ResultFolder};
+use mptcpsim::session::Session;
 
 use super::{Failure, Format, ScenarioArgs, plan, print, summary};
 
@@ -57,7 +60,7 @@ impl From<Who> for Side {
     }
 }
 
-pub(super) fn live(args: &LiveArgs) -> Result<(), Failure> {
+pub(super) fn live(args: &LiveArgs, launcher: &Launcher) -> Result<(), Failure> {
     let pcap = args.pcap.then(|| Override::option("--pcap", "record.pcap", "true"));
     let overrides = pcap.into_iter().collect::<Vec<_>>();
     let plan = plan(args.scenario.as_deref(), &args.values, &overrides)?;
@@ -73,13 +76,13 @@ pub(super) fn live(args: &LiveArgs) -> Result<(), Failure> {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     };
-    let program = std::env::current_exe().map_err(Failure::failed)?;
-    let done = live::run(&plan, sides, &program, captures.as_mut(), &mut watch)?;
+    let session = Session::new(Arc::new(plan.clone()), &mut AsPlanned).map_err(Failure::failed)?;
+    let done = live::run(session, sides, launcher, captures.as_mut(), &mut watch)?;
     captures.map_or(Ok(()), Captures::finish).map_err(Failure::failed)?;
     let manifest = Manifest::of(&plan, &done.outcome, done.took);
     folder.write_run(&plan, &done.outcome.tables)?;
     folder.write_listings(&done.outcome.listings)?;
-    done.write_kernels(folder.path()).map_err(Failure::failed)?;
+    live::write_kernels(folder.path(), &done.kernels).map_err(Failure::failed)?;
     folder.write_manifest(&manifest)?;
     if !args.no_plots {
         mptcpsim::plot::plot(folder.path()).map_err(Failure::failed)?;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use mptcpsim::check::{Override, check};
+use mptcpsim::launcher::Launcher;
 use mptcpsim::plan::Plan;
 use mptcpsim::shipped;
 use mptcpsim::validate::{self, Comparison};
@@ -38,12 +39,12 @@ enum Validated {
     Skipped(String, String),
 }
 
-pub(super) fn run(args: &ValidateArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &ValidateArgs, launcher: &Launcher) -> Result<(), Failure> {
     fs::create_dir_all(&args.out).map_err(Failure::bad_input)?;
     let interrupted = live::interrupted();
     let mut done = Vec::new();
     for name in names(args.folder.as_deref())? {
-        done.push(scenario(&name, args, &interrupted)?);
+        done.push(scenario(&name, args, launcher, &interrupted)?);
         if interrupted.load(Ordering::Relaxed) {
             return Err(Failure::failed("interrupted"));
         }
@@ -79,14 +80,18 @@ fn names(folder: Option<&Path>) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-fn scenario(name: &str, args: &ValidateArgs, stop: &AtomicBool) -> Result<Validated, Failure> {
+fn scenario(
+    name: &str,
+    args: &ValidateArgs,
+    launcher: &Launcher,
+    stop: &AtomicBool,
+) -> Result<Validated, Failure> {
     let with_seed = |seed: u64| -> Result<Plan, Failure> {
         let mut overrides = args.set.iter().map(|text| Override::set(text)).collect::<Vec<_>>();
         overrides.push(Override::option("--seeds", "seed", &seed.to_string()));
         check(&source(name)?, &overrides)
             .map_err(|found| Failure { message: faults::render(&found), code: super::BAD_INPUT })
     };
-    let program = std::env::current_exe().map_err(Failure::failed)?;
     let mut watch = |_| match stop.load(Ordering::Relaxed) {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
@@ -94,7 +99,7 @@ fn scenario(name: &str, args: &ValidateArgs, stop: &AtomicBool) -> Result<Valida
     let mut kernels = Vec::new();
     for seed in 1..=args.repetitions {
         let plan = with_seed(seed)?;
-        match validate::measured(&plan, &program, &mut watch) {
+        match validate::measured(&plan, launcher, &mut watch) {
             Ok((metrics, lateness)) => {
                 if !lateness.is_valid() {
                     eprintln!("warning: {name}: packets were late, {} at p99", lateness.p99);

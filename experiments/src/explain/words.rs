@@ -29,11 +29,16 @@ impl Explanation {
         text
     }
 
+    /// The name of the flow, with the sender where both directions are explained.
+    pub fn title(&self) -> String {
+        if self.both { format!("{} from {}", self.flow, self.sender) } else { self.flow.clone() }
+    }
+
     /// What was transferred how fast, and what would have been possible.
     pub(crate) fn headline(&self) -> String {
         let mut text = format!(
             "{}: {} in {:.3} s, {}",
-            self.flow,
+            self.title(),
             bytes(self.bytes as f64),
             self.time.as_secs_f64(),
             rate(self.goodput_bps)

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::wire::Parsed;
@@ -20,6 +19,7 @@ use super::lateness::Lateness;
 use super::peer::Report;
 use super::{KernelReport, LiveError, LiveOutcome, report, tasks};
 use crate::capture::Captures;
+use crate::launcher::Launcher;
 use crate::session::Session;
 
 /// The system wakes a sleeper up about so late: the rest is waited for awake.
@@ -49,7 +49,7 @@ impl Driver {
     pub(super) fn new(
         mut session: Session,
         kernels: &BTreeSet<usize>,
-        program: &Path,
+        launcher: &Launcher,
     ) -> Result<Self, LiveError> {
         let plan = session.shared_plan();
         let mut hosts = Vec::new();
@@ -58,7 +58,7 @@ impl Driver {
             hosts.push(KernelHost::new(&plan, number)?);
         }
         for host in &mut hosts {
-            host.start(program, &tasks::task(&plan, host.number))?;
+            host.start(launcher, &tasks::task(&plan, host.number))?;
         }
         let (reports, lateness) = (Vec::new(), Vec::new());
         Ok(Self { session, hosts, reports, listed: 0, lateness, buffer: vec![0; LARGEST] })

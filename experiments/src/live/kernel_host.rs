@@ -4,8 +4,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use super::clock::WallClock;
 use super::namespace::{self, Namespace};
 use super::peer::{Report, Task};
 use super::{LiveError, settings};
+use crate::launcher::Launcher;
 use crate::plan::Plan;
 
 /// How long a process may take to listen.
@@ -91,14 +91,10 @@ impl KernelHost {
     }
 
     /// Starts the process that does `task`; it listens when this returns.
-    pub(super) fn start(&mut self, program: &Path, task: &Task) -> Result<(), LiveError> {
-        let program = program.to_owned();
+    pub(super) fn start(&mut self, launcher: &Launcher, task: &Task) -> Result<(), LiveError> {
+        let mut command = launcher.command();
         let mut child = self.namespace.run(move || {
-            Command::new(program)
-                .arg("live-peer")
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
+            command.arg("live-peer").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
         })??;
         let (mut input, output) = (child.stdin.take(), child.stdout.take());
         let (said, reports) = channel();

@@ -141,7 +141,7 @@ pub(super) fn ip_commands(plan: &Plan, number: usize) -> String {
     let mut commands = vec!["link set lo up".to_owned()];
     for (index, interface) in host.interfaces.iter().enumerate() {
         let (device, table) = (device(host, index), table(index));
-        commands.push(format!("link set {device} up txqueuelen {QUEUE}"));
+        commands.push(format!("link set dev {device} up txqueuelen {QUEUE}"));
         for address in &interface.addresses {
             let quick = if address.is_ipv6() { " nodad" } else { "" };
             commands.push(format!("addr add {address} dev {device}{quick}"));
@@ -250,7 +250,7 @@ pub(super) fn change_commands(plan: &Plan, number: usize, change: &HostChange) -
             let own = |it: &InterfacePlan| it.addresses == *addresses;
             let index = host.interfaces.iter().position(own).unwrap_or_default();
             let state = if *up { "up" } else { "down" };
-            let mut commands = vec![format!("link set {} {state}", device(host, index))];
+            let mut commands = vec![format!("link set dev {} {state}", device(host, index))];
             // They went when the device did.
             commands.extend(routes(plan, number, index).into_iter().filter(|_| *up));
             commands

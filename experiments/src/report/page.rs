@@ -121,7 +121,7 @@ fn verdicts(explanations: Option<&[Explanation]>) -> Markup {
         return html! {
             p {
                 "These results come out differently when the scenario is run again: there were policies \
-                 of one's own, or another version made them. So nothing is explained."
+                 of one's own or real kernels, or another version made them. So nothing is explained."
             }
         };
     };

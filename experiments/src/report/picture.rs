@@ -39,7 +39,9 @@ pub(super) fn picture(plan: &Plan) -> Markup {
     let width = 2 * HOST + middle;
     let shared = shared(drawn);
     html! {
-        svg.scenario viewBox=(format!("0 0 {width} {height}")) width=(width) role="img" aria-label="The paths of the scenario" {
+        // Where the page has no style for them, texts look like this.
+        svg.scenario viewBox=(format!("0 0 {width} {height}")) width=(width) role="img"
+            aria-label="The paths of the scenario" font-family="sans-serif" font-size="13" {
             @for (index, (_, paths)) in groups.iter().enumerate() {
                 (group(plan, paths, top(&groups, index), middle, &shared))
             }
@@ -121,7 +123,7 @@ fn line(plan: &Plan, path: &PathPlan, y: i64, middle: i64, shared: &BTreeSet<Lin
     html! {
         line x1=(HOST) y1=(y_line) x2=(HOST + middle) y2=(y_line) stroke="#888" stroke-width="2" {}
         text x=(HOST + 4) y=(y - 7) { (path.name) }
-        text.small x=(HOST + middle - 4) y=(y - 7) text-anchor="end" { (ends[0]) " – " (ends[1]) }
+        text.small font-size="11" x=(HOST + middle - 4) y=(y - 7) text-anchor="end" { (ends[0]) " – " (ends[1]) }
         @for (place, station) in path.via.iter().enumerate() {
             (boxed(&on_path(plan, *station, HOST + gap + place as i64 * (STATION + gap), y, shared)))
         }
@@ -147,7 +149,7 @@ fn boxed(it: &Box) -> Markup {
     html! {
         rect x=(it.x + 1) y=(it.y) width=(it.width - 2) height=(it.height) rx="5" fill=(it.fill) stroke=(it.frame) stroke-width="2" {}
         text x=(centre) y=(middle - 3) text-anchor="middle" { (it.lines[0]) }
-        text.small x=(centre) y=(middle + 13) text-anchor="middle" { (it.lines[1]) }
+        text.small font-size="11" x=(centre) y=(middle + 13) text-anchor="middle" { (it.lines[1]) }
     }
 }
 

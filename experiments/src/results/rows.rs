@@ -3,6 +3,7 @@
 //! A field is a column of the CSV file of the table; its name ends in its
 //! unit. Nothing known is an empty cell, never a made-up zero.
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ pub trait Row: Serialize + DeserializeOwned + Sized {
 }
 
 /// A connection as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SummaryRow {
     /// The name of the flow.
     pub flow: String,
@@ -98,7 +99,7 @@ pub struct SummaryRow {
 }
 
 /// A request and its answer, or a message.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestRow {
     /// The name of the flow.
     pub flow: String,
@@ -115,7 +116,7 @@ pub struct RequestRow {
 }
 
 /// One direction of a subflow: what its sender knows.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubflowRow {
     /// The name of the flow.
     pub flow: String,
@@ -170,7 +171,7 @@ pub struct SubflowRow {
 }
 
 /// One direction of a subflow at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeseriesRow {
     /// When.
     pub time_s: f64,
@@ -201,7 +202,7 @@ pub struct TimeseriesRow {
 }
 
 /// One direction of a link over the whole run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkRow {
     /// The name of the link.
     pub link: String,
@@ -242,7 +243,7 @@ pub struct LinkRow {
 }
 
 /// The queue of one direction of a link at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueRow {
     /// When.
     pub time_s: f64,
@@ -259,7 +260,7 @@ pub struct QueueRow {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventRow {
     /// When.
     pub time_s: f64,
@@ -276,7 +277,7 @@ pub struct EventRow {
 }
 
 /// A counter of a host at the end of the run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CounterRow {
     /// The host.
     pub host: String,
@@ -287,7 +288,7 @@ pub struct CounterRow {
 }
 
 /// What the radio of an interface has drawn. The tail after the last packet is counted to its end.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EnergyRow {
     /// The host.
     pub host: String,
@@ -320,7 +321,7 @@ pub struct EnergyRow {
 }
 
 /// A segment with data that left: which data went over which subflow when.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SequenceRow {
     /// When.
     pub time_s: f64,

@@ -1,0 +1,137 @@
+"""Runs in real time, with the real kernel of this machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, SupportsIndex
+
+from mptcpsim import _mptcpsim
+from mptcpsim.errors import RunError
+from mptcpsim.results import Run
+from mptcpsim.running import LAUNCHER, Bar, Progress, ScenarioLike, as_scenario, capturing
+from mptcpsim.scenario_types import Scenario
+from mptcpsim.units import Quantity
+
+log = logging.getLogger("mptcpsim")
+
+Side = Literal["sim", "kernel"]
+"""Whether hosts are simulated or the real kernel of this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How much later than due packets were handed to real kernels."""
+
+    median_s: float
+    p99_s: float
+    max_s: float
+    packets: int
+    valid: bool
+    """The links were as the scenario has them: 0.1 ms at the median, 1 ms at the 99th percentile."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelReport:
+    """What was seen of a host that is a real kernel."""
+
+    host: str
+    connections: tuple[dict[str, Any], ...]
+    """What became of each connection: bytes, times, and what ``MPTCP_INFO`` said."""
+    counters: str = field(repr=False)
+    """What ``nstat -az`` printed in the end."""
+    sockets: str = field(repr=False)
+    """What ``ss -tiM`` printed in the end."""
+    problems: tuple[str, ...]
+    """Sysctls that could not be set as the scenario has them."""
+
+
+class LiveRun(Run):
+    """The results of a run in real time. Its digest means nothing: real time is never twice the same."""
+
+    __slots__ = ("kernels", "lateness")
+
+    kernels: dict[str, KernelReport]
+    """What was seen of the hosts that are real kernels, by their names."""
+    lateness: Lateness
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        native: _mptcpsim.Outcome,
+        kernels: dict[str, KernelReport],
+        lateness: Lateness,
+    ) -> None:
+        super().__init__(scenario, native)
+        self.kernels = kernels
+        self.lateness = lateness
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"kernels": self.kernels, "lateness": self.lateness}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.kernels = state["kernels"]
+        self.lateness = state["lateness"]
+
+
+def live(
+    scenario: ScenarioLike = "wifi-lte",
+    *,
+    client: Side = "sim",
+    server: Side = "kernel",
+    seed: SupportsIndex | None = None,
+    duration: str | Quantity | None = None,
+    set: Mapping[str, Any] | None = None,
+    captures: str | os.PathLike[str] | None = None,
+    progress: Progress = None,
+) -> LiveRun:
+    """Runs a scenario in real time, with the real kernel of this machine at one end or at both.
+
+    It takes Linux with MPTCP, ``ip`` with ``ip mptcp``, ``/dev/net/tun``, and root; nothing is sent
+    outside the namespaces that it makes. Simulated hosts may have policies written in Python.
+
+    Args:
+        scenario: a `Scenario`, the name of a file or of a shipped scenario, or a tree.
+        client: what the hosts that open connections are.
+        server: what the hosts that accept connections are.
+        seed: the seed of every random stream, instead of the scenario's.
+        duration: when the run ends at the latest, such as ``"10 s"``, instead of the scenario's.
+        set: other values for keys, by their paths.
+        captures: a folder into which ``capture/*.pcapng`` are written, one per host.
+        progress: as of `run`.
+
+    Examples:
+        >>> run = live("wifi-lte", set={"flows.0.app.bytes": "1 MB"})  # doctest: +SKIP
+        >>> run.kernels["server"].connections[0]["sent"]  # doctest: +SKIP
+        1000000
+
+    Raises:
+        ScenarioError: the scenario has faults.
+        ValueError: a real kernel cannot do what the scenario says, or a side is neither.
+        RunError: the system does not have what it takes, or does not allow it.
+    """
+    native = getattr(_mptcpsim, "live", None)
+    if native is None:
+        raise RunError("real kernels run MPTCP on Linux only")
+    wanted, folder = capturing(as_scenario(scenario, seed, duration, set), captures)
+    plan, policies = wanted.plan()
+    log.debug("running %s live, client %s, server %s", plan.name, client, server)
+    with Bar(progress, plan.name, plan.duration_s) as bar:
+        outcome, kernels, late = native(plan, policies, client, server, LAUNCHER, bar.tell, folder)
+    return LiveRun(wanted, outcome, _reports(kernels), Lateness(*late))
+
+
+def _reports(kernels: str) -> dict[str, KernelReport]:
+    return {
+        it["host"]: KernelReport(
+            it["host"], tuple(it["flows"]), it["counters"], it["sockets"], tuple(it["problems"])
+        )
+        for it in json.loads(kernels)
+    }
+
+
+__all__ = ["KernelReport", "Lateness", "LiveRun", "live"]
