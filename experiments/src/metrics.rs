@@ -13,8 +13,29 @@ pub fn jain_index(values: &[f64]) -> Option<f64> {
 pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
+    nearest_rank(&sorted, percent)
+}
+
+/// The same of values in ascending order.
+pub fn nearest_rank(sorted: &[f64], percent: f64) -> Option<f64> {
     let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
+}
+
+/// What the flows of a run have together, by the names that results have for it: their goodputs in bits per second,
+/// and the times of those that are complete.
+pub fn of_all_flows(goodputs: &[f64], completions: &[f64]) -> [(&'static str, Option<f64>); 7] {
+    let sum = (!goodputs.is_empty()).then(|| goodputs.iter().sum::<f64>());
+    let completion = |percent| percentile(completions, percent);
+    [
+        ("goodput_sum_bps", sum),
+        ("goodput_mean_bps", sum.map(|sum| sum / goodputs.len() as f64)),
+        ("goodput_min_bps", percentile(goodputs, 0.0)),
+        ("jain_index", jain_index(goodputs)),
+        ("completion_p50_s", completion(50.0)),
+        ("completion_p99_s", completion(99.0)),
+        ("completion_max_s", completion(100.0)),
+    ]
 }
 
 /// What several paths are worth: 0 if the connection got what the best path alone gives, 1 if it got the sum of

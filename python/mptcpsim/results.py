@@ -148,6 +148,19 @@ class Run:
         return int(self.manifest["seed"])
 
     @property
+    def all_flows(self) -> dict[str, float]:
+        """What all flows have together, where it is known: sum, mean and minimum of their goodputs in
+        bits per second, Jain's index, percentiles of their completion times in seconds.
+
+        Examples:
+            >>> import mptcpsim as mp
+            >>> sorted(mp.run("two-equal-paths", duration="1 s").all_flows)
+            ['goodput_mean_bps', 'goodput_min_bps', 'goodput_sum_bps', 'jain_index']
+        """
+        metrics: dict[str, float] = self.manifest["all_flows"]
+        return metrics
+
+    @property
     def end_s(self) -> float:
         """When the run ended, in seconds of virtual time."""
         return float(self.manifest["simulated_s"])

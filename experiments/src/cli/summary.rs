@@ -16,6 +16,7 @@ pub(super) fn text(manifest: &Manifest, tables: &Tables, folder: &str) -> String
         seconds(manifest.simulated_s)
     );
     text.push_str(&connections(&tables.summary));
+    text.push_str(&all_flows(manifest));
     text.push('\n');
     text.push_str(&subflows(&tables.subflows));
     let speed = manifest.packet_hops as f64 / manifest.wall_s.max(1e-9);
@@ -46,6 +47,25 @@ fn connections(rows: &[SummaryRow]) -> String {
         ]);
     }
     finished(&table, rows.len(), "summary.csv")
+}
+
+/// What several connections have together.
+fn all_flows(manifest: &Manifest) -> String {
+    let known = |name: &str| manifest.all_flows.get(name).copied();
+    let (Some(sum), Some(fairness), true) =
+        (known("goodput_sum_bps"), known("jain_index"), manifest.flows > 1)
+    else {
+        return String::new();
+    };
+    let mut text = format!(
+        "all {} together: {}, Jain's index {fairness:.3}",
+        manifest.flows,
+        scaled(sum, "bit/s")
+    );
+    if let (Some(median), Some(p99)) = (known("completion_p50_s"), known("completion_p99_s")) {
+        text += &format!(", time {} at the median, {} at p99", seconds(median), seconds(p99));
+    }
+    text + "\n"
 }
 
 /// What became of a connection.
@@ -200,6 +220,9 @@ mod tests {
             packet_hops: 100_000,
             flows: 3,
             links: 2,
+            all_flows: [("goodput_sum_bps", 3e7), ("jain_index", 0.75)]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
             rows: std::collections::BTreeMap::new(),
         };
         insta::assert_snapshot!(text(&manifest, &tables, "results/test"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::metrics::percentile;
+use crate::metrics::nearest_rank;
 use crate::results::{QueueRow, RequestRow, SequenceRow, SummaryRow, Tables, TimeseriesRow};
 
 /// More lines than a reader can tell apart.
@@ -273,7 +273,7 @@ pub(super) fn distribution(
         sorted.sort_by(f64::total_cmp);
         let points = (0..=steps).filter_map(|step| {
             let percent = 100.0 * f64::from(step) / f64::from(steps);
-            Some((percentile(&sorted, percent)?, percent))
+            Some((nearest_rank(&sorted, percent)?, percent))
         });
         Line::new(&format!("{name}, n = {}", sorted.len()), style, vec![points.collect()])
     });

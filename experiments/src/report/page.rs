@@ -48,6 +48,7 @@ pub(super) fn run(
         div.plots { @for plot in plots { (PreEscaped(plot)) } }
         h2 id="tables" { "Tables" }
         (table("summary", "Flows", &tables.summary))
+        @if manifest.flows > 1 { (together(manifest)) }
         (table("subflows", "Subflows", &tables.subflows))
         (table("links", "Links", &tables.links))
         (table("energy", "Energy", &tables.energy))
@@ -261,6 +262,16 @@ fn table<R: Row + Default>(id: &str, title: &str, rows: &[R]) -> Markup {
                 "The first " (MOST_ROWS) " of " (rows.len()) "; all are in " (R::TABLE.name()) ".csv."
             }
         }
+    }
+}
+
+/// What all flows have together.
+fn together(manifest: &Manifest) -> Markup {
+    let rows = manifest.all_flows.iter();
+    let rows = rows.map(|(name, value)| vec![name.clone(), short(&format!("{value:?}"))]);
+    html! {
+        h3 { "All flows together" }
+        (grid("all-flows", &["metric", "value"], &rows.collect::<Vec<_>>()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! its name once everything is there. Whoever looks sees the old results, the
 //! new ones, or none: never half of them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,8 @@ use thiserror::Error;
 
 use super::listings::Listings;
 use super::recorder::Tables;
-use super::rows::Row;
+use super::rows::{Row, SummaryRow};
+use crate::metrics;
 use crate::plan::Plan;
 use crate::run::Outcome;
 use crate::scenario::Table;
@@ -80,8 +82,12 @@ pub struct Manifest {
     pub flows: usize,
     /// The number of links, each with two directions.
     pub links: usize,
+    /// What all flows have together, where it is known: sum, mean and minimum of their goodputs, Jain's index,
+    /// percentiles of their completion times.
+    #[serde(default)]
+    pub all_flows: BTreeMap<String, f64>,
     /// The tables and their numbers of rows.
-    pub rows: std::collections::BTreeMap<String, usize>,
+    pub rows: BTreeMap<String, usize>,
 }
 
 impl Manifest {
@@ -111,9 +117,17 @@ impl Manifest {
             packet_hops: outcome.packet_hops,
             flows: plan.flows.len(),
             links: plan.links.len(),
+            all_flows: all_flows(&tables.summary),
             rows: written.map(|table| (table.name().to_owned(), rows(*table))).collect(),
         }
     }
+}
+
+fn all_flows(rows: &[SummaryRow]) -> BTreeMap<String, f64> {
+    let goodputs = rows.iter().map(|row| row.goodput_bps).collect::<Vec<_>>();
+    let completions = rows.iter().filter_map(|row| row.completion_s).collect::<Vec<_>>();
+    let metrics = metrics::of_all_flows(&goodputs, &completions).into_iter();
+    metrics.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// A folder that is being filled and does not bear its name yet.
@@ -320,7 +334,8 @@ mod tests {
             packet_hops: 1,
             flows: 1,
             links: 1,
-            rows: std::collections::BTreeMap::new(),
+            all_flows: BTreeMap::new(),
+            rows: BTreeMap::new(),
         }
     }
 

@@ -207,16 +207,7 @@ impl Statistics {
             return;
         }
         self.runs += 1;
-        let sum = goodputs.iter().sum::<f64>();
-        let metrics = [
-            ("goodput_sum_bps", Some(sum)),
-            ("goodput_mean_bps", Some(sum / goodputs.len() as f64)),
-            ("goodput_min_bps", metrics::percentile(&goodputs, 0.0)),
-            ("jain_index", metrics::jain_index(&goodputs)),
-            ("completion_p50_s", metrics::percentile(&done, 50.0)),
-            ("completion_p99_s", metrics::percentile(&done, 99.0)),
-            ("completion_max_s", metrics::percentile(&done, 100.0)),
-        ];
+        let metrics = metrics::of_all_flows(&goodputs, &done);
         self.whole.resize(metrics.len(), Default::default());
         for ((name, moments), (metric, value)) in self.whole.iter_mut().zip(metrics) {
             *name = metric;
