@@ -138,7 +138,7 @@ class Sweep:
         Examples:
             >>> done = sweep("two-equal-paths", {"duration": ["1 s", "2 s"]}, seeds=[1, 2])
             >>> list(done.plots())
-            ['goodput', 'gap']
+            ['goodput', 'longest_gap']
         """
         return {name: Picture(svg) for name, svg in _mptcpsim.pictures(self._folder())}
 
