@@ -121,7 +121,9 @@ def live(
     plan, policies = wanted.plan()
     log.debug("running %s live, client %s, server %s", plan.name, client, server)
     with Bar(progress, plan.name, plan.duration_s) as bar:
-        outcome, kernels, late = native(plan, policies, client, server, LAUNCHER, bar.tell, folder)
+        outcome, kernels, late = native(
+            plan, policies, str(client), str(server), LAUNCHER, bar.tell, folder
+        )
     return LiveRun(wanted, outcome, _reports(kernels), Lateness(*late))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mptcpsim import _mptcpsim, plotting
+from mptcpsim import _mptcpsim, arguments, plotting
 from mptcpsim.scenario_types import Scenario
 from mptcpsim.table import Table
 
@@ -206,7 +206,7 @@ class Run:
         """
         if self._native is None:
             raise TypeError("only a run of this process can be saved as a folder")
-        return Path(self._native.save(Path(folder), plots))
+        return Path(self._native.save(arguments.path("folder", folder), plots))
 
     def report(self, file: str | os.PathLike[str]) -> Path:
         """Writes one page of HTML that needs no network, as `mptcpsim report` does.
@@ -219,7 +219,7 @@ class Run:
         """
         if self._native is None:
             raise TypeError("only a run of this process can be reported on")
-        path = Path(file)
+        path = arguments.path("file", file)
         _, policies = self.scenario.plan()
         path.write_text(self._native.report(policies), encoding="utf-8")
         return path

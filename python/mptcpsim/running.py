@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from mptcpsim import _mptcpsim
+from mptcpsim import _mptcpsim, arguments
 from mptcpsim.results import Run
 from mptcpsim.scenario_types import Scenario
 from mptcpsim.units import Quantity
@@ -47,7 +47,7 @@ def as_scenario(
     set: Mapping[str, Any] | None,
 ) -> Scenario:
     """The scenario that the arguments of `run` name."""
-    changes = dict(set or {})
+    changes = arguments.mapping("set", set)
     if seed is not None:
         if isinstance(seed, bool) or not hasattr(seed, "__index__"):
             raise TypeError(f"seed: expected a whole number, found {seed!r}")
@@ -108,7 +108,7 @@ def capturing(
         return scenario, None
     wanted = scenario.copy({"record.pcap": True})
     wanted.plan()
-    folder = Path(captures)
+    folder = arguments.path("captures", captures)
     folder.mkdir(parents=True, exist_ok=True)
     return wanted, folder
 
@@ -123,6 +123,8 @@ class Bar:
         total: float,
         unit: str = "s",
     ) -> None:
+        if progress is not None and not isinstance(progress, bool) and not callable(progress):
+            raise TypeError(f"progress: expected a truth or a callable, found {progress!r}")
         self.tell: Callable[[Any], object] | None = progress if callable(progress) else None
         self.bar: Any = None
         if callable(progress) or progress is False:

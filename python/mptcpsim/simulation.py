@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, SupportsIndex
 
 from mptcpsim import _mptcpsim
+from mptcpsim.errors import ScenarioError
 from mptcpsim.results import Run
 from mptcpsim.running import ScenarioLike, as_scenario
 from mptcpsim.scenario_types import EndpointChange, LinkSet, Scenario, TimelineEntry
@@ -136,11 +137,11 @@ class Simulation:
             ValueError: it is no time.
             KeyboardInterrupt: Ctrl-C was pressed; the simulation can go on from there.
         """
-        self._native.run_until(None if time is None else _text(time), progress)
+        self._native.run_until(None if time is None else _text("time", time), progress)
 
     def run_for(self, span: Moment) -> None:
         """Goes on for a time."""
-        self.run_until(self.now + _seconds(span))
+        self.run_until(self.now + _seconds("span", span))
 
     def run_while(
         self,
@@ -153,10 +154,12 @@ class Simulation:
 
         Returns whether the condition ended it, rather than `until` or the end of the run.
         """
-        step = _seconds(every)
+        if not callable(condition):
+            raise TypeError(f"condition: expected a callable, found {condition!r}")
+        step = _seconds("every", every)
         if step <= 0:
             raise ValueError(f"every: expected more than nothing, found {every!r}")
-        end = float("inf") if until is None else _seconds(until)
+        end = float("inf") if until is None else _seconds("until", until)
         while condition(self):
             if self.over or self.now >= end:
                 return False
@@ -216,7 +219,10 @@ class Simulation:
             ValueError: an interface is to go up or down that the scenario's timeline never does.
         """
         tree = {**entry.to_dict(), "at": "0 s"}
-        self._native.change(json.dumps(tree))
+        try:
+            self._native.change(json.dumps(tree))
+        except ScenarioError as error:
+            raise error.without_lines() from None
 
     def set_link(
         self, link: str, *, direction: Literal["up", "down"] | None = None, **set: Any
@@ -263,24 +269,24 @@ class Simulation:
         return f"<Simulation {name} at {self.now:g} s{', over' if self.over else ''}>"
 
 
-def _seconds(time: Moment) -> float:
+def _seconds(argument: str, time: Moment) -> float:
     if isinstance(time, Quantity):
-        return float(time) if time.kind == "time" else _wrong(time)
+        return float(time) if time.kind == "time" else _wrong(argument, time)
     if isinstance(time, str):
         return _mptcpsim.seconds(time)
     if isinstance(time, bool) or not isinstance(time, (int, float)):
-        return _wrong(time)
+        return _wrong(argument, time)
     return float(time)
 
 
-def _text(time: Moment) -> str:
+def _text(argument: str, time: Moment) -> str:
     if isinstance(time, str):
         return time
-    seconds = _seconds(time)
+    seconds = _seconds(argument, time)
     if not 0 <= seconds < 1e9:
-        _wrong(time)
+        _wrong(argument, time)
     return f"{seconds:.12f} s"
 
 
-def _wrong(time: object) -> float:
-    raise ValueError(f"expected a time such as '1.5 s', found {time!r}")
+def _wrong(argument: str, time: object) -> float:
+    raise ValueError(f"{argument}: expected a time such as '1.5 s', found {time!r}")

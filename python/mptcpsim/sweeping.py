@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import operator
 import os
 import pickle
 import shutil
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mptcpsim import _mptcpsim, policies
+from mptcpsim import _mptcpsim, arguments, policies
 from mptcpsim.errors import MptcpsimError, ScenarioError
 from mptcpsim.running import Bar, ScenarioLike, as_scenario
 from mptcpsim.table import Table
@@ -127,7 +128,7 @@ class Sweep:
         Raises:
             OSError: it cannot be written.
         """
-        path = Path(file)
+        path = arguments.path("file", file)
         path.write_text(_mptcpsim.report(self._folder()), encoding="utf-8")
         return path
 
@@ -220,7 +221,8 @@ def sweep(
     if executor is not None and not hasattr(executor, "submit"):
         raise TypeError(f"executor: expected something with `submit`, found {executor!r}")
     log.debug("sweeping %s: %d runs", work.name, design.runs)
-    where = Path(tempfile.mkdtemp(prefix="mptcpsim-")) if folder is None else Path(folder)
+    where = None if folder is None else arguments.path("folder", folder)
+    where = where or Path(tempfile.mkdtemp(prefix="mptcpsim-"))
     try:
         with Bar(progress, work.name, design.runs, "run") as bar:
             failed = _simulated(design, work, where, jobs, executor, resume, _whole(bar.tell))
@@ -298,12 +300,8 @@ def _design(
     base = as_scenario(scenario, None, None, set)
     tree, fixed = without_policies(base._tree(kept))
     tree = plain(tree)
-    lists: dict[str, list[Any]] = {}
-    for key, values in (vary or {}).items():
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise TypeError(f"vary: expected a list of values for `{key}`, found {values!r}")
-        lists[key] = list(values)
-    groups = [{key: list(values) for key, values in group.items()} for group in together]
+    lists = _lists("vary", vary)
+    groups = [_lists("together", group) for group in together]
     varied = {key for group in (lists, *groups) for key in group}
     # A policy of the scenario itself is a key that takes one value.
     lists |= {key: [policy] for key, policy in placed_policies(fixed) if key not in varied}
@@ -320,9 +318,25 @@ def _design(
     if groups:
         sweep["together"] = [*sweep.get("together", []), *plain(groups)]
     if seeds is not None:
-        sweep["seeds"] = seeds if isinstance(seeds, str) else [int(seed) for seed in seeds]
+        sweep["seeds"] = seeds if isinstance(seeds, str) else _numbers(seeds)
     work = _Work(json.dumps(tree), base.name or "scenario", base.folder, own, names)
     return work.design(), work
+
+
+def _lists(argument: str, group: Mapping[str, Sequence[Any]] | None) -> dict[str, list[Any]]:
+    lists: dict[str, list[Any]] = {}
+    for key, values in arguments.mapping(argument, group).items():
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise TypeError(f"{argument}: expected a list of values for `{key}`, found {values!r}")
+        lists[key] = list(values)
+    return lists
+
+
+def _numbers(seeds: Iterable[int]) -> list[int]:
+    try:
+        return [operator.index(seed) for seed in seeds]
+    except TypeError:
+        raise TypeError(f"seeds: expected whole numbers, found {seeds!r}") from None
 
 
 def _own_values(key: str, values: list[Any]) -> dict[int, tuple[str, policies.Policy]]:

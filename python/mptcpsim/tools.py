@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mptcpsim import _mptcpsim
-from mptcpsim.running import ScenarioLike, as_scenario
+from mptcpsim import _mptcpsim, arguments
+from mptcpsim.results import Theory
+from mptcpsim.running import ScenarioLike, as_scenario, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,24 @@ def explain(
     ]
 
 
+def theory(
+    scenario: ScenarioLike = "two-equal-paths", *, set: Mapping[str, Any] | None = None
+) -> Theory:
+    """Runs a scenario, and puts what fluid models expect of it beside what the run gave.
+
+    Examples:
+        >>> coupled = {"flows.0.congestion_control": "lia"}
+        >>> [left, right] = theory("two-equal-paths", set=coupled).subflows
+        >>> round(left.simulated_bps / left.expected_bps, 1)
+        1.0
+
+    Raises:
+        ScenarioError: the scenario has faults.
+        ValueError: they have nothing to say about such a scenario; the text says why.
+    """
+    return run(scenario, set=set, progress=False).theory()
+
+
 @dataclass(frozen=True, slots=True)
 class ScriptReport:
     """How a packet script ended."""
@@ -147,7 +166,7 @@ def packetdrill(
     if text is None and isinstance(script, str) and not script.endswith(".pkt"):
         text = script
     if text is None:
-        text = Path(script).read_text(encoding="utf-8")
+        text = arguments.path("script", script).read_text(encoding="utf-8")
 
     def pairs(values: Mapping[str, object] | None) -> list[tuple[str, str]]:
         return [(str(key), str(value)) for key, value in (values or {}).items()]
@@ -188,8 +207,10 @@ def replay_cc(
     """
     if isinstance(events, (str, os.PathLike)):
         text = Path(events).read_text(encoding="utf-8")
-    else:
+    elif isinstance(events, Iterable):
         text = _events(events)
+    else:
+        raise TypeError(f"events: expected the path of a CSV file or rows, found {events!r}")
     given = [(name, str(value)) for name, value in parameters.items()]
     rows = csv.DictReader(io.StringIO(_mptcpsim.replay_cc(algorithm, text, given)))
     return [{key: _number(value) for key, value in row.items()} for row in rows]
@@ -323,4 +344,5 @@ __all__ = [
     "list_names",
     "packetdrill",
     "replay_cc",
+    "theory",
 ]

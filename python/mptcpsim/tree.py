@@ -7,6 +7,7 @@ import functools
 import html
 import inspect
 import json
+import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -344,12 +345,25 @@ def check_tree(tree: Mapping[str, Any], folder: str | None) -> tuple[_mptcpsim.P
     try:
         text = json.dumps(tree, allow_nan=False, default=_unfit)
     except (TypeError, ValueError) as error:
-        raise ScenarioError((Fault("", f"the scenario is no tree of plain values: {error}"),)) from None
+        what = f"the scenario is no tree of plain values: {error}"
+        raise ScenarioError((Fault(_not_finite(tree) or "", what),)) from None
     try:
         plan = _mptcpsim.check(text, name, None if folder is None else FilePath(folder))
     except ScenarioError as error:
         raise error.without_lines() from None
     return plan, found
+
+
+def _not_finite(part: Any) -> str | None:
+    """The path of a number that is none."""
+    if isinstance(part, float):
+        return None if math.isfinite(part) else ""
+    inner = part.items() if isinstance(part, Mapping) else enumerate(part) if isinstance(part, list) else ()
+    for key, value in inner:
+        below = _not_finite(value)
+        if below is not None:
+            return f"{joined(str(key))}{below and '.'}{below}"
+    return None
 
 
 def _unfit(value: Any) -> Any:

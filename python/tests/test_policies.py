@@ -229,12 +229,23 @@ def test_installed_packages_offer_policies(
     assert run.summary["complete"].all()
     # The command line knows them too.
     (tmp_path / "own.toml").write_text(own.to_toml())
-    command = [sys.executable, "-m", "mptcpsim", "run", "own.toml", "--no-plots", "--out", "out"]
-    done = subprocess.run(
-        [*command, "--set", "flows.0.app.bytes=10 kB"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["digest"] != run.digest
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["digest"] == run.digest
+
+    def typed(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mptcpsim", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def digest() -> str:
+        return str(json.loads((tmp_path / "out" / "manifest.json").read_text())["digest"])
+
+    into = ("run", "own.toml", "--no-plots", "--out", "out")
+    typed(*into, "--set", "flows.0.app.bytes=10 kB")
+    assert digest() != run.digest
+    typed(*into)
+    assert digest() == run.digest
+    assert "its paths carry" in typed("explain", "own.toml", "--duration", "1 s").stdout
+    swept = own.copy({"sweep.seeds": [1, 2]})
+    (tmp_path / "swept.toml").write_text(swept.to_toml())
+    typed("sweep", "swept.toml", "--out", "sweep", "--jobs", "1")
+    assert "theirs-first" in (tmp_path / "sweep" / "results.csv").read_text()

@@ -245,6 +245,10 @@ def test_other_threads_go_on_and_progress_is_told(small: mp.Scenario) -> None:
         ({"seed": 2**70}, mp.ScenarioError, "seed"),
         ({"duration": "soon"}, mp.ScenarioError, "duration"),
         ({"set": {"links": 3}}, mp.ScenarioError, "links"),
+        ({"set": 3}, TypeError, "set: "),
+        ({"set": {"links.wifi.delay": float("nan")}}, mp.ScenarioError, r"links\.wifi\.delay"),
+        ({"captures": 3}, TypeError, "captures"),
+        ({"progress": 3}, TypeError, "progress"),
     ],
 )
 def test_wrong_arguments_are_named(

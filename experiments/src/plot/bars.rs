@@ -14,7 +14,7 @@ use crate::metrics::percentile;
 use crate::sweep::SummaryLine;
 
 /// More bars than a page has lines.
-const MOST_BARS: usize = 60;
+pub(super) const MOST_BARS: usize = 60;
 /// Points across, and down for each bar, each group and the rest.
 const WIDTH: u32 = 900;
 const BAR: u32 = 14;

@@ -234,6 +234,11 @@ fn label(line: &SummaryLine, left_out: &[usize], all: &[&SummaryLine]) -> String
 
 /// What the single runs say: boxes over seeds, distributions over flows.
 fn of_runs(folder: &Path, manifest: &SweepManifest) -> Result<Vec<Any>, PlotError> {
+    // What no page holds need not be read.
+    let most = if manifest.seeds >= FEWEST_SEEDS { bars::MOST_BARS } else { MOST_LINES };
+    if manifest.configurations > most as u64 {
+        return Ok(Vec::new());
+    }
     let runs = Runs::read(folder, manifest.keys.len())?;
     let mut pictures = Vec::new();
     for (at, metric) in METRICS[..2].iter().enumerate() {
