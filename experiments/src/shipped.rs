@@ -38,6 +38,9 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "middleboxes",
     "schedulers",
     "policies",
+    "access",
+    "topologies",
+    "matrices",
     "fattree",
     "torus"
 ];
