@@ -371,6 +371,7 @@ fn add_flows(
     let mut listening = BTreeSet::new();
     for flow in &plan.flows {
         let (client, server) = policies.apps(flow).unwrap_or_else(|| apps(&flow.work));
+        let [client, server] = [client, server].map(|app| late(flow.reads_after, app));
         let mut options = socket(plan, flow, &flow.from)?;
         policies.socket(flow, &mut options);
         let number = world.add_flow(FlowStart {
@@ -398,7 +399,7 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
     let (control, scheduler) = (&end.congestion_control, &end.scheduler);
     let (stack, manager) = (plan.hosts[end.host.0].stack, &end.path_manager);
     Ok(SocketOptions {
-        mptcp: flow.protocol == Protocol::Mptcp,
+        mptcp: end.protocol == Protocol::Mptcp,
         congestion_control: Some(Congestion::with_params(control.name, &control.params)?),
         scheduler: Some(AnyScheduler::with_params(scheduler.name, stack, &scheduler.params)?),
         path_manager: Some(AnyPathManager::with_params(manager.name, stack, &manager.params)?),
@@ -410,16 +411,27 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
     })
 }
 
+/// An application that begins to read some time after its start.
+fn late(reads_after: Span, app: AppSpec) -> AppSpec {
+    if reads_after.is_zero() { app } else { AppSpec::Late { reads_after, app: Box::new(app) } }
+}
+
 /// What the two ends of a flow do: the one that opens the connection first.
 pub(crate) fn apps(work: &Work) -> (AppSpec, AppSpec) {
     let bulk = |send, until, abort| AppSpec::Bulk { send, until, abort, delay: Span::ZERO };
     let (sender, direction) = match work {
         Work::Bulk { bytes, direction, abort } => (bulk(Some(*bytes), None, *abort), *direction),
-        Work::Timed { duration, direction } => (bulk(None, Some(*duration), false), *direction),
-        Work::Exchanges(script) => {
-            let (script, delay, server_closes) = (script.clone(), Span::ZERO, false);
+        Work::Timed { duration, direction, abort } => {
+            (bulk(None, Some(*duration), *abort), *direction)
+        }
+        Work::Exchanges { script, server_closes } => {
+            let (script, delay, server_closes) = (script.clone(), Span::ZERO, *server_closes);
+            let last = u32::try_from(script.count()).unwrap_or(u32::MAX);
             let client = AppSpec::Request { script: script.clone(), delay, server_closes };
-            return (client, AppSpec::Respond { script, close_after: None });
+            return (
+                client,
+                AppSpec::Respond { script, close_after: server_closes.then_some(last) },
+            );
         }
         Work::Messages { down, up, .. } => {
             let app = |send: &Schedule, expect: &Schedule| AppSpec::Messages {

@@ -163,7 +163,8 @@ fn trial(plan: &Plan, id: PathId, first: Option<PathId>) -> Option<Plan> {
     };
     let mut flow = plan.flows.first()?.clone();
     flow.start = Time::ZERO;
-    flow.protocol = Protocol::default();
+    flow.from.protocol = Protocol::default();
+    flow.to.protocol = Protocol::default();
     (flow.from.host, flow.to.host) = (a.host, b.host);
     (flow.from.address, flow.to.address) = (address(a)?, address(b)?);
     flow.work = Work::Bulk { bytes: TRANSFER, direction: AppDirection::Both, abort: false };

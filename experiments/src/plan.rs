@@ -282,14 +282,14 @@ pub struct FlowPlan {
     pub name: String,
     /// When it is opened.
     pub start: Time,
-    /// Which kind of socket opens it.
-    pub protocol: Protocol,
     /// The end that opens it.
     pub from: FlowEnd,
     /// The end that accepts it.
     pub to: FlowEnd,
     /// Port that `to` listens on. Only repetitions of the same flow share it.
     pub port: u16,
+    /// How long after the start both ends begin to read.
+    pub reads_after: Span,
     /// What runs over it, as the scenario says.
     pub app: App,
     /// What both ends do, everything drawn and read.
@@ -328,9 +328,16 @@ pub enum Work {
         duration: Span,
         /// Who sends.
         direction: AppDirection,
+        /// Who sends resets the connection then.
+        abort: bool,
     },
     /// Requests and answers.
-    Exchanges(Script),
+    Exchanges {
+        /// Which.
+        script: Script,
+        /// The end that answers closes first.
+        server_closes: bool,
+    },
     /// Messages at given times.
     Messages {
         /// What the end that accepts the connection writes.
@@ -356,6 +363,11 @@ impl FlowPlan {
     pub const fn ends(&self) -> [&FlowEnd; 2] {
         [&self.from, &self.to]
     }
+
+    /// Whether both ends have sockets of MPTCP.
+    pub fn is_mptcp(&self) -> bool {
+        self.ends().iter().all(|end| end.protocol == Protocol::Mptcp)
+    }
 }
 
 /// One end of a connection.
@@ -365,6 +377,8 @@ pub struct FlowEnd {
     pub host: HostId,
     /// The address of the first subflow.
     pub address: IpAddr,
+    /// The kind of its socket.
+    pub protocol: Protocol,
     /// The congestion control.
     pub congestion_control: Algorithm<congestion::Name>,
     /// Which subflow carries the next data.

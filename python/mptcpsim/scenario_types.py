@@ -421,6 +421,8 @@ class Timed(App):
     duration: Time
     """For how long, from when the connection is opened."""
     _: KW_ONLY
+    abort: bool | None = None
+    """Aborts the connection then instead of closing it."""
     direction: AppDirection | None = None
     """Who sends. Without it "download"."""
 
@@ -439,6 +441,8 @@ class Request(App):
     """How many requests there are. Without it 1."""
     request_bytes: Sizes | None = None
     """The size of a request. Without it "200 B"."""
+    server_closes: bool | None = None
+    """After the last response the server closes first, as with HTTP/1.0."""
     think_time: Times | None = None
     """The pause between a response and the next request. Without it "0 s"."""
 
@@ -722,7 +726,7 @@ class RemoveEndpoint(EndpointChange):
     address: str | None = None
     """Or its address."""
     id: int | None = None
-    """The identifier of the endpoint."""
+    """The identifier of the endpoint; 0 stands for the address that connections began with."""
     interface: str | None = None
     """Or its interface."""
 
@@ -762,6 +766,8 @@ class Flow(Node):
     app: App | policies.App | type[policies.App]
     """What runs over the connection."""
     _: KW_ONLY
+    accepting_protocol: Protocol | None = None
+    """Which kind of socket accepts it; without it the same kind."""
     congestion_control: CongestionControlName | str | policies.CongestionControl | type[policies.CongestionControl] | None = None
     """The congestion control of both ends; without it what the hosts' sysctls say."""
     congestion_parameters: dict[str, int] = field(default_factory=dict)
@@ -792,6 +798,10 @@ class Flow(Node):
     """
     protocol: Protocol | None = None
     """Which kind of socket opens the connection. Without it "mptcp"."""
+    reads_after: Time | None = None
+    """How long after the connection was made its ends begin to read; what arrives before fills
+    their receive buffers, and the windows close. Without it they read at once.
+    """
     receive_buffer: Bytes | None = None
     """A fixed receive buffer at both ends, as set with SO_RCVBUF; without it the kernel tunes
     it.

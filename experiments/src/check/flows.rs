@@ -226,9 +226,10 @@ impl Checker<'_> {
         let md5_key = check_md5_key(flow.md5_key.as_deref(), &key.key("md5_key"), report);
         let (from, to) = self.hosts(flow, key, report)?;
         let (source, destination) = self.first_subflow(flow, from, to, key, report)?;
-        let end = |host, address| FlowEnd {
+        let end = |host, address, protocol| FlowEnd {
             host,
             address,
+            protocol,
             congestion_control: Algorithm { name: congestion::Name::default(), params: Vec::new() },
             scheduler: Algorithm { name: scheduler::Name::default(), params: Vec::new() },
             path_manager: Algorithm { name: path_manager::Name::default(), params: Vec::new() },
@@ -241,10 +242,10 @@ impl Checker<'_> {
             declared,
             name,
             start: Time::ZERO + flow.start.unwrap_or_default(),
-            protocol: flow.protocol,
-            from: end(from, source),
-            to: end(to, destination),
+            from: end(from, source, flow.protocol),
+            to: end(to, destination, flow.accepting_protocol.unwrap_or(flow.protocol)),
             port: flow.port.unwrap_or_else(|| default_port(declared)),
+            reads_after: flow.reads_after.unwrap_or_default(),
             app: flow.app.clone(),
             work: Work::default(),
         };

@@ -290,6 +290,9 @@ impl Checker<'_> {
                 others.push(endpoint.clone());
                 Some(Change::SetEndpoint(host, endpoint))
             }
+            EndpointChange::Remove { id: Some(0), interface: None, address: None } => {
+                Some(Change::RemoveEndpoint(host, 0))
+            }
             EndpointChange::Remove { id, interface, address } => {
                 let position = self.find(host, *id, interface, *address)?;
                 let gone = self.endpoints.get_mut(host.0)?.remove(position);

@@ -309,25 +309,31 @@ pub(super) fn work(
             let bytes = bytes.draw(&mut dice);
             Work::Bulk { bytes, direction: *direction, abort: *abort }
         }
-        App::Timed { duration, direction } => {
-            Work::Timed { duration: *duration, direction: *direction }
+        App::Timed { duration, direction, abort } => {
+            Work::Timed { duration: *duration, direction: *direction, abort: *abort }
         }
         App::Request {
             count,
             request_bytes: Sizes::Fixed(request),
             response_bytes: Sizes::Fixed(response),
             think_time: Times::Fixed(think),
-        } => Work::Exchanges(Script::alike(*request, *response, *think, u64::from(*count))),
-        App::Request { count, request_bytes, response_bytes, think_time } => {
+            server_closes,
+        } => {
+            let script = Script::alike(*request, *response, *think, u64::from(*count));
+            Work::Exchanges { script, server_closes: *server_closes }
+        }
+        App::Request { count, request_bytes, response_bytes, think_time, server_closes } => {
             let mut step = |number| {
                 let think = think_time.draw(&mut dice);
                 let think = if number == 0 { Span::ZERO } else { think };
                 (think, request_bytes.draw(&mut dice), response_bytes.draw(&mut dice))
             };
-            Work::Exchanges(Script::new((0..*count).map(&mut step)))
+            let script = Script::new((0..*count).map(&mut step));
+            Work::Exchanges { script, server_closes: *server_closes }
         }
         App::Page { page_bytes, objects, object_bytes, .. } => {
-            Work::Exchanges(page(*page_bytes, *objects, object_bytes, part, dice))
+            let script = page(*page_bytes, *objects, object_bytes, part, dice);
+            Work::Exchanges { script, server_closes: false }
         }
         App::ConstantRate { rate, message_bytes, duration, deadline, direction } => {
             let every = interval(*rate, *message_bytes);

@@ -45,6 +45,8 @@ pub(super) struct Connect {
     pub(super) to: SocketAddr,
     pub(super) socket: Options,
     pub(super) app: App,
+    /// How long after its start it begins to read, in nanoseconds.
+    pub(super) reads_after_ns: u64,
 }
 
 /// A port to listen on.
@@ -56,6 +58,8 @@ pub(super) struct Listen {
     pub(super) port: u16,
     pub(super) socket: Options,
     pub(super) app: App,
+    /// How long after its start it begins to read, in nanoseconds.
+    pub(super) reads_after_ns: u64,
 }
 
 /// Options of a socket.
@@ -72,10 +76,10 @@ pub(super) struct Options {
 pub(super) enum App {
     /// Sends `send` bytes, or for `until_ns`, while it receives; then shuts its side down, or aborts.
     Bulk { send: Option<u64>, until_ns: Option<u64>, abort: bool },
-    /// Sends `count` requests, each after the answer to the last one.
-    Request { request: u64, response: u64, count: u32, think_ns: u64 },
-    /// Answers requests until the peer closes.
-    Respond { request: u64, response: u64 },
+    /// Sends `count` requests, each after the answer to the last one; then closes, or waits until the peer has.
+    Request { request: u64, response: u64, count: u32, think_ns: u64, waits: bool },
+    /// Answers requests until the peer closes, or so many.
+    Respond { request: u64, response: u64, close_after: Option<u64> },
 }
 
 /// What became of a connection.
@@ -132,7 +136,7 @@ pub fn run() -> io::Result<()> {
             scope.spawn(move || {
                 for flow in &task.flows {
                     let accepted = listener.accept();
-                    scope.spawn(move || report(serve(accepted, *flow, &task.app, clock)));
+                    scope.spawn(move || report(serve(accepted, *flow, task, clock)));
                 }
             });
         }
@@ -194,7 +198,7 @@ fn connect(task: &Connect, clock: WallClock) -> Report {
         Ok(socket)
     };
     let mut report = match open() {
-        Ok(socket) => carry_out(socket, &task.app, clock),
+        Ok(socket) => carry_out(socket, &task.app, task.reads_after_ns, clock),
         Err(error) => failed("connect", &error),
     };
     (report.flow, report.client) = (task.flow, true);
@@ -204,11 +208,11 @@ fn connect(task: &Connect, clock: WallClock) -> Report {
 fn serve(
     accepted: io::Result<(Socket, socket2::SockAddr)>,
     flow: usize,
-    app: &App,
+    task: &Listen,
     clock: WallClock,
 ) -> Report {
     let report = match accepted {
-        Ok((socket, _)) => carry_out(socket, app, clock),
+        Ok((socket, _)) => carry_out(socket, &task.app, task.reads_after_ns, clock),
         Err(error) => failed("accept", &error),
     };
     Report { flow, ..report }
@@ -218,9 +222,9 @@ fn failed(what: &str, error: &io::Error) -> Report {
     Report { error: Some(format!("{what}: {error}")), ..Report::default() }
 }
 
-fn carry_out(socket: Socket, app: &App, clock: WallClock) -> Report {
+fn carry_out(socket: Socket, app: &App, reads_after_ns: u64, clock: WallClock) -> Report {
     let socket = Arc::new(socket);
-    let account = work(&socket, app, clock);
+    let account = work(&socket, app, reads_after_ns, clock);
     let Account { sent, received, first, last, gap, ended, wrong, answers, error } = account;
     Report {
         sent,

@@ -84,7 +84,9 @@ fn wanted(work: &Work) -> u64 {
             AppDirection::Download | AppDirection::Upload => bytes.get(),
             AppDirection::Both => 2 * bytes.get(),
         },
-        Work::Exchanges(script) => script.asked(script.count()) + script.answered(script.count()),
+        Work::Exchanges { script, .. } => {
+            script.asked(script.count()) + script.answered(script.count())
+        }
         Work::Timed { .. } | Work::Messages { .. } | Work::Video(_) => 0,
     }
 }

@@ -1,5 +1,6 @@
 //! What a scenario says of a host, as a real kernel is told: sysctls, addresses, routes, endpoints.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -238,6 +239,10 @@ pub(super) fn change_commands(plan: &Plan, number: usize, change: &HostChange) -
     let Some(host) = plan.hosts.get(number) else { return String::new() };
     let commands = match change {
         HostChange::AddEndpoint { endpoint, .. } => vec![set_endpoint(host, *endpoint)],
+        HostChange::RemoveEndpoint { id: 0, .. } => first_addresses(plan, number)
+            .into_iter()
+            .map(|address| format!("mptcp endpoint delete id 0 {address}"))
+            .collect(),
         HostChange::RemoveEndpoint { id, .. } => vec![format!("mptcp endpoint delete id {id}")],
         HostChange::SetBackup { id, backup, .. } => {
             vec![format!("mptcp endpoint change id {id} {}backup", not(*backup))]
@@ -258,6 +263,12 @@ pub(super) fn change_commands(plan: &Plan, number: usize, change: &HostChange) -
         HostChange::SetMultipath { .. } => Vec::new(),
     };
     commands.join("\n") + "\n"
+}
+
+/// The addresses of host `number` that connections begin with.
+fn first_addresses(plan: &Plan, number: usize) -> BTreeSet<IpAddr> {
+    let ends = plan.flows.iter().flat_map(|flow| flow.ends());
+    ends.filter(|end| end.host.0 == number).map(|end| end.address).collect()
 }
 
 /// A new endpoint, or other flags for one that the host has.

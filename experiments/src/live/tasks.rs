@@ -31,8 +31,9 @@ pub(super) fn task(plan: &Plan, number: usize) -> Task {
                 at_ns: flow.start.as_ns(),
                 from: flow.from.address,
                 to: SocketAddr::new(flow.to.address, flow.port),
-                socket: options(flow, &flow.from),
+                socket: options(&flow.from),
                 app: client,
+                reads_after_ns: flow.reads_after.as_ns(),
             });
         }
         if flow.to.host.0 == number {
@@ -43,8 +44,9 @@ pub(super) fn task(plan: &Plan, number: usize) -> Task {
                     flows: vec![index],
                     v6: flow.to.address.is_ipv6(),
                     port: flow.port,
-                    socket: options(flow, &flow.to),
+                    socket: options(&flow.to),
                     app: server,
+                    reads_after_ns: flow.reads_after.as_ns(),
                 }),
             }
         }
@@ -52,10 +54,10 @@ pub(super) fn task(plan: &Plan, number: usize) -> Task {
     task
 }
 
-fn options(flow: &FlowPlan, end: &FlowEnd) -> Options {
+fn options(end: &FlowEnd) -> Options {
     let bytes = |bytes: Option<Bytes>| bytes.and_then(|bytes| usize::try_from(bytes.get()).ok());
     Options {
-        mptcp: flow.protocol == Protocol::Mptcp,
+        mptcp: end.protocol == Protocol::Mptcp,
         congestion_control: end.congestion_control.name.name().to_owned(),
         receive_buffer: bytes(end.receive_buffer),
         send_buffer: bytes(end.send_buffer),
@@ -69,20 +71,26 @@ fn app(spec: &AppSpec) -> Option<App> {
             until_ns: until.map(|until| until.as_ns()),
             abort: *abort,
         },
-        AppSpec::Request { script, .. } => {
+        AppSpec::Request { script, server_closes, .. } => {
             let (request, response, think) = script.exchange()?;
             App::Request {
                 request: request.get(),
                 response: response.get(),
                 count: u32::try_from(script.count()).ok()?,
                 think_ns: think.as_ns(),
+                waits: *server_closes,
             }
         }
-        AppSpec::Respond { script, .. } => {
+        AppSpec::Respond { script, close_after } => {
             let (request, response, _) = script.exchange()?;
-            App::Respond { request: request.get(), response: response.get() }
+            let (request, response) = (request.get(), response.get());
+            App::Respond { request, response, close_after: close_after.map(u64::from) }
         }
-        AppSpec::Messages { .. } | AppSpec::Play(_) | AppSpec::Serve | AppSpec::Custom(_) => {
+        AppSpec::Messages { .. }
+        | AppSpec::Play(_)
+        | AppSpec::Serve
+        | AppSpec::Custom(_)
+        | AppSpec::Late { .. } => {
             return None;
         }
     })

@@ -96,7 +96,7 @@ fn summary(plan: &Plan, flow: &FlowPlan, ends: [Option<&Actor>; 2], now: Time) -
     SummaryRow {
         flow: flow.name.clone(),
         kind: kind(&flow.app).to_owned(),
-        protocol: protocol(flow.protocol).to_owned(),
+        protocol: protocol(flow.from.protocol).to_owned(),
         scheduler: of_ends(flow.ends().map(|end| end.scheduler.name.name())),
         congestion_control: of_ends(flow.ends().map(|end| end.congestion_control.name.name())),
         from: name(flow.from.host.0),
@@ -225,7 +225,7 @@ fn is_complete(work: &Work, ends: [Option<&Actor>; 2]) -> bool {
             }
         }
         Work::Timed { .. } => finished(opener),
-        Work::Exchanges(script) => read(opener) >= script.answered(script.count()),
+        Work::Exchanges { script, .. } => read(opener) >= script.answered(script.count()),
         Work::Messages { down, up, .. } => {
             read(opener) >= down.bytes() && read(acceptor) >= up.bytes()
         }

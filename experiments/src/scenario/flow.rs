@@ -32,6 +32,9 @@ pub struct Flow {
     /// Which kind of socket opens the connection.
     #[serde(default)]
     pub protocol: Protocol,
+    /// Which kind of socket accepts it; without it the same kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepting_protocol: Option<Protocol>,
     /// What runs over the connection.
     pub app: App,
     /// How MPTCP uses its subflows.
@@ -65,6 +68,11 @@ pub struct Flow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<quantity::ByteCount>")]
     pub send_buffer: Option<Bytes>,
+    /// How long after the connection was made its ends begin to read; what arrives before fills their receive
+    /// buffers, and the windows close. Without it they read at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<quantity::Time>")]
+    pub reads_after: Option<Span>,
     /// Opens with TCP Fast Open (RFC 7413), as set with TCP_FASTOPEN and TCP_FASTOPEN_CONNECT: once the client has the
     /// server's cookie, from an earlier connection, the SYN carries the first data. The hosts' sysctl
     /// `net.ipv4.tcp_fastopen` has to allow it; as it is preset, servers do not.
@@ -132,6 +140,9 @@ pub enum App {
         /// Who sends.
         #[serde(default)]
         direction: AppDirection,
+        /// Aborts the connection then instead of closing it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        abort: bool,
     },
     /// Sends a request and waits for the response, several times on the same connection, then closes.
     Request {
@@ -147,6 +158,9 @@ pub enum App {
         /// The pause between a response and the next request.
         #[serde(default)]
         think_time: Times,
+        /// After the last response the server closes first, as with HTTP/1.0.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        server_closes: bool,
     },
     /// Loads a web page: the page itself over the first connection, and what it is made of over all of them in
     /// turn, one object after the other on each. All connections are opened at once.

@@ -105,7 +105,7 @@ pub enum EndpointChange {
     },
     /// An endpoint goes: its subflows are closed and the peer is told.
     Remove {
-        /// The identifier of the endpoint.
+        /// The identifier of the endpoint; 0 stands for the address that connections began with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<u8>,
         /// Or its interface.

@@ -20,7 +20,6 @@ use mptcpsim_models::scheduler;
 use self::fluid::{Connection, Model, Network, Path};
 use crate::plan::{DirectionPlan, FlowPlan, LinkId, Plan, Work};
 use crate::results::{SubflowRow, Tables, TimeseriesRow};
-use crate::scenario::Protocol;
 
 /// IP and TCP headers with timestamps.
 const HEADERS: u16 = 52;
@@ -114,7 +113,7 @@ fn of_plan(plan: &Plan) -> Vec<String> {
         }
         let redundant =
             |end: &&crate::plan::FlowEnd| end.scheduler.name == scheduler::Name::Redundant;
-        if flow.protocol == Protocol::Mptcp && flow.ends().iter().any(redundant) {
+        if flow.is_mptcp() && flow.ends().iter().any(redundant) {
             reasons.push(format!("the subflows of {} carry the same data", flow.name));
         }
         for end in flow.ends() {
@@ -159,7 +158,7 @@ impl<'a> Sender<'a> {
         let end = flow.ends().into_iter().find(|end| end.host.0 == host)?;
         let path = plan.paths.iter().find(|path| path.name == row.path)?;
         let mtu = plan.hosts.get(host)?.route.mtu.unwrap_or(MTU);
-        let dss = if flow.protocol == Protocol::Mptcp { DSS } else { 0 };
+        let dss = if flow.is_mptcp() { DSS } else { 0 };
         let payload = f64::from(mtu - HEADERS - dss);
         let of_subflow = |sample: &&TimeseriesRow| {
             sample.flow == row.flow && sample.sender == row.sender && sample.subflow == row.subflow
@@ -188,7 +187,7 @@ impl<'a> Sender<'a> {
     }
 
     fn is_mptcp(&self) -> bool {
-        self.flow.protocol == Protocol::Mptcp
+        self.flow.is_mptcp()
     }
 
     fn directions<'p>(

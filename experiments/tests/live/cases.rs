@@ -11,6 +11,9 @@ pub(crate) enum Expected {
     Tcp,
     /// The connection is ended at once; nobody asks for its bytes.
     Aborted,
+    /// Who receives falls back to plain TCP, and nothing on the way tells the sender. A kernel that sends goes on
+    /// as before, and its data never becomes whole; who sends here notices.
+    ReceiverFallsBack,
 }
 
 /// A scenario and what has to come of it.
@@ -21,11 +24,16 @@ pub(crate) struct Case {
     pub(crate) expected: Expected,
     /// Errors that the kernel may count: the case causes them.
     pub(crate) causes: Vec<&'static str>,
+    /// What a kernel has to count that is the client.
+    pub(crate) client_counts: Vec<&'static str>,
+    /// What a kernel has to count that is the server.
+    pub(crate) server_counts: Vec<&'static str>,
 }
 
 /// Two paths between two hosts, and what a case changes of it.
 #[derive(Clone, Debug)]
 struct Network {
+    duration: &'static str,
     first_link: &'static str,
     second_link: &'static str,
     first_via: &'static str,
@@ -42,6 +50,7 @@ struct Network {
 }
 
 const PLAIN: Network = Network {
+    duration: "15 s",
     first_link: "",
     second_link: "",
     first_via: r#""a""#,
@@ -59,12 +68,12 @@ const PLAIN: Network = Network {
 
 impl Network {
     fn case(self, name: &'static str, expected: Expected) -> Case {
-        let Self { first_link, second_link, first_via, second_via, .. } = self;
+        let Self { duration, first_link, second_link, first_via, second_via, .. } = self;
         let Self { client_addresses, server_addresses, client_sysctl, server_sysctl, .. } = self;
         let Self { client_mptcp, server_mptcp, app, flow, rest, .. } = self;
         let scenario = format!(
             r#"
-            duration = "15 s"
+            duration = "{duration}"
             [links.a]
             rate = "100 Mbit/s"
             delay = "5 ms"
@@ -95,7 +104,14 @@ impl Network {
             {rest}
             "#
         );
-        Case { name, scenario, expected, causes: Vec::new() }
+        Case {
+            name,
+            scenario,
+            expected,
+            causes: Vec::new(),
+            client_counts: Vec::new(),
+            server_counts: Vec::new(),
+        }
     }
 
     /// A middlebox called `x` on the first path.
@@ -112,6 +128,11 @@ impl Network {
 impl Case {
     fn causing(self, causes: &[&'static str]) -> Self {
         Self { causes: causes.to_vec(), ..self }
+    }
+
+    /// Counters of the kernel that must move, where it is the client and where it is the server.
+    fn counting(self, client: &[&'static str], server: &[&'static str]) -> Self {
+        Self { client_counts: client.to_vec(), server_counts: server.to_vec(), ..self }
     }
 }
 
@@ -130,6 +151,7 @@ fn handshakes() -> Vec<Case> {
     vec![
         Network { client_mptcp: NO_ENDPOINTS, ..PLAIN }.case("one_path", Joins(0)),
         PLAIN.case("two_paths", Joins(1)),
+        three_paths(),
         Network { client_sysctl: CHECKSUM, server_sysctl: CHECKSUM, ..PLAIN }
             .case("checksum", Joins(1)),
         Network { client_sysctl: CHECKSUM, ..PLAIN }.case("checksum_of_client", Joins(1)),
@@ -143,6 +165,24 @@ fn handshakes() -> Vec<Case> {
         }
         .case("ipv6", Joins(1)),
     ]
+}
+
+fn three_paths() -> Case {
+    Network {
+        client_addresses: r#"c0 = "10.0.0.1", c1 = "10.0.1.1", c2 = "10.0.2.1""#,
+        server_addresses: r#"s0 = "10.0.0.2", s1 = "10.0.1.2", s2 = "10.0.2.2""#,
+        client_mptcp: r#"{ endpoints = [{ interface = "c1", flags = ["subflow"] }, { interface = "c2", flags = ["subflow"] }], limits = { subflows = 2, add_addr_accepted = 2 } }"#,
+        rest: r#"
+            [links.c]
+            rate = "100 Mbit/s"
+            delay = "15 ms"
+            [[paths]]
+            between = ["client.c2", "server.s2"]
+            via = ["c"]
+        "#,
+        ..PLAIN
+    }
+    .case("three_paths", Expected::Joins(2))
 }
 
 fn addresses() -> Vec<Case> {
@@ -250,7 +290,13 @@ fn paths() -> Vec<Case> {
 }
 
 fn middleboxes() -> Vec<Case> {
-    use Expected::{Arrives, Joins, Tcp};
+    use Expected::{Arrives, Joins, ReceiverFallsBack, Tcp};
+    const UPLOAD: &str = r#"{ kind = "bulk", bytes = "2 MB", direction = "upload" }"#;
+    const STRIP_LATER: &str = r#"
+        [middleboxes.x]
+        action = { kind = "strip" }
+        only = { direction = "up", on = ["not-syn"], from = 10 }
+    "#;
     const STRIP_SYN: &str = r#"
         [middleboxes.x]
         action = { kind = "strip", options = ["mp_capable"] }
@@ -293,6 +339,12 @@ fn middleboxes() -> Vec<Case> {
         boxed(STRIP_SYN_ACK).case("capable_stripped_from_answer", Tcp),
         boxed(STRIP_THIRD).case("third_ack_stripped", Tcp),
         boxed(STRIP_DATA).case("data_stripped", Tcp),
+        Network { duration: "3 s", client_mptcp: NO_ENDPOINTS, app: UPLOAD, ..boxed(STRIP_LATER) }
+            .case("stripped_from_tenth_segment", ReceiverFallsBack)
+            .counting(&["MPTcpExtMPTCPRetrans"], &["MPTcpExtDssFallback"]),
+        Network { app: UPLOAD, ..Network::with_second_box(STRIP_LATER) }
+            .case("stripped_from_tenth_segment_of_second_path", Joins(1))
+            .counting(&["MPTcpExtMPRstRx"], &["MPTcpExtMPRstTx"]),
         Network::with_second_box(STRIP_JOIN).case("join_stripped", Arrives),
         boxed(NAT).case("nat_on_first_path", Joins(1)),
         Network::with_second_box(NAT).case("nat_on_second_path", Joins(1)),
@@ -318,6 +370,23 @@ fn tcp() -> Vec<Case> {
     let ecn = r#""net.ipv4.tcp_ecn" = 1"#;
     vec![
         tcp.clone().case("tcp", Tcp),
+        Network {
+            app: r#"{ kind = "bulk", bytes = "2 MB", direction = "upload" }"#,
+            flow: r#"
+                protocol = "tcp"
+                receive_buffer = "64 kB"
+                reads_after = "1 s"
+            "#,
+            ..tcp.clone()
+        }
+        .case("tcp_with_zero_window", Tcp)
+        .counting(&["TcpExtTCPWinProbe"], &["TcpExtTCPToZeroWindowAdv"]),
+        Network {
+            app: r#"{ kind = "request", count = 5, request_bytes = "200 B", response_bytes = "500 B", think_time = "150 ms" }"#,
+            ..tcp.clone()
+        }
+        .case("tcp_with_delayed_acks", Tcp)
+        .counting(&["TcpExtDelayedACKs"], &[]),
         Network { first_link: LOSS, ..tcp.clone() }.case("tcp_with_loss", Tcp),
         Network { client_sysctl: ecn, server_sysctl: ecn, ..tcp.clone() }.case("tcp_with_ecn", Tcp),
         Network { client_sysctl: r#""net.ipv4.tcp_sack" = 0"#, first_link: LOSS, ..tcp.clone() }

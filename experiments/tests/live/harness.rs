@@ -84,7 +84,8 @@ fn run(case: &Case, client: &str, server: &str) -> Result<(), Failed> {
     let kernel = if client == "kernel" { "client" } else { "server" };
     let counters = counters(&out.join("counters.csv"), kernel)?;
     let seen = Seen { report, counters };
-    seen.check(case).map_err(|what| format!("{what}\n{}\n{:?}", seen.report, seen.moved()).into())
+    seen.check(case, client)
+        .map_err(|what| format!("{what}\n{}\n{:?}", seen.report, seen.moved()).into())
 }
 
 fn counters(file: &Path, host: &str) -> Result<BTreeMap<String, u64>, Failed> {
@@ -110,11 +111,17 @@ impl Seen {
         self.counters.iter().filter(|(name, value)| **value > 0 && mptcp(name)).collect()
     }
 
-    fn check(&self, case: &Case) -> Result<(), String> {
+    fn check(&self, case: &Case, client: &str) -> Result<(), String> {
         let rows = self.report["summary"].as_array().ok_or("no summary")?;
+        let kernel_sends = client == "kernel";
+        let unasked = match case.expected {
+            Expected::Aborted => true,
+            Expected::ReceiverFallsBack => kernel_sends,
+            _ => false,
+        };
         for row in rows {
             let is = |what: &str| row[what] == Value::Bool(true);
-            if case.expected != Expected::Aborted && !(is("complete") && is("intact")) {
+            if !(unasked || is("complete") && is("intact")) {
                 return Err(format!("{}: not all bytes came as they were sent", row["flow"]));
             }
         }
@@ -122,6 +129,10 @@ impl Seen {
         let caused = |name: &str| case.causes.contains(&name);
         if let Some(error) = ERRORS.iter().find(|name| !caused(name) && count(name) > 0) {
             return Err(format!("the kernel counted {error}"));
+        }
+        let wanted = if client == "kernel" { &case.client_counts } else { &case.server_counts };
+        if let Some(counter) = wanted.iter().find(|name| count(name) == 0) {
+            return Err(format!("the kernel did not count {counter}"));
         }
         let joins = count("MPTcpExtMPJoinAckRx") + count("MPTcpExtMPJoinSynAckRx");
         let capable = count("MPTcpExtMPCapableACKRX") > 0 || self.kernel_has_mptcp();
@@ -131,6 +142,9 @@ impl Seen {
             }
             Expected::Joins(_) if !capable => Err("no MPTCP".to_owned()),
             Expected::Tcp if self.kernel_has_mptcp() || joins > 0 => Err("MPTCP".to_owned()),
+            Expected::ReceiverFallsBack if self.kernel_has_mptcp() && !kernel_sends => {
+                Err("MPTCP".to_owned())
+            }
             _ => Ok(()),
         }
     }

@@ -69,6 +69,13 @@ pub enum AppSpec {
     Serve,
     /// Does what a program of one's own says.
     Custom(Box<dyn DynProgram>),
+    /// Reads nothing at first, so that its receive buffer fills and the window closes.
+    Late {
+        /// How long after the start it begins to read.
+        reads_after: Span,
+        /// What it does otherwise.
+        app: Box<AppSpec>,
+    },
 }
 
 /// An application at one end of a connection.
@@ -82,6 +89,8 @@ pub struct App {
     done: bool,
     /// When it last acted.
     looked_at: Time,
+    /// It reads nothing before.
+    reads_from: Time,
     /// Requests sent, or messages received.
     exchanges: Vec<Exchange>,
 }
@@ -148,6 +157,9 @@ impl App {
                 Role::Respond { script, answers: u64::MAX }
             }
             AppSpec::Custom(program) => Role::Custom(Box::new(Running::new(program))),
+            AppSpec::Late { reads_after, app } => {
+                return Self { reads_from: now + reads_after, ..Self::new(&app, now) };
+            }
         };
         Self {
             role,
@@ -156,6 +168,7 @@ impl App {
             closing: false,
             done: false,
             looked_at: now,
+            reads_from: now,
             exchanges: Vec::new(),
         }
     }
@@ -189,7 +202,8 @@ impl App {
             Role::Custom(ref running) => [running.due(), Time::NEVER],
             _ => [Time::NEVER; 2],
         };
-        let ahead = moments.into_iter().filter(|moment| *moment > self.looked_at);
+        let moments = moments.into_iter().chain([self.reads_from]);
+        let ahead = moments.filter(|moment| *moment > self.looked_at);
         ahead.min().unwrap_or(Time::NEVER)
     }
 
@@ -204,7 +218,9 @@ impl App {
             self.note_failure(connection, env);
             return false;
         }
-        self.receive(connection, env);
+        if env.now >= self.reads_from {
+            self.receive(connection, env);
+        }
         let acted = match self.role {
             Role::Bulk { .. } => self.progress_bulk(connection, env),
             Role::Request { .. } => self.progress_request(connection, env),

@@ -38,14 +38,21 @@ pub(super) fn time(ns: u64) -> Time {
     Time::ZERO + Span::from_ns(ns)
 }
 
-/// Does all that the application does, until both directions are over.
-pub(super) fn work(socket: &Arc<Socket>, app: &App, clock: WallClock) -> Account {
+/// Does all that the application does, until both directions are over; reads nothing before `reads_after_ns` have
+/// passed.
+pub(super) fn work(
+    socket: &Arc<Socket>,
+    app: &App,
+    reads_after_ns: u64,
+    clock: WallClock,
+) -> Account {
     let start = clock.now();
     let (heard, news) = channel();
     let mut account = Account::default();
     let sent = std::thread::scope(|scope| {
         let writer = scope.spawn(move || write(socket, app, start, clock, &news));
         if !matches!(app, App::Bulk { abort: true, .. }) {
+            clock.sleep_until(start + Span::from_ns(reads_after_ns));
             read(socket, clock, &mut account, &heard);
         }
         drop(heard);
@@ -122,13 +129,18 @@ fn write(
             let until = until_ns.map(|ns| start + Span::from_ns(ns));
             writer.bulk(send, until, clock).and_then(|()| writer.finish(abort))
         }
-        App::Request { request, response, count, think_ns } => {
+        App::Request { request, response, count, think_ns, waits } => {
             let wanted =
                 Request { request, response, count, think: Duration::from_nanos(think_ns) };
-            wanted.ask(&mut writer, clock, news, &mut answers).and_then(|()| writer.finish(false))
+            let asked = wanted.ask(&mut writer, clock, news, &mut answers);
+            if waits {
+                news.iter().for_each(drop);
+            }
+            asked.and_then(|()| writer.finish(false))
         }
-        App::Respond { request, response } => {
-            writer.respond(request, response, news).and_then(|()| writer.finish(false))
+        App::Respond { request, response, close_after } => {
+            let most = close_after.unwrap_or(u64::MAX);
+            writer.respond((request, response, most), news).and_then(|()| writer.finish(false))
         }
     };
     (writer.sent, answers, result)
@@ -167,9 +179,18 @@ impl Writer<'_> {
         }
     }
 
-    fn respond(&mut self, request: u64, response: u64, news: &Receiver<u64>) -> io::Result<()> {
-        while let Ok(received) = news.recv() {
-            self.write_to(received / request.max(1) * response)?;
+    /// Answers requests of so many bytes with so many, at most so often.
+    fn respond(
+        &mut self,
+        (request, response, most): (u64, u64, u64),
+        news: &Receiver<u64>,
+    ) -> io::Result<()> {
+        let mut answered = 0;
+        while answered < most
+            && let Ok(received) = news.recv()
+        {
+            answered = (received / request.max(1)).min(most);
+            self.write_to(answered * response)?;
         }
         Ok(())
     }
