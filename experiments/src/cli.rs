@@ -17,7 +17,6 @@ mod run;
 mod summary;
 mod sweep;
 mod theory;
-#[cfg(target_os = "linux")]
 mod validate;
 
 use std::ffi::OsString;
@@ -30,7 +29,9 @@ use mptcpsim::check::{Override, Source, check};
 use mptcpsim::launcher::Launcher;
 use mptcpsim::plan::Plan;
 use mptcpsim::results::WriteError;
-use mptcpsim::{scenario, shipped};
+use mptcpsim::scenario;
+use mptcpsim::shipped::{self, Shipped};
+use mptcpsim::validate::reference;
 
 const EXAMPLES: &str = "Examples:
   mptcpsim run                              the embedded scenario wifi-lte
@@ -42,6 +43,7 @@ const EXAMPLES: &str = "Examples:
   mptcpsim explain wifi-lte                 why was this run no faster
   mptcpsim report results/h                 one page to look at, to keep or to send
   mptcpsim list queues                      what can be named, with parameters
+  mptcpsim validate --measured linux-6.18   simulations beside what real kernels did
   mptcpsim packetdrill scripts/             packet scripts against a simulated host
   mptcpsim schema > scenario.schema.json    completion and checks in an editor";
 
@@ -96,8 +98,8 @@ enum Command {
     /// root)
     #[cfg(target_os = "linux")]
     Live(live::LiveArgs),
-    /// Run scenarios simulated and between two real kernels, and compare (Linux, root)
-    #[cfg(target_os = "linux")]
+    /// Compare simulations with real kernels: with two that run the same scenario here (Linux, root), or with what
+    /// was measured on others
     Validate(validate::ValidateArgs),
     /// Be the application of a real kernel in a live run
     #[cfg(target_os = "linux")]
@@ -189,7 +191,6 @@ pub fn main(typed: impl IntoIterator<Item = OsString>, launcher: &Launcher) -> u
         Command::Bench(args) => bench::bench(&args, launcher),
         #[cfg(target_os = "linux")]
         Command::Live(args) => live::live(&args, launcher),
-        #[cfg(target_os = "linux")]
         Command::Validate(args) => validate::run(&args, launcher),
         #[cfg(target_os = "linux")]
         Command::LivePeer => live::peer(),
@@ -279,12 +280,13 @@ fn overrides(values: &ScenarioArgs, more: &[Override]) -> Vec<Override> {
     overrides
 }
 
-/// A file, or a shipped scenario.
+/// A file, a shipped scenario or a measured one.
 fn source(name: &str) -> Result<Source, Failure> {
     let path = Path::new(name);
-    let found = if path.is_file() { None } else { shipped::find(name) };
+    let embedded = || shipped::find(name).map(Shipped::source).or_else(|| reference::find(name));
+    let found = if path.is_file() { None } else { embedded() };
     match found {
-        Some(shipped) => Ok(shipped.source()),
+        Some(source) => Ok(source),
         None if path.exists() => Source::read(path)
             .map_err(|faults| Failure { message: faults::render(&faults), code: BAD_INPUT }),
         None => {

@@ -55,5 +55,4 @@ pub mod shipped;
 pub mod sweep;
 pub mod theory;
 mod topology;
-#[cfg(target_os = "linux")]
 pub mod validate;

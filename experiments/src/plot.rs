@@ -1,8 +1,9 @@
-//! Plots of a run or a sweep as SVG and PNG, from the CSV files in its folder.
+//! Plots of a run, a sweep or a validation as SVG and PNG, from the CSV files in its folder.
 //!
 //! Plots are made from files and not from a running simulation, so they can be
 //! made again at any time and cost a run nothing.
 
+mod agreement;
 mod bars;
 mod draw;
 mod figures;
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 use crate::results::{Manifest, Tables, WriteError, read_rows};
 use crate::sweep::SweepManifest;
+use agreement::Agreement;
 use bars::Bars;
 use draw::Picture;
 pub(crate) use draw::short;
@@ -52,6 +54,7 @@ enum Any {
     Figure(Figure),
     Bars(Bars),
     Heat(HeatMap),
+    Agreement(Agreement),
 }
 
 impl Any {
@@ -61,6 +64,7 @@ impl Any {
             Self::Figure(picture) => both(folder, picture),
             Self::Bars(picture) => both(folder, picture),
             Self::Heat(picture) => both(folder, picture),
+            Self::Agreement(picture) => both(folder, picture),
         }
     }
 
@@ -70,6 +74,7 @@ impl Any {
             Self::Figure(picture) => picture.file(),
             Self::Bars(picture) => picture.file(),
             Self::Heat(picture) => picture.file(),
+            Self::Agreement(picture) => picture.file(),
         }
     }
 
@@ -78,6 +83,7 @@ impl Any {
             Self::Figure(picture) => draw::svg(picture),
             Self::Bars(picture) => draw::svg(picture),
             Self::Heat(picture) => draw::svg(picture),
+            Self::Agreement(picture) => draw::svg(picture),
         }
     }
 }
@@ -96,7 +102,8 @@ fn both(folder: &Path, picture: &impl Picture) -> Result<Vec<PathBuf>, PlotError
 /// Of a run goodput and share of the paths over time; windows, round-trip times, the out-of-order queue and, if
 /// it was recorded, data over sequence numbers of the largest flow; queues; and the distribution of completion
 /// times and requests, if there are many. Of a sweep what suits what was varied: lines over one quantity, a heat
-/// map over two, bars otherwise; boxes over seeds; distributions over flows.
+/// map over two, bars otherwise; boxes over seeds; distributions over flows. Of simulations beside real kernels how
+/// far each value is from theirs.
 ///
 /// # Errors
 /// If the folder holds no results, or a picture cannot be written.
@@ -127,6 +134,9 @@ pub(crate) fn svgs_of_run(name: &str, tables: &Tables) -> Result<Vec<String>, Pl
 
 fn pictures(folder: &Path) -> Result<Vec<Any>, PlotError> {
     let no_results = |why: String| PlotError::NoResults { folder: folder.to_owned(), why };
+    if folder.join(agreement::TABLE).is_file() {
+        return Ok(agreement::all(folder)?.into_iter().map(Any::Agreement).collect());
+    }
     let manifest = std::fs::read_to_string(folder.join("manifest.json"))
         .map_err(|error| no_results(format!("manifest.json: {error}")))?;
     if let Ok(sweep) = serde_json::from_str::<SweepManifest>(&manifest) {

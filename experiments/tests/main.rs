@@ -16,6 +16,7 @@ mod command_line;
 mod dissect;
 mod explain;
 mod links;
+mod measured;
 mod own_policies;
 mod papers;
 mod path_managers;

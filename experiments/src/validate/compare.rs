@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mptcpsim_core::time::Span;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::statistics::Statistics;
 
 use super::Metrics;
@@ -30,14 +30,14 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(values: &[f64]) -> Self {
+    pub(super) fn of(values: &[f64]) -> Self {
         let deviation = if values.len() > 1 { values.std_dev() } else { 0.0 };
         Self { mean: values.mean(), deviation }
     }
 }
 
 /// A row of the comparison.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The scenario.
     pub scenario: String,
@@ -55,6 +55,63 @@ pub struct Comparison {
     pub tolerance: f64,
     /// Whether they differ by no more.
     pub agrees: bool,
+    /// Why they differ, where that is listed.
+    pub cause: Option<String>,
+}
+
+impl Comparison {
+    /// The two sides, not yet judged.
+    pub(super) fn of(
+        scenario: &str,
+        metric: &str,
+        simulated: Option<Spread>,
+        kernel: Option<Spread>,
+    ) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            metric: metric.to_owned(),
+            simulated_mean: simulated.map(|spread| spread.mean),
+            simulated_deviation: simulated.map(|spread| spread.deviation),
+            kernel_mean: kernel.map(|spread| spread.mean),
+            kernel_deviation: kernel.map(|spread| spread.deviation),
+            tolerance: 0.0,
+            agrees: false,
+            cause: None,
+        }
+    }
+
+    /// Mean and standard deviation of the simulations, as text.
+    pub fn simulated(&self) -> String {
+        side(self.simulated_mean, self.simulated_deviation)
+    }
+
+    /// Mean and standard deviation of the kernels, as text.
+    pub fn kernel(&self) -> String {
+        side(self.kernel_mean, self.kernel_deviation)
+    }
+}
+
+fn side(mean: Option<f64>, deviation: Option<f64>) -> String {
+    match (mean, deviation) {
+        (Some(mean), Some(deviation)) => format!("{} ± {}", rounded(mean), rounded(deviation)),
+        _ => "-".to_owned(),
+    }
+}
+
+/// Four digits.
+pub fn rounded(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        large if large >= 10_000.0 => format!("{value:.3e}"),
+        large if large >= 100.0 => format!("{value:.0}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// The row of a scenario that says the most: how long it took, or how fast it was.
+pub fn headline(rows: &[Comparison]) -> Option<&Comparison> {
+    let named = |metric: &str| rows.iter().find(|row| row.metric == metric);
+    ["completion_s", "fct_s", "goodput_mbps"].into_iter().find_map(named)
 }
 
 /// Compares the runs of a plan, metric by metric.
@@ -69,16 +126,7 @@ pub fn compare(plan: &Plan, simulated: &[Metrics], kernels: &[Metrics]) -> Vec<C
             (Some(ours), Some(theirs)) => (ours.mean - theirs.mean).abs() <= tolerance,
             _ => false,
         };
-        Comparison {
-            scenario: plan.name.clone(),
-            metric: metric.clone(),
-            simulated_mean: ours.map(|spread| spread.mean),
-            simulated_deviation: ours.map(|spread| spread.deviation),
-            kernel_mean: theirs.map(|spread| spread.mean),
-            kernel_deviation: theirs.map(|spread| spread.deviation),
-            tolerance,
-            agrees,
-        }
+        Comparison { tolerance, agrees, ..Comparison::of(&plan.name, metric, ours, theirs) }
     };
     names.into_iter().map(row).collect()
 }
@@ -108,7 +156,7 @@ fn tolerance(plan: &Plan, metric: &str, ours: Spread, theirs: Spread) -> f64 {
 }
 
 /// The longest round trip of a path without queues.
-fn round_trip(plan: &Plan) -> f64 {
+pub(super) fn round_trip(plan: &Plan) -> f64 {
     let of_path = |via: &[Station]| {
         let links = via.iter().filter_map(|station| match station {
             Station::Link(link) | Station::Reversed(link) => plan.links.get(link.0),
