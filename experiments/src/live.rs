@@ -20,6 +20,7 @@ mod namespace;
 mod peer;
 mod report;
 mod settings;
+mod subflows;
 mod tasks;
 
 use std::collections::BTreeSet;

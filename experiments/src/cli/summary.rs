@@ -104,9 +104,9 @@ fn subflows(rows: &[SubflowRow]) -> String {
             row.share.map_or("-".to_owned(), |share| format!("{:.1} %", 100.0 * share)),
             row.goodput_bps.map_or("-".to_owned(), |rate| scaled(rate, "bit/s")),
             row.srtt_ms.map_or("-".to_owned(), |ms| format!("{ms:.1} ms")),
-            format!("{} packets", row.losses),
+            row.losses.map_or("-".to_owned(), |losses| format!("{losses} packets")),
             format!("{} packets", row.retransmissions),
-            scaled(row.reinjected_bytes as f64, "B"),
+            row.reinjected_bytes.map_or("-".to_owned(), |bytes| scaled(bytes as f64, "B")),
         ]);
     }
     finished(&table, rows.len(), "subflows.csv")
@@ -198,7 +198,8 @@ mod tests {
             share: Some(0.351),
             goodput_bps: Some(7e6),
             srtt_ms: Some(31.25),
-            losses: 12,
+            losses: Some(12),
+            reinjected_bytes: Some(0),
             ..SubflowRow::default()
         };
         let tables = Tables {

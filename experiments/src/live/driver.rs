@@ -28,6 +28,8 @@ const SPIN: Span = Span::from_us(60);
 const NAP: Span = Span::from_ms(10);
 /// How long a run goes on when all is done, for the last acknowledgements.
 const LINGER: Span = Span::from_ms(150);
+/// Each sample is a process.
+const SHORTEST_INTERVAL: Span = Span::from_ms(50);
 /// A packet of a device.
 const LARGEST: usize = 65_536;
 /// Above everything that is not urgent.
@@ -40,6 +42,7 @@ pub(super) struct Driver {
     reports: Vec<(usize, Report)>,
     /// How many of the listings at given times are done.
     listed: usize,
+    next_sample: Time,
     lateness: Vec<u32>,
     buffer: Vec<u8>,
 }
@@ -61,7 +64,15 @@ impl Driver {
             host.start(launcher, &tasks::task(&plan, host.number))?;
         }
         let (reports, lateness) = (Vec::new(), Vec::new());
-        Ok(Self { session, hosts, reports, listed: 0, lateness, buffer: vec![0; LARGEST] })
+        Ok(Self {
+            session,
+            hosts,
+            reports,
+            listed: 0,
+            next_sample: Time::ZERO,
+            lateness,
+            buffer: vec![0; LARGEST],
+        })
     }
 
     /// Runs until all flows are over, or the duration is.
@@ -93,6 +104,7 @@ impl Driver {
                 }
                 self.hear();
                 self.list_sockets(now)?;
+                self.sample(now)?;
                 if over_at == end && self.is_done() {
                     over_at = end.min(now + LINGER);
                 }
@@ -130,10 +142,12 @@ impl Driver {
     /// Takes what the kernels have sent; true if there was something.
     fn receive(&mut self) -> Result<bool, LiveError> {
         let mut any = false;
+        let now = self.session.now();
         for host in &mut self.hosts {
             while let Some(Parsed { tuple, segment, .. }) = host.receive(&mut self.buffer)? {
                 any = true;
                 let number = host.number;
+                host.subflows.packet(now, true, tuple, &segment);
                 self.session
                     .simulation_mut()
                     .with_hosts(|world, out| world.enter(number, tuple, segment, out));
@@ -156,6 +170,15 @@ impl Driver {
             self.hosts.iter().try_for_each(|host| host.list(now))?;
         }
         Ok(())
+    }
+
+    /// Asks the kernels how their subflows are, as often as simulated ones are.
+    fn sample(&mut self, now: Time) -> Result<(), LiveError> {
+        if now < self.next_sample {
+            return Ok(());
+        }
+        self.next_sample = now + self.session.plan().record.interval.max(SHORTEST_INTERVAL);
+        self.hosts.iter_mut().try_for_each(|host| host.sample(now))
     }
 
     fn is_done(&mut self) -> bool {
@@ -210,9 +233,10 @@ impl Driver {
                 problems: host.problems.clone(),
             });
         }
+        let rows: Vec<_> = self.hosts.iter().map(KernelHost::rows).collect();
         let took = std::time::Duration::from_nanos(self.session.now().as_ns());
         let mut outcome = self.session.finish();
-        report::merge(&plan, &kernels, &mut outcome);
+        report::merge(&plan, &kernels, rows, &mut outcome);
         Ok(LiveOutcome { outcome, kernels, lateness: Lateness::of(self.lateness), took })
     }
 }

@@ -18,9 +18,11 @@ use tun_rs::{DeviceBuilder, SyncDevice};
 use super::clock::WallClock;
 use super::namespace::{self, Namespace};
 use super::peer::{Report, Task};
+use super::subflows::{SAMPLE, Subflows};
 use super::{LiveError, settings};
 use crate::launcher::Launcher;
 use crate::plan::Plan;
+use crate::results::{SubflowRow, TimeseriesRow};
 
 /// How long a process may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,6 +48,10 @@ pub(super) struct KernelHost {
     packet: Vec<u8>,
     peer: Option<Peer>,
     listings: Arc<Mutex<String>>,
+    /// What its packets tell.
+    pub(super) subflows: Subflows,
+    /// What `ss` has printed at the times of samples.
+    samples: Arc<Mutex<Vec<(Time, String)>>>,
     // Last, so that the devices go before their namespace.
     namespace: Namespace,
 }
@@ -60,10 +66,10 @@ struct Peer {
 
 impl KernelHost {
     /// Makes the namespace of host `number` with all that the plan says of the host.
-    pub(super) fn new(plan: &Plan, number: usize) -> Result<Self, LiveError> {
+    pub(super) fn new(plan: &Arc<Plan>, number: usize) -> Result<Self, LiveError> {
         let namespace = Namespace::new()?;
         let host = plan.hosts.get(number).ok_or(LiveError::Gone)?;
-        let checked = plan.clone();
+        let checked = Arc::clone(plan);
         let problems: Result<_, LiveError> = namespace.run(move || {
             settings::check_congestion_controls(&checked, number)?;
             Ok(settings::set_sysctls(&checked, number))
@@ -86,6 +92,8 @@ impl KernelHost {
             packet: Vec::new(),
             peer: None,
             listings: Arc::default(),
+            subflows: Subflows::new(Arc::clone(plan), number),
+            samples: Arc::default(),
             namespace,
         })
     }
@@ -157,6 +165,7 @@ impl KernelHost {
             return Ok(());
         };
         self.id = self.id.wrapping_add(1);
+        self.subflows.packet(delivered.at, false, delivered.tuple, &delivered.segment);
         let fields = IpFields { id: self.id, ..IpFields::default() };
         self.packet.clear();
         let Delivered { tuple, segment, .. } = delivered;
@@ -222,6 +231,23 @@ impl KernelHost {
                 listings.push_str(&text);
             }
         })
+    }
+
+    /// Samples windows and round-trip times of subflows; does not wait.
+    pub(super) fn sample(&mut self, now: Time) -> Result<(), LiveError> {
+        self.subflows.sample(now);
+        let samples = Arc::clone(&self.samples);
+        self.namespace.start(move || {
+            if let (Ok(text), Ok(mut samples)) = (namespace::output("ss", SAMPLE), samples.lock()) {
+                samples.push((now, text));
+            }
+        })
+    }
+
+    /// The rows of its subflows, in the end and over time.
+    pub(super) fn rows(&self) -> (Vec<SubflowRow>, Vec<TimeseriesRow>) {
+        let samples = self.samples.lock().map(|samples| samples.clone()).unwrap_or_default();
+        self.subflows.rows(&samples)
     }
 
     /// All listings so far, and one of now.

@@ -6,7 +6,7 @@ use std::{fs, io};
 use super::KernelReport;
 use super::peer::Report;
 use crate::plan::{FlowPlan, Plan, Work};
-use crate::results::{CounterRow, SummaryRow};
+use crate::results::{CounterRow, SubflowRow, SummaryRow, TimeseriesRow};
 use crate::run::Outcome;
 use crate::scenario::AppDirection;
 
@@ -27,7 +27,17 @@ pub(super) fn write(folder: &Path, kernels: &[KernelReport]) -> io::Result<()> {
 }
 
 /// Fills in what the tables of a simulation do not know of ends that are real kernels.
-pub(super) fn merge(plan: &Plan, kernels: &[KernelReport], outcome: &mut Outcome) {
+pub(super) fn merge(
+    plan: &Plan,
+    kernels: &[KernelReport],
+    rows: Vec<(Vec<SubflowRow>, Vec<TimeseriesRow>)>,
+    outcome: &mut Outcome,
+) {
+    for (subflows, timeseries) in rows {
+        outcome.tables.subflows.extend(subflows);
+        outcome.tables.timeseries.extend(timeseries);
+    }
+    outcome.tables.timeseries.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
     let end = outcome.end.as_secs_f64();
     for (number, row) in outcome.tables.summary.iter_mut().enumerate() {
         let Some(flow) = plan.flows.get(number) else { continue };

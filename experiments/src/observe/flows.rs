@@ -212,7 +212,7 @@ impl Flows {
         let connection = actor.connection();
         let flow = self.known.get(number).map_or(0, |known| known.flow);
         let peer = self.ends(flow, world)[usize::from(connection.is_client())];
-        let out_of_order_bytes = peer.map_or(0, |peer| peer.connection().out_of_order_bytes());
+        let out_of_order_bytes = peer.map(|peer| peer.connection().out_of_order_bytes());
         let mut delivered = Vec::with_capacity(connection.subflow_count());
         for index in 0..connection.subflow_count() {
             let (Some(subflow), Some(window)) =

@@ -309,12 +309,12 @@ fn subflow(
         min_rtt_ms: (window.min_rtt_us < u32::MAX).then(|| f64::from(window.min_rtt_us) / 1e3),
         srtt_p50_ms: None,
         srtt_p99_ms: None,
-        chosen: statistics.chosen.into(),
-        losses: totals.lost.into(),
+        chosen: Some(statistics.chosen.into()),
+        losses: Some(totals.lost.into()),
         retransmissions: totals.retransmissions,
-        spurious_retransmissions: u64::from(totals.dsack_dups),
-        timeouts: totals.timeouts.into(),
-        reinjected_bytes: statistics.reinjected_bytes,
+        spurious_retransmissions: Some(u64::from(totals.dsack_dups)),
+        timeouts: Some(totals.timeouts.into()),
+        reinjected_bytes: Some(statistics.reinjected_bytes),
     })
 }
 

@@ -131,7 +131,7 @@ impl Picture for Agreement {
         chart
             .configure_mesh()
             .x_desc(
-                "simulated - measured, in tolerances (values on the right: simulated | measured)",
+                "simulated - measured, in tolerances; bars are standard deviations, grey ones of what was measured",
             )
             .x_label_formatter(&short)
             .x_labels(7)

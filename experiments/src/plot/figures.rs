@@ -207,10 +207,10 @@ fn out_of_order(name: &str, rows: &[&TimeseriesRow]) -> Option<Figure> {
     let mut points: Points = Vec::new();
     for row in rows {
         if points.last().is_none_or(|(time, _)| *time < row.time_s) {
-            points.push((row.time_s, Some(row.out_of_order_bytes as f64 / 1e3)));
+            points.push((row.time_s, row.out_of_order_bytes.map(|bytes| bytes as f64 / 1e3)));
         }
     }
-    if points.iter().all(|(_, kilobytes)| *kilobytes == Some(0.0)) {
+    if points.iter().all(|(_, kilobytes)| kilobytes.is_none_or(|waits| waits == 0.0)) {
         return None;
     }
     let lines = vec![line("connection", 0, points)];

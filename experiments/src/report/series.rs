@@ -28,7 +28,7 @@ const METRICS: [Metric; 8] = [
     ("inflight", "in flight", "kB", |row| Some(row.inflight_bytes as f64 / 1e3)),
     ("rwnd", "receive window", "kB", |row| Some(row.rwnd_bytes as f64 / 1e3)),
     ("waiting", "out-of-order queue of the connection", "kB", |row| {
-        Some(row.out_of_order_bytes as f64 / 1e3)
+        row.out_of_order_bytes.map(|bytes| bytes as f64 / 1e3)
     }),
     ("delivered", "acknowledged since the start", "MB", |row| {
         Some(row.delivered_bytes as f64 / 1e6)

@@ -157,17 +157,17 @@ pub struct SubflowRow {
     /// The 99th percentile.
     pub srtt_p99_ms: Option<f64>,
     /// How often the scheduler chose it for a piece of data.
-    pub chosen: u64,
+    pub chosen: Option<u64>,
     /// Packets that the sender found to be lost.
-    pub losses: u64,
+    pub losses: Option<u64>,
     /// Packets sent again.
     pub retransmissions: u64,
     /// Packets that the peer got twice: retransmissions that were not needed.
-    pub spurious_retransmissions: u64,
+    pub spurious_retransmissions: Option<u64>,
     /// Retransmission timeouts.
-    pub timeouts: u64,
+    pub timeouts: Option<u64>,
     /// Bytes of other subflows that were sent again on this one.
-    pub reinjected_bytes: u64,
+    pub reinjected_bytes: Option<u64>,
 }
 
 /// One direction of a subflow at one moment.
@@ -198,7 +198,7 @@ pub struct TimeseriesRow {
     /// Window that the receiver offers.
     pub rwnd_bytes: u64,
     /// Bytes of the connection that wait at the receiver for earlier ones, whatever their subflow.
-    pub out_of_order_bytes: u64,
+    pub out_of_order_bytes: Option<u64>,
 }
 
 /// One direction of a link over the whole run.

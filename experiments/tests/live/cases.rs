@@ -382,7 +382,7 @@ fn tcp() -> Vec<Case> {
         .case("tcp_with_zero_window", Tcp)
         .counting(&["TcpExtTCPWinProbe"], &["TcpExtTCPToZeroWindowAdv"]),
         Network {
-            app: r#"{ kind = "request", count = 5, request_bytes = "200 B", response_bytes = "500 B", think_time = "150 ms" }"#,
+            app: r#"{ kind = "request", count = 25, request_bytes = "200 B", response_bytes = "500 B", think_time = "60 ms" }"#,
             ..tcp.clone()
         }
         .case("tcp_with_delayed_acks", Tcp)

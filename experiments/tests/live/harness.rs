@@ -114,6 +114,7 @@ impl Seen {
     fn check(&self, case: &Case, client: &str) -> Result<(), String> {
         let rows = self.report["summary"].as_array().ok_or("no summary")?;
         let kernel_sends = client == "kernel";
+        let kernel = if kernel_sends { "client" } else { "server" };
         let unasked = match case.expected {
             Expected::Aborted => true,
             Expected::ReceiverFallsBack => kernel_sends,
@@ -134,11 +135,17 @@ impl Seen {
         if let Some(counter) = wanted.iter().find(|name| count(name) == 0) {
             return Err(format!("the kernel did not count {counter}"));
         }
+        let own = |row: &&Value| row["sender"] == kernel;
+        let subflows =
+            self.report["subflows"].as_array().map_or(0, |it| it.iter().filter(own).count());
         let joins = count("MPTcpExtMPJoinAckRx") + count("MPTcpExtMPJoinSynAckRx");
         let capable = count("MPTcpExtMPCapableACKRX") > 0 || self.kernel_has_mptcp();
         match case.expected {
             Expected::Joins(wanted) if joins != wanted => {
                 Err(format!("{joins} joins in place of {wanted}"))
+            }
+            Expected::Joins(wanted) if (subflows as u64) < wanted + 1 => {
+                Err(format!("{subflows} subflows of the kernel in the tables"))
             }
             Expected::Joins(_) if !capable => Err("no MPTCP".to_owned()),
             Expected::Tcp if self.kernel_has_mptcp() || joins > 0 => Err("MPTCP".to_owned()),
