@@ -21,7 +21,7 @@ from typing import Any
 from mptcpsim import units
 from mptcpsim._mptcpsim import __version__
 from mptcpsim.errors import Fault, MptcpsimError, RunError, ScenarioError
-from mptcpsim.kernels import KernelReport, Lateness, LiveRun, live
+from mptcpsim.kernels import KernelReport, Lateness, LiveRun, live, validate, validate_measured
 from mptcpsim.policies import *  # noqa: F403
 from mptcpsim.policies import __all__ as _policies
 from mptcpsim.results import Expectation, Run, Theory
@@ -78,6 +78,8 @@ __all__ = [
     "schema",
     "sweep",
     "units",
+    "validate",
+    "validate_measured",
 
     *_parts,
     *_policies,

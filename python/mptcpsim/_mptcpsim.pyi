@@ -30,9 +30,12 @@ __all__ = [
     "capable",
     "check",
     "columns",
+    "compare_kernels",
+    "compare_measured",
     "explain",
     "live",
     "main",
+    "measured",
     "packetdrill",
     "parameters",
     "pictures",
@@ -417,6 +420,13 @@ def live(
     progress: Callable[[float], object] | None = None,
     captures: Path | None = None,
 ) -> tuple[Outcome, str, tuple[float, float, float, int, bool]]: ...
+def measured(kernel: str) -> list[tuple[str, str]]: ...
+def compare_measured(
+    kernel: str, names: list[str], progress: Callable[[float], object] | None = None
+) -> Table: ...
+def compare_kernels(
+    simulated: list[Plan], live: list[Plan], launcher: Sequence[str]
+) -> tuple[Table, list[float]]: ...
 def pictures(folder: Path) -> list[tuple[str, str]]: ...
 def report(folder: Path) -> str: ...
 def check(json: str, name: str, folder: Path | None) -> Plan: ...

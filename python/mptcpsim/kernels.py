@@ -1,11 +1,11 @@
-"""Runs in real time, with the real kernel of this machine."""
+"""Runs with the real kernel of this machine, and comparisons with real kernels."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, SupportsIndex
 
@@ -14,6 +14,7 @@ from mptcpsim.errors import RunError
 from mptcpsim.results import Run
 from mptcpsim.running import LAUNCHER, Bar, Progress, ScenarioLike, as_scenario, capturing
 from mptcpsim.scenario_types import Scenario
+from mptcpsim.table import Table
 from mptcpsim.units import Quantity
 
 log = logging.getLogger("mptcpsim")
@@ -127,6 +128,82 @@ def live(
     return LiveRun(wanted, outcome, _reports(kernels), Lateness(*late))
 
 
+def validate(
+    scenario: ScenarioLike = "wifi-lte",
+    *,
+    seeds: int = 5,
+    repetitions: int = 3,
+    set: Mapping[str, Any] | None = None,
+) -> Table:
+    """Compares simulations of a scenario with runs between two real kernels of this machine, in real time.
+
+    Needs what `live` needs.
+
+    Args:
+        scenario: a `Scenario`, the name of a file or of a shipped scenario, or a tree.
+        seeds: how many simulations there are, each with a seed of its own.
+        repetitions: how many runs there are between two kernels.
+        set: other values for keys, by their paths.
+
+    Returns:
+        A row per metric: mean and standard deviation on both sides, by how much they may differ, and
+        whether they agree. Names of metrics end in their units.
+
+    Raises:
+        ScenarioError: the scenario has faults.
+        ValueError: real kernels cannot do what the scenario says.
+        RunError: the system does not have what it takes, or does not allow it.
+    """
+    native = getattr(_mptcpsim, "compare_kernels", None)
+    if native is None:
+        raise RunError("real kernels run MPTCP on Linux only")
+    for argument, count in (("seeds", seeds), ("repetitions", repetitions)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"{argument}: expected a number from 1 on, found {count!r}")
+    wanted = as_scenario(scenario, None, None, set)
+    plans = [wanted.copy(seed=seed).check() for seed in range(1, max(seeds, repetitions) + 1)]
+    rows, late = native(plans[:seeds], plans[:repetitions], LAUNCHER)
+    for p99_s in late:
+        log.warning("%s: packets were late, %g s at p99", plans[0].name, p99_s)
+    return Table("validation", rows)
+
+
+def validate_measured(
+    kernel: str = "linux-6.18",
+    *,
+    only: str | Iterable[str] = (),
+    progress: bool | Callable[[int], object] | None = None,
+) -> Table:
+    """Compares simulations with what was measured on real kernels elsewhere; works anywhere.
+
+    Args:
+        kernel: ``"linux-6.18"`` or ``"mptcp-0.94.7"``.
+        only: texts, of which the name of a scenario has to contain one; without them all scenarios.
+        progress: true for a bar, or a callable that gets the number of scenarios that are done.
+
+    Returns:
+        A row per scenario and metric, as of `validate`; `cause` says why two differ. `load` knows the
+        scenarios by names such as ``"linux-6.18/d_backup"``.
+
+    Examples:
+        >>> rows = validate_measured(only="d_backup")
+        >>> bool(rows["agrees"].mean() > 0.9)
+        True
+
+    Raises:
+        ValueError: there are no such measurements, or no such scenario.
+    """
+    texts = [only] if isinstance(only, str) else list(only)
+    known = [name for name, _ in _mptcpsim.measured(kernel)]
+    names = [name for name in known if not texts or any(text in name for text in texts)]
+    if not names:
+        raise ValueError(f"only: no scenario has `{'` or `'.join(texts)}` in its name")
+    with Bar(progress, kernel, len(names), "scenario") as bar:
+        tell = bar.tell
+        whole = None if tell is None else lambda done: tell(round(done))
+        return Table("validation", _mptcpsim.compare_measured(kernel, names, whole))
+
+
 def _reports(kernels: str) -> dict[str, KernelReport]:
     return {
         it["host"]: KernelReport(
@@ -136,4 +213,4 @@ def _reports(kernels: str) -> dict[str, KernelReport]:
     }
 
 
-__all__ = ["KernelReport", "Lateness", "LiveRun", "live"]
+__all__ = ["KernelReport", "Lateness", "LiveRun", "live", "validate", "validate_measured"]

@@ -20,6 +20,7 @@ mod state;
 mod sweep;
 mod table;
 mod tools;
+mod validate;
 mod watch;
 
 use pyo3::prelude::*;
@@ -68,5 +69,9 @@ fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(tools::seconds, module)?)?;
     module.add_function(wrap_pyfunction!(tools::shipped, module)?)?;
     module.add_function(wrap_pyfunction!(tools::toml_of, module)?)?;
+    module.add_function(wrap_pyfunction!(validate::compare_measured, module)?)?;
+    #[cfg(target_os = "linux")]
+    module.add_function(wrap_pyfunction!(validate::kernels::compare, module)?)?;
+    module.add_function(wrap_pyfunction!(validate::measured, module)?)?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mptcpsim::check::{Notation, Source, check as check_source};
 use mptcpsim::shipped;
+use mptcpsim::validate::reference;
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
 
@@ -100,6 +101,9 @@ fn named(py: Python<'_>, path: &Path) -> PyResult<Plan> {
     let shipped = if path.is_file() { None } else { name.and_then(shipped::find) };
     if let Some(shipped) = shipped {
         return plan(py, &shipped.source());
+    }
+    if let Some(measured) = name.filter(|_| !path.exists()).and_then(reference::find) {
+        return plan(py, &measured);
     }
     if !path.exists() {
         let names = shipped::SCENARIOS.iter().map(|shipped| shipped.name).collect::<Vec<_>>();

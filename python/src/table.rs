@@ -16,12 +16,12 @@ use arrow_array::{
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
-use mptcpsim::results::Row;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_arrow::schema::{SchemaLike, TracingOptions};
 
 use crate::errors;
@@ -40,7 +40,7 @@ pub(crate) struct Column {
 
 /// The columns of rows. Where nothing is known, the memory of a column of reals holds NaN, as NumPy
 /// expects it.
-pub(crate) fn table_of<R: Row>(rows: &Vec<R>) -> PyResult<Table> {
+pub(crate) fn table_of<R: Serialize + DeserializeOwned>(rows: &Vec<R>) -> PyResult<Table> {
     let fields = Vec::<FieldRef>::from_type::<R>(TracingOptions::default());
     let batch = fields
         .and_then(|fields| serde_arrow::to_record_batch(&fields, rows))

@@ -60,3 +60,25 @@ def test_the_command_line_starts_itself(small: mp.Scenario, tmp_path: Path) -> N
     done = shell(*typed, "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "kernel" / "client.connections.json").is_file()
+
+
+@needs_root
+def test_simulations_are_compared_with_kernels(small: mp.Scenario) -> None:
+    rows = mp.validate(small, seeds=2, repetitions=1)
+    completion = next(row for row in rows if row["metric"] == "completion_s")
+    assert completion["kernel_mean"] > 0 and completion["simulated_deviation"] is not None
+
+
+def test_simulations_are_compared_with_measurements() -> None:
+    done: list[int] = []
+    rows = mp.validate_measured("mptcp-0.94.7", only=["backup", "fallback"], progress=done.append)
+    names = {row["scenario"] for row in rows}
+    assert names and all("backup" in name or "fallback" in name for name in names)
+    assert "agrees" in rows and rows["tolerance"].min() >= 0
+    assert mp.load(f"mptcp-0.94.7/{min(names)}").name == min(names)
+    with pytest.raises(ValueError, match="kernel: there is no `windows`"):
+        mp.validate_measured("windows")
+    with pytest.raises(ValueError, match="only: no scenario"):
+        mp.validate_measured(only="nothing")
+    with pytest.raises(ValueError, match="repetitions"):
+        mp.validate("two-equal-paths", repetitions=0)
