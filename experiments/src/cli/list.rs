@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use mptcpsim::results::{Column, columns};
 use mptcpsim::scenario::{LinkPreset, RadioPreset, Table};
 use mptcpsim::shipped::Shipped;
+use mptcpsim::validate::reference::{REFERENCES, Reference};
 use mptcpsim::{scenario, shipped};
 use mptcpsim_models::params::Param;
 use mptcpsim_models::rules::Stack;
@@ -50,6 +51,8 @@ pub(super) enum Kind {
     Scenarios,
     /// Sweeps that repeat what papers have measured
     Papers,
+    /// Scenarios that were measured on real kernels (`validate --measured`)
+    Measured,
 }
 
 impl Kind {
@@ -70,7 +73,7 @@ impl Kind {
             Self::Apps => Some(("App", "flows.N.app")),
             Self::Stacks => Some(("Stack", "hosts.NAME.stack")),
             Self::Tables => Some(("Table", "record.tables")),
-            Self::Sysctls | Self::Scenarios | Self::Papers => None,
+            Self::Sysctls | Self::Scenarios | Self::Papers | Self::Measured => None,
         }
     }
 
@@ -101,6 +104,7 @@ pub(super) fn text(kind: Option<Kind>) -> String {
         Some(Kind::Sysctls) => sysctls(),
         Some(Kind::Scenarios) => scenarios(shipped::SCENARIOS),
         Some(Kind::Papers) => scenarios(shipped::PAPERS),
+        Some(Kind::Measured) => measured(),
         Some(kind) => in_full(kind, &schema),
         None => {
             let kinds = Kind::value_variants().iter().map(|kind| in_short(*kind, &schema));
@@ -119,6 +123,11 @@ fn in_short(kind: Kind, schema: &Value) -> String {
             shipped::SCENARIOS.iter().map(|shipped| shipped.name.to_owned()).collect()
         }
         Kind::Papers => shipped::PAPERS.iter().map(|shipped| shipped.name.to_owned()).collect(),
+        Kind::Measured => {
+            let count = |reference: &Reference| reference.scenarios().map_or(0, |all| all.len());
+            let said = |it: &Reference| format!("{} of {}", count(it), it.name);
+            REFERENCES.iter().map(said).collect()
+        }
         _ => choices(kind, schema).iter().map(|choice| name_of(choice).to_owned()).collect(),
     };
     format!("{:<20} {}\n", kind.name(), names.join(", "))
@@ -236,6 +245,14 @@ fn settings(stack: Stack) -> Vec<Description> {
     };
     let all = Sysctl::describe(stack).into_iter();
     all.filter(|knob| knob.only.is_none_or(|line| line == stack) && !known(knob)).collect()
+}
+
+fn measured() -> String {
+    let all = REFERENCES.iter().flat_map(|reference| {
+        let scenarios = reference.scenarios().unwrap_or_default().into_iter();
+        scenarios.map(|it| format!("{}/{:<30} {}\n", reference.name, it.name, it.about))
+    });
+    all.collect()
 }
 
 fn scenarios(all: &[Shipped]) -> String {

@@ -381,12 +381,14 @@ fn tcp() -> Vec<Case> {
         }
         .case("tcp_with_zero_window", Tcp)
         .counting(&["TcpExtTCPWinProbe"], &["TcpExtTCPToZeroWindowAdv"]),
+        // A segment every 60 ms: nobody waits that long for a second one.
         Network {
-            app: r#"{ kind = "request", count = 25, request_bytes = "200 B", response_bytes = "500 B", think_time = "60 ms" }"#,
+            first_link: r#"up = { rate = "200 kbit/s", queue = { discipline = "droptail", limit = "100 packets" } }"#,
+            app: r#"{ kind = "bulk", bytes = "60 kB", direction = "upload" }"#,
             ..tcp.clone()
         }
         .case("tcp_with_delayed_acks", Tcp)
-        .counting(&["TcpExtDelayedACKs"], &[]),
+        .counting(&[], &["TcpExtDelayedACKs"]),
         Network { first_link: LOSS, ..tcp.clone() }.case("tcp_with_loss", Tcp),
         Network { client_sysctl: ecn, server_sysctl: ecn, ..tcp.clone() }.case("tcp_with_ecn", Tcp),
         Network { client_sysctl: r#""net.ipv4.tcp_sack" = 0"#, first_link: LOSS, ..tcp.clone() }
