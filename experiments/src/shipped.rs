@@ -38,6 +38,7 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "middleboxes",
     "schedulers",
     "policies",
+    "path-managers",
     "access",
     "topologies",
     "matrices",
