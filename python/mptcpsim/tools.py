@@ -285,7 +285,7 @@ KINDS = {
 def list_names(kind: str) -> list[Named]:
     """What can be named in a scenario: schedulers, congestion-controls, path-managers, links, queues,
     losses, jitters, radios, middleboxes, topologies, matrices, apps, stacks, sysctls, tables (with their
-    columns), scenarios or papers.
+    columns), scenarios, papers or measured (scenarios that were measured on real kernels).
 
     Examples:
         >>> [one.name for one in list_names("schedulers")][:3]
@@ -298,13 +298,16 @@ def list_names(kind: str) -> list[Named]:
 
     if kind in ("scenarios", "papers"):
         return [Named(name, title) for name, title in _mptcpsim.shipped(kind == "papers")]
+    if kind == "measured":
+        kernels = ("linux-6.18", "mptcp-0.94.7")
+        return [Named(f"{it}/{name}", text) for it in kernels for name, text in _mptcpsim.measured(it)]
     if kind == "sysctls":
         both = [one for stack in ("upstream", "out-of-tree") for one in _mptcpsim.sysctls(stack)]
         known = {name: Named(name, f"{text}: {expected}", (Parameter("value", expected, default),))
                  for name, default, expected, text in reversed(both)}
         return sorted(known.values(), key=lambda one: one.name)
     if kind not in KINDS:
-        known_kinds = ", ".join([*KINDS, "sysctls", "scenarios", "papers"])
+        known_kinds = ", ".join([*KINDS, "sysctls", "scenarios", "papers", "measured"])
         raise ValueError(f"kind: there is no `{kind}`; known are {known_kinds}")
     definition = json.loads(_mptcpsim.schema())["$defs"][KINDS[kind]]
     return [_named(kind, one) for one in definition["oneOf"]]

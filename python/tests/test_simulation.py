@@ -189,7 +189,7 @@ def test_events_are_replayed() -> None:
         mp.replay_cc("lia", [], nonsense=3)
 
 
-@pytest.mark.parametrize("kind", [*mp.tools.KINDS, "sysctls", "scenarios", "papers"])
+@pytest.mark.parametrize("kind", [*mp.tools.KINDS, "sysctls", "scenarios", "papers", "measured"])
 def test_what_can_be_named_is_listed(kind: str) -> None:
     listed = mp.list(kind)
     assert listed and all(one.name and one.text for one in listed)
