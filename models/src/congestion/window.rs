@@ -237,11 +237,6 @@ impl<'a> Flow<'a> {
         Self { older, own: &mut own[0], newer, clock }
     }
 
-    /// It is about the subflow that opened the connection.
-    pub(crate) const fn is_first(&self) -> bool {
-        self.older.is_empty()
-    }
-
     /// The same for a shorter time.
     pub(crate) fn reborrow(&mut self) -> Flow<'_> {
         Flow {

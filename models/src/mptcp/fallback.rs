@@ -105,23 +105,25 @@ impl Connection {
         let sub = &mut self.subs[0];
         // Linux cuts the buffer anew when the option that one of its segments still has counts no
         // more: those segments are longer than the MTU, IP refuses them, and nothing overtakes them.
+        // If the data joins what waits in a buffer, that has the infinite mapping too.
         let most = match env.config.sysctl.kernel_defects {
             true => sub.tcp.size_goal(),
             false => sub.tcp.current_mss(),
         };
         let fitting = sub.tcp.current_mss();
         let from = self.tx.head;
+        let joined = sub.tcp.open_chunk(self.windows[0].snd_nxt).map(|chunk| chunk.seq);
         let len = (self.tx.written - from).min(u64::from(most));
         sub.send_infinite = false;
         sub.infinite_from = from;
         self.fall_back(env, Counter::InfiniteMapTx);
         let sub = &mut self.subs[0];
         sub.tcp.freeze_queue();
+        if len > u64::from(fitting) {
+            sub.tcp.refuse_from(joined.unwrap_or(sub.tcp.write_seq()));
+        }
         sub.tcp.push(&mut cx!(self, env, 0), from, len as u32, true, len as u32);
         sub.tcp.freeze_queue();
-        if len > u64::from(fitting) {
-            sub.tcp.refuse_new_data();
-        }
         self.tx.head += len;
         self.tx.nxt = self.tx.nxt.max(self.tx.head);
         self.mark_ready(0);

@@ -8,9 +8,6 @@ use crate::congestion;
 use crate::path_manager::endpoints::Config;
 use crate::tcp::{State, TcpInfo};
 
-/// Segments of an initial window (`TCP_INIT_CWND`).
-const INITIAL_SEGMENTS: u32 = 10;
-
 /// The fields of `struct mptcp_info` that the model has, by their names there. Moments are
 /// moments and not yet ages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -144,10 +141,12 @@ impl Connection {
     /// `tcp_info` of the subflow with index `index`.
     pub fn tcp_info(&self, index: usize) -> Option<TcpInfo> {
         let info = self.subs.get(index)?.tcp.info(self.windows.get(index)?);
+        // Out of tree only the connection measures.
         let rcv_space = match self.rx.tuning.space {
-            // Before the first round it is what ten segments bring (`tcp_init_buffer_space`).
-            0 => info.rcv_wnd.min(INITIAL_SEGMENTS * info.advmss),
-            space => u32::try_from(space).unwrap_or(u32::MAX),
+            measured if self.out_of_tree.is_some() && measured > 0 => {
+                u32::try_from(measured).unwrap_or(u32::MAX)
+            }
+            _ => info.rcv_space,
         };
         Some(TcpInfo { rcv_space, ..info })
     }
@@ -159,7 +158,7 @@ impl Connection {
         let read = if self.is_mptcp() { 0 } else { self.rx.space.used };
         Some(SocketMemory {
             received: sub.tcp.receive_memory() + read,
-            rcvbuf: self.rx.space.rcvbuf,
+            rcvbuf: sub.tcp.rcvbuf(),
             sndbuf: sub.sndbuf,
             queued: self.queued_memory(index),
             drops: u64::from(sub.tcp.totals().drops),

@@ -272,10 +272,15 @@ impl Connection {
     }
 
     fn offer(&self, env: &mut Env<'_>, tuple: FourTuple, iss: Option<Seq>) -> Offer {
+        // Upstream the buffer of each subflow grows by itself, from the start.
+        let rcvbuf = match &self.out_of_tree {
+            Some(_) => self.rx.space.rcvbuf,
+            None => initial_space(env.config, &self.options).rcvbuf,
+        };
         Offer {
             iss: iss.unwrap_or_else(|| Seq(env.random.next_u64() as u32)),
             ip_header: tuple.ip_header(),
-            rcvbuf: self.rx.space.rcvbuf,
+            rcvbuf,
             rcvbuf_locked: self.options.rcvbuf.is_some(),
             nagle: self.subflow_nagle(),
             option_reserve: self.option_reserve(),

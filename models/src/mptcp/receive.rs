@@ -10,8 +10,11 @@ use super::{Connection, Env, MetaState};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::segment::{Dss, ResetReason, Width};
-use crate::tcp::{Error, Space};
+use crate::tcp::{Error, INITIAL_SEGMENTS, Space};
 use crate::wire::{Sum, dss_checksum_of};
+
+/// Bytes that timestamps take in a segment.
+const TIMESTAMPS: u16 = 12;
 
 /// The mapping that a subflow is receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,14 +311,14 @@ impl Connection {
     /// Grows the buffer so that it never limits the rate (`mptcp_rcvbuf_grow`,
     /// `tcp_rcvbuf_grow`): twice what a round trip brings, and more while that grows.
     pub(super) fn adjust_receive_buffer(&mut self, env: &mut Env<'_>) {
-        let tuning = &mut self.rx.tuning;
+        let tuning = self.rx.tuning;
         let elapsed = env.now - tuning.since;
         if tuning.rtt_us > 0 && elapsed.as_us() < u64::from(tuning.rtt_us >> 3) {
             return;
         }
         let live = || self.subs.iter().filter(|sub| sub.tcp.state().synchronised());
         let rtt_us = live().map(|sub| sub.tcp.rcv_rtt_us()).max().unwrap_or(0);
-        tuning.rtt_us = rtt_us;
+        self.rx.tuning.rtt_us = rtt_us;
         if let Some(ratio) = live().map(|sub| sub.tcp.scaling_ratio()).min() {
             self.rx.space.ratio = ratio;
         }
@@ -323,20 +326,59 @@ impl Connection {
             return;
         }
         if tuning.space == 0 {
-            let advmss = live().map(|sub| u64::from(sub.tcp.advmss())).max().unwrap_or(536);
-            tuning.space = advmss * u64::from(env.config.initial_cwnd);
+            self.rx.tuning.space = self.first_round();
         }
+        let tuning = &mut self.rx.tuning;
         if let crate::rules::ReceiveTuning::TwoRounds = env.config.rules.receive_tuning {
             self.tune_by_two_rounds(env);
         } else if tuning.copied > tuning.space {
-            let grown = tuning.copied - tuning.space;
-            let window = 2 * tuning.copied;
-            let window = window + 2 * (window * grown / tuning.space);
+            let read = u32::try_from(tuning.copied).unwrap_or(u32::MAX);
+            let before = u32::try_from(tuning.space).unwrap_or(u32::MAX);
             tuning.space = tuning.copied;
-            self.grow_receive_buffer(env, window);
+            self.follow_growing_round(env, read, before);
         }
         self.rx.tuning.copied = 0;
         self.rx.tuning.since = env.now;
+    }
+
+    /// The bytes that a first round trip brings, by the segment size announced. Whoever accepts a
+    /// connection counts before it knows that timestamps take room of each segment
+    /// (`mptcp_rcv_space_init` in `mptcp_sk_clone_init`).
+    fn first_round(&self) -> u64 {
+        let Some(first) = self.subs.first() else { return 0 };
+        let timestamps = self.is_mptcp() && !first.opener && first.tcp.negotiated().timestamps;
+        let segment = first.tcp.advmss() + if timestamps { TIMESTAMPS } else { 0 };
+        u64::from(INITIAL_SEGMENTS * u32::from(segment))
+    }
+
+    /// The buffer of the connection grows by what is read, those of its subflows also by what they
+    /// hold out of order (`mptcp_rcvbuf_grow`, `tcp_rcvbuf_grow`).
+    fn follow_growing_round(&mut self, env: &mut Env<'_>, read: u32, before: u32) {
+        let sysctl = &env.config.sysctl;
+        if self.options.rcvbuf.is_some() || !sysctl.tcp_moderate_rcvbuf {
+            return;
+        }
+        if self.is_mptcp() {
+            let window = Space::window_to_grow(read, before);
+            let wanted = Space::memory_for(self.rx.space.ratio, window).min(sysctl.tcp_rmem.max);
+            if wanted <= self.rx.space.rcvbuf {
+                return;
+            }
+            self.rx.space.rcvbuf = wanted;
+        }
+        for sub in &mut self.subs {
+            sub.tcp.grow_rcvbuf(sysctl, read);
+        }
+        if !self.is_mptcp() {
+            self.share_only_rcvbuf();
+        }
+    }
+
+    /// Without MPTCP the buffer of the only subflow is that of the connection.
+    fn share_only_rcvbuf(&mut self) {
+        if let Some(only) = self.subs.first() {
+            self.rx.space.rcvbuf = self.rx.space.rcvbuf.max(only.tcp.rcvbuf());
+        }
     }
 
     pub(super) fn grow_receive_buffer(&mut self, env: &mut Env<'_>, window: u64) {
@@ -371,10 +413,12 @@ impl Connection {
     }
 
     fn mapped_data_ready(&mut self, env: &mut Env<'_>, index: usize) {
+        let mut moved = false;
         loop {
             match self.mapping_status(env, index) {
                 Status::Wait => break,
                 Status::Mapped(map) => {
+                    moved = true;
                     if !self.take_mapped(env, index, map) {
                         break;
                     }
@@ -393,6 +437,10 @@ impl Connection {
                     }
                 }
             }
+        }
+        // No reader will acknowledge what it cannot read yet (`subflow_data_ready`).
+        if moved && self.rx.queue.is_empty() {
+            self.subs[index].tcp.acknowledge_beyond_a_segment();
         }
         self.check_received_fin();
     }
@@ -588,6 +636,7 @@ impl Connection {
         if self.awaits_infinite_mapping() && !self.find_infinite_mapping(env, index) {
             return;
         }
+        self.share_only_rcvbuf();
         let sub = &mut self.subs[index];
         while let Some(first) = sub.tcp.peek_arrived() {
             let (len, at) = (first.payload.len(), first.at);

@@ -118,6 +118,11 @@ impl Subflow {
         }
     }
 
+    /// More than a segment waits for an ACK: it leaves at once.
+    pub fn acknowledge_beyond_a_segment(&mut self) {
+        self.acks.now |= self.rx.rcv_nxt - self.rx.rcv_wup > u32::from(self.rx.rcv_mss);
+    }
+
     /// Decides about an ACK after a segment (`__tcp_ack_snd_check`).
     pub(super) fn ack_snd_check(&mut self, cx: &mut Cx<'_>, may_reorder: bool) {
         if !self.owes_ack() {
@@ -125,10 +130,8 @@ impl Subflow {
         }
         let rx = &self.rx;
         let more_than_a_segment = rx.rcv_nxt - rx.rcv_wup > u32::from(rx.rcv_mss);
-        // The low-water mark of a joined subflow is 0: the reader reads elsewhere. That of the first one
-        // remains (`mptcp_sockopt_sync_locked`; as measured).
-        let no_low_water = cx.window().multipath && !cx.flow.is_first();
-        let reader_sees_all = !(no_low_water && cx.config.rules.no_low_water);
+        // The low-water mark of a subflow is 0: the reader reads elsewhere (`mptcp_sockopt_sync_locked`).
+        let reader_sees_all = !(cx.window().multipath && cx.config.rules.no_low_water);
         let window_grows = || {
             (reader_sees_all && rx.copied == rx.rcv_nxt)
                 || rx.window_in(cx.space, self.negotiated.rcv_wscale) >= rx.rcv_wnd

@@ -50,6 +50,7 @@ use mptcpsim_core::time::{Span, Time};
 pub use self::chrono::Chrono;
 pub use self::info::TcpInfo;
 pub use self::nagle::Nagle;
+pub(crate) use self::open::INITIAL_SEGMENTS;
 pub use self::open::Offer;
 pub use self::output::Outgoing;
 pub use self::rate::RateSample;
@@ -343,8 +344,8 @@ pub struct Subflow {
     option_reserve: u8,
     ip_header: u8,
     tx: scoreboard::TxQueue,
-    /// IP refuses the next segment: it is longer than the MTU.
-    refused: bool,
+    /// IP refuses the segment that begins here: it is longer than the MTU.
+    refused: Option<Seq>,
     /// The FIN is queued behind all data.
     fin_queued: bool,
     fin_sent: bool,
@@ -521,9 +522,14 @@ impl Subflow {
         cx.w().mss = self.current_mss();
     }
 
-    /// From now on IP refuses the segments that are not sent yet, as too long.
-    pub(crate) const fn refuse_new_data(&mut self) {
-        self.refused = true;
+    /// IP will refuse the segment that begins with `seq`, as too long.
+    pub(crate) const fn refuse_from(&mut self, seq: Seq) {
+        self.refused = Some(seq);
+    }
+
+    /// True if IP refuses the segment that begins with `seq`, so that nothing overtakes it.
+    fn is_refused(&self, seq: Seq) -> bool {
+        self.refused.is_some_and(|from| seq.at_or_after(from))
     }
 
     /// Asks the peer for its window, whatever the timers say (`tcp_write_wakeup`).

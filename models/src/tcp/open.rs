@@ -17,6 +17,8 @@ use crate::seq::{Seq, SeqRange};
 
 /// Segment size of a peer that announces none.
 const DEFAULT_MSS: u16 = 536;
+/// Segments that a round trip brings at first (`TCP_INIT_CWND`).
+pub(crate) const INITIAL_SEGMENTS: u32 = 10;
 
 /// What a new subflow is given.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +56,7 @@ impl Subflow {
             option_reserve: 0,
             ip_header: offer.ip_header,
             tx: super::scoreboard::TxQueue::new(offer.iss + 1),
-            refused: false,
+            refused: None,
             fin_queued: false,
             fin_sent: false,
             orphaned: false,
@@ -412,5 +414,7 @@ impl Subflow {
         let rx = &mut self.rx;
         rx.window_clamp = Space::window_from(rx.ratio, rx.rcvbuf);
         rx.rcv_ssthresh = rx.rcv_ssthresh.min(rx.window_clamp);
+        let initial = INITIAL_SEGMENTS * u32::from(rx.advmss);
+        rx.read_per_round = initial.min(rx.rcv_wnd).min(rx.rcv_ssthresh);
     }
 }

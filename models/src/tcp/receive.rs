@@ -98,6 +98,9 @@ pub(super) struct Receiver {
     pub(super) rcvbuf: u32,
     /// The application has chosen it (`SOCK_RCVBUF_LOCK`).
     pub(super) rcvbuf_locked: bool,
+    /// Bytes that the application read in the round trip which sized the buffer
+    /// (`rcvq_space.space`); 0 before the handshake is complete.
+    pub(super) read_per_round: u32,
     queue: VecDeque<Arrived>,
     pub(super) reorder: Reorder,
     pub(super) timestamps: TimestampState,
@@ -149,6 +152,7 @@ impl Receiver {
             rmem: 0,
             rcvbuf,
             rcvbuf_locked,
+            read_per_round: 0,
             queue: VecDeque::new(),
             reorder: Reorder::default(),
             timestamps: TimestampState::default(),
@@ -183,7 +187,7 @@ impl Receiver {
             let ratio = (u32::from(len) << 8) / truesize.max(1);
             if ratio as u16 != self.ratio {
                 self.ratio = (ratio as u16).max(1);
-                self.window_clamp = Space::window_from(self.ratio, self.rcvbuf);
+                self.clamp_to_ratio();
             }
         }
         self.rcv_mss = len.min(self.advmss);
@@ -596,8 +600,14 @@ impl Subflow {
         self.rx.reorder.dsack = self.rx.reorder.dsack.or(before);
         self.rx.rmem -= freed;
         if inserted == Inserted::New {
-            self.rx.rmem += size;
             self.grow_window(cx, len, size);
+            self.rx.rmem += size;
+        }
+        if cx.config.rules.receive_tuning == ReceiveTuning::GrowingRound
+            && !self.orphaned
+            && !std::env::var("TOG").unwrap_or_default().contains('b')
+        {
+            self.rx.grow_rcvbuf(cx.sysctl(), self.rx.read_per_round);
         }
     }
 

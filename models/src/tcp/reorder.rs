@@ -38,6 +38,11 @@ impl Reorder {
         self.queue.is_empty()
     }
 
+    /// Where the data farthest ahead ends (`ooo_last_skb`).
+    pub(super) fn end(&self) -> Option<Seq> {
+        self.queue.back().map(Arrived::end)
+    }
+
     /// The SACK blocks, most recent first.
     fn blocks(&self) -> &[SeqRange] {
         &self.blocks[..usize::from(self.count)]

@@ -3,6 +3,7 @@
 use super::receive::Receiver;
 use super::{Cx, Subflow, TcpConfig};
 use crate::rules::WindowFromSpace;
+use crate::sysctl::Sysctl;
 
 /// Parts in a whole of [`Space::ratio`].
 const RATIO_SCALE: u32 = 256;
@@ -36,6 +37,14 @@ impl Space {
     /// The whole buffer as a window.
     pub const fn full(self) -> u32 {
         Self::window_from(self.ratio, self.rcvbuf)
+    }
+
+    /// The window that lets a sender double its rate that had `read` bytes read in a round trip and
+    /// `before` in the best one before: measuring is a round trip late (`tcp_rcvbuf_grow`).
+    pub(crate) fn window_to_grow(read: u32, before: u32) -> u32 {
+        let window = 2 * u64::from(read);
+        let growth = window * u64::from(read.saturating_sub(before)) / u64::from(before.max(1));
+        u32::try_from(window + 2 * growth).unwrap_or(u32::MAX)
     }
 
     /// The unused part as a window.
@@ -109,6 +118,35 @@ impl Receiver {
         } else {
             window
         }
+    }
+
+    /// Lets the buffer follow `read` bytes that were read in a round trip, and what waits out of order
+    /// (`tcp_rcvbuf_grow`).
+    pub(super) fn grow_rcvbuf(&mut self, sysctl: &Sysctl, read: u32) {
+        let before = std::mem::replace(&mut self.read_per_round, read);
+        if self.rcvbuf_locked || !sysctl.tcp_moderate_rcvbuf {
+            return;
+        }
+        let t = std::env::var("TOG").unwrap_or_default();
+        let ahead = if t.contains('c') {
+            0
+        } else {
+            self.reorder.end().map_or(0, |end| end - self.rcv_nxt)
+        };
+        let window = Space::window_to_grow(read, before).saturating_add(ahead);
+        let rcvbuf = Space::memory_for(self.ratio, window).min(sysctl.tcp_rmem.max);
+        if rcvbuf > self.rcvbuf {
+            self.rcvbuf = rcvbuf;
+            self.window_clamp = Space::window_from(self.ratio, rcvbuf);
+        }
+    }
+
+    /// The share of payload in memory has changed: so does what the buffer can promise
+    /// (`tcp_measure_rcv_mss`, `tcp_set_window_clamp`).
+    pub(super) fn clamp_to_ratio(&mut self) {
+        let clamp = Space::window_from(self.ratio, self.rcvbuf);
+        self.window_clamp = clamp;
+        self.read_per_round = self.read_per_round.min(clamp);
     }
 
     /// The window that `space` allows now.
@@ -218,6 +256,15 @@ impl Subflow {
         self.rx.window_clamp = window_clamp;
     }
 
+    /// The reader of the connection took `read` bytes in a round trip, more than ever before
+    /// (`mptcp_rcv_space_adjust`).
+    #[cold]
+    pub fn grow_rcvbuf(&mut self, sysctl: &Sysctl, read: u32) {
+        if self.rx.read_per_round > 0 {
+            self.rx.grow_rcvbuf(sysctl, read);
+        }
+    }
+
     /// The receiver's estimate of the round-trip time in microseconds; 0 if unknown
     /// (`rcv_rtt_est`).
     pub const fn rcv_rtt_us(&self) -> u32 {
@@ -237,7 +284,12 @@ impl Subflow {
 
 #[cfg(test)]
 mod tests {
+    use mptcpsim_core::time::Time;
+
+    use super::super::receive::Arrived;
     use super::*;
+    use crate::payload::Payload;
+    use crate::seq::Seq;
 
     #[test]
     fn the_first_window_is_whole_segments_below_64_kib() {
@@ -251,5 +303,55 @@ mod tests {
         let space = Space { rcvbuf: 131_072, used: 31_072, ratio: DEFAULT_RATIO };
         assert_eq!((space.full(), space.free()), (65_536, 50_000));
         assert_eq!(Space::memory_for(DEFAULT_RATIO, 50_000), 100_000);
+    }
+
+    /// The payload of segments of 1424 bytes that take 2304 bytes of memory.
+    const RATIO: u16 = 158;
+
+    /// Sizes of the buffer (`SO_RCVBUF`) that a reader of Linux 6.18 saw.
+    #[test]
+    fn buffers_grow_as_measured() {
+        let grown = |read, before| Space::memory_for(RATIO, Space::window_to_grow(read, before));
+        assert_eq!(grown(31_328, 14_600), 334_148);
+        assert_eq!(grown(123_232, 39_528), 2_090_583);
+    }
+
+    fn receiver() -> Receiver {
+        let mut rx = Receiver::new(Seq(1), 131_072, false, RATIO, 1_448);
+        rx.read_per_round = 14_480;
+        rx
+    }
+
+    #[test]
+    fn the_buffer_of_a_subflow_grows_from_its_own_rounds_and_from_what_waits() {
+        let sysctl = Sysctl::default();
+        let mut rx = receiver();
+        rx.grow_rcvbuf(&sysctl, 14_480);
+        assert_eq!(rx.rcvbuf, 131_072, "twice a round is less than it has");
+        rx.grow_rcvbuf(&sysctl, 31_328);
+        let window = Space::window_to_grow(31_328, 14_480);
+        assert_eq!(rx.rcvbuf, Space::memory_for(RATIO, window));
+        assert_eq!(rx.window_clamp, window - 1, "whole bytes of memory");
+
+        let mut held = receiver();
+        let ahead = Arrived {
+            seq: Seq(150_001),
+            payload: Payload::pattern(0, 1_000),
+            dss: None,
+            fin: false,
+            truesize: 2_304,
+            at: Time::ZERO,
+        };
+        held.reorder.insert(ahead, |_| {});
+        held.grow_rcvbuf(&sysctl, 14_480);
+        assert_eq!(held.rcvbuf, Space::memory_for(RATIO, 2 * 14_480 + 151_000));
+    }
+
+    #[test]
+    fn a_buffer_that_the_application_chose_does_not_grow() {
+        let mut rx = receiver();
+        rx.rcvbuf_locked = true;
+        rx.grow_rcvbuf(&Sysctl::default(), 1_000_000);
+        assert_eq!(rx.rcvbuf, 131_072);
     }
 }
