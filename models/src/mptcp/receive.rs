@@ -10,7 +10,7 @@ use super::{Connection, Env, MetaState};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::segment::{Dss, ResetReason, Width};
-use crate::tcp::{Error, INITIAL_SEGMENTS, Space};
+use crate::tcp::{Error, INITIAL_SEGMENTS, Space, State};
 use crate::wire::{Sum, dss_checksum_of};
 
 /// Bytes that timestamps take in a segment.
@@ -316,7 +316,10 @@ impl Connection {
         if tuning.rtt_us > 0 && elapsed.as_us() < u64::from(tuning.rtt_us >> 3) {
             return;
         }
-        let live = || self.subs.iter().filter(|sub| sub.tcp.state().synchronised());
+        // One that is being opened counts too, with the share of payload a new socket assumes
+        // (`conn_list`).
+        let counts = |state: State| state.synchronised() || state == State::SynSent;
+        let live = || self.subs.iter().filter(|sub| counts(sub.tcp.state()));
         let rtt_us = live().map(|sub| sub.tcp.rcv_rtt_us()).max().unwrap_or(0);
         self.rx.tuning.rtt_us = rtt_us;
         if let Some(ratio) = live().map(|sub| sub.tcp.scaling_ratio()).min() {
