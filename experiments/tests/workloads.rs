@@ -266,3 +266,45 @@ fn arrivals_and_sizes_come_from_a_file() {
         assert!(faults.contains(why), "{faults}");
     }
 }
+
+/// The scenario of an application with more keys of its flow.
+fn with_flow(app: &str, flow: &str) -> Tables {
+    tables(&scenario(app).replace("flows = [{ ", &format!("flows = [{{ {flow}, ")))
+}
+
+fn counter(tables: &Tables, host: &str, name: &str) -> u64 {
+    let row = tables.counters.iter().find(|row| row.host == host && row.counter == name);
+    row.map_or(0, |row| row.value)
+}
+
+#[test]
+fn who_reads_late_closes_the_window() {
+    let app = "kind = \"bulk\", bytes = \"1 MB\", direction = \"upload\"";
+    let buffer = "protocol = \"tcp\", receive_buffer = \"64 KB\"";
+    let (soon, late) =
+        (with_flow(app, buffer), with_flow(app, &format!("{buffer}, reads_after = \"2 s\"")));
+    let zero = "TcpExtTCPToZeroWindowAdv";
+    assert!(soon.summary[0].completion_s.unwrap() < 2.0 && counter(&soon, "server", zero) == 0);
+    let row = &late.summary[0];
+    assert!(row.complete && row.intact && row.completion_s.unwrap() > 2.0, "{row:?}");
+    assert!(
+        counter(&late, "server", zero) > 0 && counter(&late, "client", "TcpExtTCPWinProbe") > 0
+    );
+}
+
+#[test]
+fn a_server_can_close_first_and_can_be_without_mptcp() {
+    let app = "kind = \"request\", count = 3, response_bytes = \"10 KB\"";
+    let closing = summary(&format!("{app}, server_closes = true"));
+    assert!(closing.complete && closing.requests == 3, "{closing:?}");
+    let mixed = &with_flow(app, "accepting_protocol = \"tcp\"").summary[0];
+    assert!(mixed.complete && !mixed.fallback.is_empty() && mixed.protocol == "mptcp", "{mixed:?}");
+}
+
+#[test]
+fn a_timed_transfer_can_end_with_an_abort() {
+    let app = "kind = \"timed\", duration = \"1 s\", direction = \"upload\"";
+    let aborted = tables(&scenario(&format!("{app}, abort = true")));
+    assert_eq!(counter(&aborted, "client", "MPTcpExtMPFastcloseTx"), 1);
+    assert_eq!(counter(&tables(&scenario(app)), "client", "MPTcpExtMPFastcloseTx"), 0);
+}

@@ -16,9 +16,12 @@ use mptcpsim::validate::{Comparison, rounded};
 use super::{Failure, print, summary};
 
 #[derive(Args)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "what concerns real kernels is said to be missing")
+)]
 pub(super) struct ValidateArgs {
     /// A folder of scenarios, run simulated and between two kernels; without it the shipped ones
-    #[cfg_attr(not(target_os = "linux"), arg(requires = "measured"))]
     folder: Option<PathBuf>,
     /// Compare with what was measured on a kernel elsewhere, in place of running kernels here
     #[arg(
