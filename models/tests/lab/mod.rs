@@ -35,7 +35,6 @@ pub(crate) struct Path {
     pub(crate) rate: u64,
     pub(crate) delay: Span,
     pub(crate) queue_bdp: f64,
-    pub(crate) queue_packets: Option<u64>,
     pub(crate) loss: f64,
     /// Data packets lost, counted from 1.
     pub(crate) lost: Vec<u64>,
@@ -52,7 +51,6 @@ pub(crate) fn path(mbit: u64, ms: u64) -> Path {
         rate: mbit * 1_000_000,
         delay: Span::from_ms(ms),
         queue_bdp: 1.0,
-        queue_packets: None,
         loss: 0.0,
         lost: Vec::new(),
         impairments: None,
@@ -81,7 +79,7 @@ impl Path {
     }
     fn queue_packets(&self) -> u64 {
         let bdp = self.rate as f64 * 2.0 * self.delay.as_secs_f64() / 8.0 / 1500.0;
-        self.queue_packets.unwrap_or(((self.queue_bdp * bdp).round() as u64).max(4))
+        ((self.queue_bdp * bdp).round() as u64).max(4)
     }
 }
 
@@ -102,8 +100,6 @@ pub(crate) struct Lab {
     pub(crate) server_addresses: Option<usize>,
     /// Manages the client's paths.
     pub(crate) daemon: Option<Box<dyn DynDaemon>>,
-    /// Plain TCP connections beside the one looked at, which do the same a little later.
-    pub(crate) beside: Vec<congestion::Name>,
     /// Further paths between the first addresses, through these gateways.
     pub(crate) relays: Vec<(SourceRoute, usize)>,
 }
@@ -148,7 +144,6 @@ impl Lab {
             server_addresses: None,
             daemon: None,
             relays: Vec::new(),
-            beside: Vec::new(),
         }
     }
 
@@ -270,24 +265,6 @@ impl Lab {
                 flow,
             },
         );
-        for (number, control) in self.beside.iter().enumerate() {
-            let port = PORT + 1 + number as u16;
-            let options = SocketOptions {
-                mptcp: false,
-                congestion_control: Some(congestion::Congestion::new(*control)),
-                ..SocketOptions::default()
-            };
-            let flow = world.add_flow(FlowStart {
-                at: Time::ZERO + Span::from_ms(50),
-                client: CLIENT,
-                from: addr(CLIENT, 0),
-                to: SocketAddr::new(addr(SERVER, 0), port),
-                options: options.clone(),
-                app: self.client_app.clone(),
-            });
-            let app = self.server_app.clone();
-            world.listen(SERVER, Listener { port, addr: None, options, app, flow });
-        }
         let mut simulation = Simulation::new(net, timeline, world).unwrap();
         simulation.with_hosts(|world, out| world.start(out));
         simulation
