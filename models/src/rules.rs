@@ -139,9 +139,12 @@ pub struct Rules {
     /// Bytes of memory that a socket buffer without data counts (`SKB_TRUESIZE` of its head: the room
     /// reserved for headers; before Linux 6.3 rounded up to a power of two).
     pub buffer_memory: u32,
-    /// A second full segment on a joined subflow is acknowledged at once only if the window advances,
+    /// A second full segment on a subflow is acknowledged at once only if the window advances,
     /// whether or not all has gone up to the connection (`mptcp_sockopt_sync_locked`).
     pub no_low_water: bool,
+    /// Only the window of the connection keeps its right edge, not that of a subflow
+    /// (`mptcp_set_rwin`; as measured).
+    pub subflow_windows_shrink: bool,
     /// A window that would shrink is rounded up to what its field can say; in 6.18 it keeps its right
     /// edge and the field is rounded down (`tcp_select_window`, as measured).
     pub kept_window_rounds_up: bool,
@@ -204,6 +207,7 @@ pub const UPSTREAM: Rules = Rules {
     rmem_max: 4_194_304,
     buffer_memory: 832,
     no_low_water: true,
+    subflow_windows_shrink: true,
     kept_window_rounds_up: false,
     bursts_push: true,
     defers_for: Some(Span::from_ms(1)),
@@ -263,6 +267,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     rmem_max: 212_992,
     buffer_memory: 1_280,
     no_low_water: false,
+    subflow_windows_shrink: false,
     kept_window_rounds_up: true,
     bursts_push: false,
     defers_for: None,

@@ -208,7 +208,8 @@ impl Subflow {
             self.acks.leave_quick_mode();
         }
         let mut window = self.rx.selectable_window(full, free, shift);
-        if window < current {
+        let may_shrink = cx.window().multipath && cx.config.rules.subflow_windows_shrink;
+        if window < current && !may_shrink {
             let rounds = cx.config.rules.kept_window_rounds_up;
             window = if rounds { round_up_shift(current, shift) } else { current };
         }
