@@ -112,18 +112,22 @@ impl Connection {
         };
         let fitting = sub.tcp.current_mss();
         let from = self.tx.head;
-        let joined = sub.tcp.open_chunk(self.windows[0].snd_nxt).map(|chunk| chunk.seq);
+        let joins = sub.tcp.open_chunk(self.windows[0].snd_nxt).is_some();
         let len = (self.tx.written - from).min(u64::from(most));
         sub.send_infinite = false;
         sub.infinite_from = from;
         self.fall_back(env, Counter::InfiniteMapTx);
         let sub = &mut self.subs[0];
         sub.tcp.freeze_queue();
-        if len > u64::from(fitting) {
-            sub.tcp.refuse_from(joined.unwrap_or(sub.tcp.write_seq()));
+        let too_long = len > u64::from(fitting);
+        if too_long && joins {
+            sub.tcp.refuse_last();
         }
         sub.tcp.push(&mut cx!(self, env, 0), from, len as u32, true, len as u32);
         sub.tcp.freeze_queue();
+        if too_long {
+            sub.tcp.refuse_last();
+        }
         self.tx.head += len;
         self.tx.nxt = self.tx.nxt.max(self.tx.head);
         self.mark_ready(0);

@@ -415,7 +415,7 @@ impl Subflow {
     }
 
     /// True if the subflow may send data at all.
-    pub(super) fn may_send_data(&self, cx: &Cx<'_>) -> bool {
+    pub(super) fn may_send_data(&self) -> bool {
         let open = matches!(
             self.state,
             State::Established
@@ -424,6 +424,6 @@ impl Subflow {
                 | State::Closing
                 | State::LastAck
         );
-        !self.is_refused(cx.window().snd_nxt) && (open || self.is_open_early())
+        open || self.is_open_early()
     }
 }

@@ -344,8 +344,6 @@ pub struct Subflow {
     option_reserve: u8,
     ip_header: u8,
     tx: scoreboard::TxQueue,
-    /// IP refuses the segment that begins here: it is longer than the MTU.
-    refused: Option<Seq>,
     /// The FIN is queued behind all data.
     fin_queued: bool,
     fin_sent: bool,
@@ -522,14 +520,14 @@ impl Subflow {
         cx.w().mss = self.current_mss();
     }
 
-    /// IP will refuse the segment that begins with `seq`, as too long.
-    pub(crate) const fn refuse_from(&mut self, seq: Seq) {
-        self.refused = Some(seq);
+    /// IP will refuse what is queued last, as too long.
+    pub(crate) fn refuse_last(&mut self) {
+        self.tx.refuse_last();
     }
 
-    /// True if IP refuses the segment that begins with `seq`, so that nothing overtakes it.
-    fn is_refused(&self, seq: Seq) -> bool {
-        self.refused.is_some_and(|from| seq.at_or_after(from))
+    /// True if IP refuses what is to be sent next.
+    fn is_refused(&self, snd_nxt: Seq) -> bool {
+        self.tx.unsent(snd_nxt).is_some_and(|(chunk, _)| chunk.refused)
     }
 
     /// Asks the peer for its window, whatever the timers say (`tcp_write_wakeup`).

@@ -56,7 +56,6 @@ impl Subflow {
             option_reserve: 0,
             ip_header: offer.ip_header,
             tx: super::scoreboard::TxQueue::new(offer.iss + 1),
-            refused: None,
             fin_queued: false,
             fin_sent: false,
             orphaned: false,

@@ -331,7 +331,7 @@ impl Subflow {
         let Some((&chunk, left)) = self.tx.unsent(nxt) else {
             return self.lone_fin(cx, out);
         };
-        if !self.may_send_data(cx) {
+        if chunk.refused || !self.may_send_data() {
             return false;
         }
         let mss = self.current_mss().max(1);
@@ -496,7 +496,7 @@ impl Subflow {
 
     /// A FIN without data.
     fn lone_fin(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) -> bool {
-        if !self.fin_queued || self.fin_sent || !self.may_send_data(cx) {
+        if !self.fin_queued || self.fin_sent || !self.may_send_data() {
             return false;
         }
         let seq = cx.w().snd_nxt;
@@ -719,7 +719,7 @@ impl Subflow {
     fn loss_probe(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
         let nxt = cx.w().snd_nxt;
         let mss = self.current_mss().max(1);
-        if let Some((&chunk, left)) = self.tx.unsent(nxt).filter(|_| !self.is_refused(nxt)) {
+        if let Some((&chunk, left)) = self.tx.unsent(nxt).filter(|(chunk, _)| !chunk.refused) {
             let len = left.min(mss);
             if (nxt + len).at_or_before(self.window_end(cx)) {
                 let last = left == len && self.tx.sends_last_chunk();

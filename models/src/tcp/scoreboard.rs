@@ -30,6 +30,8 @@ pub struct Chunk {
     pub frozen: bool,
     /// It was the last one when the queue was to be sent (`tcp_mark_push`).
     pub pushed: bool,
+    /// IP refuses its segments, as longer than the MTU, and nothing overtakes them.
+    pub refused: bool,
 }
 
 /// What happened to a sent segment.
@@ -151,7 +153,15 @@ impl TxQueue {
                 return;
             }
         }
-        self.chunks.push_back(Chunk { seq, len, stream, mapped, frozen: false, pushed: false });
+        self.chunks.push_back(Chunk {
+            seq,
+            len,
+            stream,
+            mapped,
+            frozen: false,
+            pushed: false,
+            refused: false,
+        });
     }
 
     /// The chunks with something not acknowledged, the first one cut to that.
@@ -178,6 +188,13 @@ impl TxQueue {
     pub(crate) fn freeze(&mut self) {
         if let Some(last) = self.chunks.back_mut() {
             last.frozen = true;
+        }
+    }
+
+    /// IP refuses what is queued last.
+    pub(crate) fn refuse_last(&mut self) {
+        if let Some(last) = self.chunks.back_mut() {
+            last.refused = true;
         }
     }
 
