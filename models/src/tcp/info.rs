@@ -120,7 +120,7 @@ impl Subflow {
             snd_cwnd: window.cwnd,
             reordering: self.recovery.reordering,
             rcv_rtt: self.rx.rtt.rtt_us,
-            rcv_space: self.rx.read_per_round,
+            rcv_space: self.rx.rtt.read,
             pacing_rate: window.pacing_rate,
             delivery_rate: self.delivery_rate(window),
             app_limited: self.rate.rate_app_limited,

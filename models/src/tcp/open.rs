@@ -414,6 +414,6 @@ impl Subflow {
         rx.window_clamp = Space::window_from(rx.ratio, rx.rcvbuf);
         rx.rcv_ssthresh = rx.rcv_ssthresh.min(rx.window_clamp);
         let initial = INITIAL_SEGMENTS * u32::from(rx.advmss);
-        rx.read_per_round = initial.min(rx.rcv_wnd).min(rx.rcv_ssthresh);
+        rx.rtt.read = initial.min(rx.rcv_wnd).min(rx.rcv_ssthresh);
     }
 }

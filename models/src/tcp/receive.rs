@@ -98,9 +98,6 @@ pub(super) struct Receiver {
     pub(super) rcvbuf: u32,
     /// The application has chosen it (`SOCK_RCVBUF_LOCK`).
     pub(super) rcvbuf_locked: bool,
-    /// Bytes that the application read in the round trip which sized the buffer
-    /// (`rcvq_space.space`); 0 before the handshake is complete.
-    pub(super) read_per_round: u32,
     queue: VecDeque<Arrived>,
     pub(super) reorder: Reorder,
     pub(super) timestamps: TimestampState,
@@ -128,6 +125,9 @@ pub(super) struct ReceiverRtt {
     seq: Seq,
     at: Time,
     last_echo: u32,
+    /// Bytes that the application read in the round trip which sized the buffer
+    /// (`rcvq_space.space`); 0 before the handshake is complete.
+    pub(super) read: u32,
 }
 
 impl Receiver {
@@ -152,7 +152,6 @@ impl Receiver {
             rmem: 0,
             rcvbuf,
             rcvbuf_locked,
-            read_per_round: 0,
             queue: VecDeque::new(),
             reorder: Reorder::default(),
             timestamps: TimestampState::default(),
@@ -607,7 +606,7 @@ impl Subflow {
             && !self.orphaned
             && !std::env::var("TOG").unwrap_or_default().contains('b')
         {
-            self.rx.grow_rcvbuf(cx.sysctl(), self.rx.read_per_round);
+            self.rx.grow_rcvbuf(cx.sysctl(), self.rx.rtt.read);
         }
     }
 

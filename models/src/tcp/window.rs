@@ -123,7 +123,7 @@ impl Receiver {
     /// Lets the buffer follow `read` bytes that were read in a round trip, and what waits out of order
     /// (`tcp_rcvbuf_grow`).
     pub(super) fn grow_rcvbuf(&mut self, sysctl: &Sysctl, read: u32) {
-        let before = std::mem::replace(&mut self.read_per_round, read);
+        let before = std::mem::replace(&mut self.rtt.read, read);
         if self.rcvbuf_locked || !sysctl.tcp_moderate_rcvbuf {
             return;
         }
@@ -146,7 +146,7 @@ impl Receiver {
     pub(super) fn clamp_to_ratio(&mut self) {
         let clamp = Space::window_from(self.ratio, self.rcvbuf);
         self.window_clamp = clamp;
-        self.read_per_round = self.read_per_round.min(clamp);
+        self.rtt.read = self.rtt.read.min(clamp);
     }
 
     /// The window that `space` allows now.
@@ -261,7 +261,7 @@ impl Subflow {
     /// (`mptcp_rcv_space_adjust`).
     #[cold]
     pub fn grow_rcvbuf(&mut self, sysctl: &Sysctl, read: u32) {
-        if self.rx.read_per_round > 0 {
+        if self.rx.rtt.read > 0 {
             self.rx.grow_rcvbuf(sysctl, read);
         }
     }
@@ -319,7 +319,7 @@ mod tests {
 
     fn receiver() -> Receiver {
         let mut rx = Receiver::new(Seq(1), 131_072, false, RATIO, 1_448);
-        rx.read_per_round = 14_480;
+        rx.rtt.read = 14_480;
         rx
     }
 
