@@ -602,10 +602,7 @@ impl Subflow {
             self.grow_window(cx, len, size);
             self.rx.rmem += size;
         }
-        if cx.config.rules.receive_tuning == ReceiveTuning::GrowingRound
-            && !self.orphaned
-            && !std::env::var("TOG").unwrap_or_default().contains('b')
-        {
+        if cx.config.rules.receive_tuning == ReceiveTuning::GrowingRound && !self.orphaned {
             self.rx.grow_rcvbuf(cx.sysctl(), self.rx.rtt.read);
         }
     }

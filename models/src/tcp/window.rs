@@ -127,12 +127,7 @@ impl Receiver {
         if self.rcvbuf_locked || !sysctl.tcp_moderate_rcvbuf {
             return;
         }
-        let t = std::env::var("TOG").unwrap_or_default();
-        let ahead = if t.contains('c') {
-            0
-        } else {
-            self.reorder.end().map_or(0, |end| end - self.rcv_nxt)
-        };
+        let ahead = self.reorder.end().map_or(0, |end| end - self.rcv_nxt);
         let window = Space::window_to_grow(read, before).saturating_add(ahead);
         let rcvbuf = Space::memory_for(self.ratio, window).min(sysctl.tcp_rmem.max);
         if rcvbuf > self.rcvbuf {
