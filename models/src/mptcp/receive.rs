@@ -13,9 +13,6 @@ use crate::segment::{Dss, ResetReason, Width};
 use crate::tcp::{Error, INITIAL_SEGMENTS, Space, State};
 use crate::wire::{Sum, dss_checksum_of};
 
-/// Bytes that timestamps take in a segment.
-const TIMESTAMPS: u16 = 12;
-
 /// The mapping that a subflow is receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Map {
@@ -349,28 +346,22 @@ impl Connection {
     /// (`mptcp_rcv_space_init` in `mptcp_sk_clone_init`).
     fn first_round(&self) -> u64 {
         let Some(first) = self.subs.first() else { return 0 };
-        let timestamps = self.is_mptcp() && !first.opener && first.tcp.negotiated().timestamps;
-        let segment = first.tcp.advmss() + if timestamps { TIMESTAMPS } else { 0 };
-        u64::from(INITIAL_SEGMENTS * u32::from(segment))
+        let early = self.is_mptcp() && !first.opener;
+        let timestamps = if early { first.tcp.negotiated().timestamps_len() } else { 0 };
+        u64::from(INITIAL_SEGMENTS * u32::from(first.tcp.advmss() + timestamps))
     }
 
     /// The buffer of the connection grows by what is read, those of its subflows also by what they
     /// hold out of order (`mptcp_rcvbuf_grow`, `tcp_rcvbuf_grow`).
     fn follow_growing_round(&mut self, env: &mut Env<'_>, read: u32, before: u32) {
-        let sysctl = &env.config.sysctl;
-        if self.options.rcvbuf.is_some() || !sysctl.tcp_moderate_rcvbuf {
+        if !self.tunes_rcvbuf(env) {
             return;
         }
-        if self.is_mptcp() {
-            let window = Space::window_to_grow(read, before);
-            let wanted = Space::memory_for(self.rx.space.ratio, window).min(sysctl.tcp_rmem.max);
-            if wanted <= self.rx.space.rcvbuf {
-                return;
-            }
-            self.rx.space.rcvbuf = wanted;
+        if self.is_mptcp() && !self.enlarge_rcvbuf(env, Space::window_to_grow(read, before)) {
+            return;
         }
         for sub in &mut self.subs {
-            sub.tcp.grow_rcvbuf(sysctl, read);
+            sub.tcp.grow_rcvbuf(&env.config.sysctl, read);
         }
         if !self.is_mptcp() {
             self.share_only_rcvbuf();
@@ -384,20 +375,27 @@ impl Connection {
         }
     }
 
-    pub(super) fn grow_receive_buffer(&mut self, env: &mut Env<'_>, window: u64) {
-        let sysctl = &env.config.sysctl;
-        if self.options.rcvbuf.is_some() || !sysctl.tcp_moderate_rcvbuf {
-            return;
+    /// The buffer may follow the rate: the application has chosen no size.
+    pub(super) fn tunes_rcvbuf(&self, env: &Env<'_>) -> bool {
+        self.options.rcvbuf.is_none() && env.config.sysctl.tcp_moderate_rcvbuf
+    }
+
+    /// Gives the connection's buffer room for a window; false if it has it, or may have no more.
+    pub(super) fn enlarge_rcvbuf(&mut self, env: &Env<'_>, window: u32) -> bool {
+        let most = env.config.sysctl.tcp_rmem.max;
+        let wanted = Space::memory_for(self.rx.space.ratio, window).min(most);
+        let grows = wanted > self.rx.space.rcvbuf;
+        if grows {
+            self.rx.space.rcvbuf = wanted;
         }
-        let window = window.min(u64::from(u32::MAX)) as u32;
-        let wanted = Space::memory_for(self.rx.space.ratio, window).min(sysctl.tcp_rmem.max);
-        if wanted <= self.rx.space.rcvbuf {
-            return;
-        }
-        self.rx.space.rcvbuf = wanted;
-        let clamp = self.rx.space.full();
+        grows
+    }
+
+    /// All subflows have the buffer of the connection.
+    pub(super) fn spread_rcvbuf(&mut self) {
+        let (rcvbuf, clamp) = (self.rx.space.rcvbuf, self.rx.space.full());
         for sub in &mut self.subs {
-            sub.tcp.set_rcvbuf(wanted, clamp);
+            sub.tcp.set_rcvbuf(rcvbuf, clamp);
         }
     }
 

@@ -219,10 +219,7 @@ impl Connection {
     pub fn set_rcvbuf(&mut self, bytes: u32) {
         self.options.rcvbuf = Some(bytes);
         self.rx.space.rcvbuf = bytes;
-        let clamp = self.rx.space.full();
-        for sub in &mut self.subs {
-            sub.tcp.set_rcvbuf(bytes, clamp);
-        }
+        self.spread_rcvbuf();
     }
 
     // ---- from the scheduler to the subflows --------------------------------------------------

@@ -120,7 +120,7 @@ impl Subflow {
 
     /// More than a segment waits for an ACK: it leaves at once.
     pub fn acknowledge_beyond_a_segment(&mut self) {
-        self.acks.now |= self.rx.rcv_nxt - self.rx.rcv_wup > u32::from(self.rx.rcv_mss);
+        self.acks.now |= self.rx.owes_more_than_a_segment();
     }
 
     /// Decides about an ACK after a segment (`__tcp_ack_snd_check`).
@@ -129,7 +129,7 @@ impl Subflow {
             return;
         }
         let rx = &self.rx;
-        let more_than_a_segment = rx.rcv_nxt - rx.rcv_wup > u32::from(rx.rcv_mss);
+        let more_than_a_segment = rx.owes_more_than_a_segment();
         // The low-water mark of a subflow is 0: the reader reads elsewhere (`mptcp_sockopt_sync_locked`).
         let reader_sees_all = !(cx.window().multipath && cx.config.rules.no_low_water);
         let window_grows = || {
@@ -248,9 +248,8 @@ impl Subflow {
             return false;
         }
         if self.acks.scheduled {
-            let behind = self.rx.rcv_nxt - self.rx.rcv_wup;
             let waited = self.acks.pushed_twice || (self.acks.pushed && !self.acks.pingpong);
-            if behind > u32::from(self.rx.rcv_mss) || (waited && space.used == 0) {
+            if self.rx.owes_more_than_a_segment() || (waited && space.used == 0) {
                 self.wants.ack = true;
                 return true;
             }

@@ -257,6 +257,13 @@ pub struct Negotiated {
     pub rcv_wscale: u8,
 }
 
+impl Negotiated {
+    /// Bytes that timestamps take in a segment.
+    pub(crate) const fn timestamps_len(self) -> u16 {
+        if self.timestamps { 12 } else { 0 }
+    }
+}
+
 /// What a subflow wants to send, apart from what its queues say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Wants {
@@ -508,8 +515,8 @@ impl Subflow {
 
     /// Payload bytes that fit into one segment now (`tcp_current_mss`).
     pub fn current_mss(&self) -> u32 {
-        let timestamps = if self.negotiated.timestamps { 12 } else { 0 };
-        u32::from(self.mss_cache).saturating_sub(timestamps + u32::from(self.option_reserve))
+        let options = self.negotiated.timestamps_len() + u16::from(self.option_reserve);
+        u32::from(self.mss_cache.saturating_sub(options))
     }
 
     /// Sets the bytes that MPTCP options take in each data segment.

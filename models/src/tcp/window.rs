@@ -91,6 +91,11 @@ impl Receiver {
         left.max(0) as u32
     }
 
+    /// More than a full segment was received and not acknowledged.
+    pub(super) fn owes_more_than_a_segment(&self) -> bool {
+        self.rcv_nxt - self.rcv_wup > u32::from(self.rcv_mss)
+    }
+
     /// The window that a buffer for `allowed` bytes with `free` ones allows now, in whole units of the scale
     /// (`__tcp_select_window`; RFC 9293 section 3.8.6.2.2 against silly windows).
     pub(super) fn selectable_window(&self, allowed: u32, free: u32, shift: u8) -> u32 {

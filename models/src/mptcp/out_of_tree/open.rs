@@ -154,11 +154,10 @@ impl Connection {
         }
         let tcp = &self.subs[index].tcp;
         let segments = rules.initial_window_segments.unwrap_or(0);
-        let fixed = self.options.rcvbuf.is_some();
         if index == 0 {
             self.rx.tuning.space = u64::from(tcp.advertised_window());
         }
-        if fixed || !sysctl.tcp_moderate_rcvbuf {
+        if !self.tunes_rcvbuf(env) {
             return;
         }
         let segment = u32::from(tcp.advmss()) + SEGMENT_OVERHEAD;
@@ -166,10 +165,7 @@ impl Connection {
         let others = if index == 0 { 0 } else { self.rx.space.rcvbuf };
         let wanted = initial.min(sysctl.tcp_rmem.max).saturating_add(others);
         self.rx.space.rcvbuf = wanted.min(sysctl.tcp_rmem.max).max(self.rx.space.rcvbuf);
-        let clamp = self.rx.space.full();
-        for sub in &mut self.subs {
-            sub.tcp.set_rcvbuf(self.rx.space.rcvbuf, clamp);
-        }
+        self.spread_rcvbuf();
     }
 
     /// Grows the receive buffer after a round trip that brought more than any before
@@ -188,7 +184,10 @@ impl Connection {
             window += window / 2;
         }
         self.rx.tuning.space = tuning.copied;
-        self.grow_receive_buffer(env, window);
+        let window = u32::try_from(window).unwrap_or(u32::MAX);
+        if self.tunes_rcvbuf(env) && self.enlarge_rcvbuf(env, window) {
+            self.spread_rcvbuf();
+        }
     }
 
     // ---- repetition ------------------------------------------------------------------------
