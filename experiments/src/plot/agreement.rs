@@ -8,15 +8,17 @@ use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
 use super::PlotError;
-use super::draw::{COLOURS, Chart, Drawn, FAMILY, Picture, short};
+use super::draw::{COLOURS, Chart, Drawn, FAMILY, Picture, axis_below, beside, font};
 use crate::validate::{Comparison, headline};
 
 /// The file that it is drawn from.
 pub(super) const TABLE: &str = "validation.csv";
 
+/// What is along the axis.
+const AXIS: &str = "simulated - measured, in tolerances; bars are standard deviations, grey ones of what was measured";
 /// Points across, down for each row and the rest.
 const WIDTH: u32 = 900;
 const ROW: u32 = 16;
@@ -118,41 +120,21 @@ impl Picture for Agreement {
     }
 
     fn paint<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, scale: u32) -> Drawn<B> {
-        let font = |points: u32| TextStyle::from((FAMILY, points * scale).into_font());
         root.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(root)
-            .caption(&self.title, font(18))
+            .caption(&self.title, font(18, scale))
             .margin(12 * scale)
             .x_label_area_size(42 * scale)
             .y_label_area_size(NAMES * scale)
             .right_y_label_area_size(VALUES * scale)
             .build_cartesian_2d(-1.05 * FAR..1.05 * FAR, self.rows.len() as f64 + 1.5..-0.5)?;
         self.band(&mut chart)?;
-        chart
-            .configure_mesh()
-            .x_desc(
-                "simulated - measured, in tolerances; bars are standard deviations, grey ones of what was measured",
-            )
-            .x_label_formatter(&short)
-            .x_labels(7)
-            .y_labels(0)
-            .disable_y_mesh()
-            .axis_desc_style(font(14))
-            .label_style(font(13))
-            .bold_line_style(BLACK.mix(0.15).stroke_width(scale))
-            .light_line_style(TRANSPARENT)
-            .draw()?;
-        let gap = i32::try_from(8 * scale).unwrap_or(8);
+        axis_below(&mut chart, AXIS, 7, scale)?;
         for (number, row) in self.rows.iter().enumerate() {
             let at = number as f64 + 0.5;
-            for (x, text, side, gap) in [
-                (-1.05 * FAR, &row.name, HPos::Right, -gap),
-                (1.05 * FAR, &row.values, HPos::Left, gap),
-            ] {
-                let (x, y) = chart.plotting_area().map_coordinate(&(x, at));
-                let style = font(12).pos(Pos::new(side, VPos::Center));
-                root.draw(&Text::new(text.as_str(), (x + gap, y), style))?;
-            }
+            let (left, right) = ((-1.05 * FAR, at), (1.05 * FAR, at));
+            beside(root, &chart, left, (HPos::Right, 12), &row.name, scale)?;
+            beside(root, &chart, right, (HPos::Left, 12), &row.values, scale)?;
             row.draw(&mut chart, at, scale)?;
         }
         legend(&mut chart, scale)?;

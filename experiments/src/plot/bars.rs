@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
-use super::draw::{COLOURS, Chart, Drawn, FAMILY, Picture, short};
+use super::draw::{COLOURS, Chart, Drawn, FAMILY, Picture, axis_below, beside, font};
 use super::figures::unnumbered;
 use super::varied::Metric;
 use crate::metrics::percentile;
@@ -144,37 +144,22 @@ impl Picture for Bars {
     }
 
     fn paint<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, scale: u32) -> Drawn<B> {
-        let font = |points: u32| TextStyle::from((FAMILY, points * scale).into_font());
         root.fill(&WHITE)?;
         let bars = || self.groups.iter().flat_map(|group| &group.bars);
         let largest = bars().map(|(_, mark)| mark.largest()).fold(0.0, f64::max);
         let largest = if largest > 0.0 { 1.05 * largest } else { 1.0 };
         let down = f64::from(BAR) * self.count() as f64 + f64::from(GAP) * self.groups.len() as f64;
         let mut chart = ChartBuilder::on(root)
-            .caption(&self.title, font(18))
+            .caption(&self.title, font(18, scale))
             .margin(12 * scale)
             .x_label_area_size(42 * scale)
             .y_label_area_size(NAMES * scale)
             .build_cartesian_2d(0.0..largest, down..0.0)?;
-        chart
-            .configure_mesh()
-            .x_desc(&self.axis)
-            .x_label_formatter(&short)
-            .x_labels(8)
-            .y_labels(0)
-            .disable_y_mesh()
-            .axis_desc_style(font(14))
-            .label_style(font(13))
-            .bold_line_style(BLACK.mix(0.15).stroke_width(scale))
-            .light_line_style(TRANSPARENT)
-            .draw()?;
-        let named = font(13).pos(Pos::new(HPos::Right, VPos::Center));
+        axis_below(&mut chart, &self.axis, 8, scale)?;
         let mut at = f64::from(GAP) / 2.0;
         for group in &self.groups {
             let middle = at + f64::from(BAR) * group.bars.len() as f64 / 2.0;
-            let (x, y) = chart.plotting_area().map_coordinate(&(0.0, middle));
-            let left = i32::try_from(8 * scale).unwrap_or(8);
-            root.draw(&Text::new(group.name.as_str(), (x - left, y), named.clone()))?;
+            beside(root, &chart, (0.0, middle), (HPos::Right, 13), &group.name, scale)?;
             for &(flow, mark) in &group.bars {
                 bar(&mut chart, (at + 1.0, at + f64::from(BAR) - 1.0), flow, mark, scale)?;
                 at += f64::from(BAR);

@@ -12,6 +12,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::element::{DashedPathElement, IntoDynElement};
 use plotters::prelude::*;
 use plotters::style::register_font;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::PlotError;
 use super::figures::{Figure, Line};
@@ -51,6 +52,48 @@ pub(super) trait Picture {
 
     /// Draws it with `scale` pixels per point.
     fn paint<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, scale: u32) -> Drawn<B>;
+}
+
+/// Black text of so many points.
+pub(super) fn font(points: u32, scale: u32) -> TextStyle<'static> {
+    TextStyle::from((FAMILY, points * scale).into_font())
+}
+
+/// The axis below rows that [`beside`] names.
+pub(super) fn axis_below<'a, B: DrawingBackend + 'a>(
+    chart: &mut Chart<'a, B>,
+    title: &str,
+    labels: usize,
+    scale: u32,
+) -> Drawn<B> {
+    chart
+        .configure_mesh()
+        .x_desc(title)
+        .x_label_formatter(&short)
+        .x_labels(labels)
+        .y_labels(0)
+        .disable_y_mesh()
+        .axis_desc_style(font(14, scale))
+        .label_style(font(13, scale))
+        .bold_line_style(BLACK.mix(0.15).stroke_width(scale))
+        .light_line_style(TRANSPARENT)
+        .draw()
+}
+
+/// Writes a text that ends before a place of the chart ([`HPos::Right`]) or begins behind it.
+pub(super) fn beside<B: DrawingBackend>(
+    root: &DrawingArea<B, Shift>,
+    chart: &Chart<'_, B>,
+    place: (f64, f64),
+    (side, points): (HPos, u32),
+    text: &str,
+    scale: u32,
+) -> Drawn<B> {
+    let gap = i32::try_from(8 * scale).unwrap_or(8);
+    let (x, y) = chart.plotting_area().map_coordinate(&place);
+    let x = if matches!(side, HPos::Right) { x - gap } else { x + gap };
+    let style = font(points, scale).pos(Pos::new(side, VPos::Center));
+    root.draw(&Text::new(text, (x, y), style))
 }
 
 /// Draws `picture` into `path`, whose ending says as what.

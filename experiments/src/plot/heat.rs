@@ -4,7 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::draw::{Drawn, FAMILY, Picture, short};
+use super::draw::{Drawn, FAMILY, Picture, font, short};
 
 /// Points of a cell, of the names beside and below, and of the rest.
 const CELL: (u32, u32) = (78, 40);
@@ -40,7 +40,7 @@ impl Picture for HeatMap {
     fn paint<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, scale: u32) -> Drawn<B> {
         root.fill(&WHITE)?;
         let points = |number: u32| i32::try_from(number * scale).unwrap_or(0);
-        let font = |size: u32| TextStyle::from((FAMILY, size * scale).into_font());
+        let font = |points: u32| font(points, scale);
         let middle = |text: TextStyle<'static>| text.pos(Pos::new(HPos::Center, VPos::Center));
         let rows = u32::try_from(self.values[1].len()).unwrap_or(0);
         let corner = |across: usize, up: usize| {
