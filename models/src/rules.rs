@@ -145,11 +145,21 @@ pub struct Rules {
     /// Only the window of the connection keeps its right edge, not that of a subflow
     /// (`mptcp_set_rwin`; as measured).
     pub subflow_windows_shrink: bool,
+    /// The window of every subflow is that of the connection: when a reader opens it all subflows
+    /// say so, and what fills the buffer out of order is no reason to delay acknowledgements
+    /// (`mptcp_cleanup_rbuf`, `__mptcp_select_window` of v0.94, `mptcp_data_ack`).
+    pub connection_window: bool,
     /// A window that would shrink is rounded up to what its field can say; in 6.18 it keeps its right
     /// edge and the field is rounded down (`tcp_select_window`, as measured).
     pub kept_window_rounds_up: bool,
     /// The last segment of several that leave at once has PSH (`__tcp_transmit_skb`, since 5.4).
     pub bursts_push: bool,
+    /// The window of a subflow decays while it rests, as that of plain TCP does (`tcp_skb_entail`;
+    /// `mptcp_skb_entail` of v0.94 has no `tcp_slow_start_after_idle_check`).
+    pub subflows_restart_after_idle: bool,
+    /// That the congestion window was full once is remembered for the rest of its round trip; before
+    /// 6.1 more packets out, but fewer than the window, made it forgotten (`tcp_cwnd_validate`).
+    pub full_window_remembered: bool,
     /// Sending waits for more room only if the next acknowledgement is at most this away, or half a
     /// round trip (`tcp_tso_should_defer`, since 6.18); before, whenever half a round trip has passed.
     pub defers_for: Option<Span>,
@@ -208,8 +218,11 @@ pub const UPSTREAM: Rules = Rules {
     buffer_memory: 832,
     no_low_water: true,
     subflow_windows_shrink: true,
+    connection_window: false,
     kept_window_rounds_up: false,
     bursts_push: true,
+    subflows_restart_after_idle: true,
+    full_window_remembered: true,
     defers_for: Some(Span::from_ms(1)),
 };
 
@@ -267,8 +280,11 @@ pub const OUT_OF_TREE: Rules = Rules {
     rmem_max: 212_992,
     buffer_memory: 1_280,
     no_low_water: false,
-    subflow_windows_shrink: false,
+    subflow_windows_shrink: true,
+    connection_window: true,
     kept_window_rounds_up: true,
     bursts_push: false,
+    subflows_restart_after_idle: false,
+    full_window_remembered: false,
     defers_for: None,
 };

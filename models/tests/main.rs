@@ -17,4 +17,5 @@ mod out_of_tree;
 mod path_managers;
 mod policies;
 mod transfers;
+mod unused_windows;
 mod wire;

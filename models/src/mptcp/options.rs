@@ -16,6 +16,9 @@ impl Connection {
         if may_be_signed && self.refuses_signature(env, index, segment) {
             return;
         }
+        if self.out_of_tree.is_some() {
+            self.data_ack_before_tcp(env, index, segment);
+        }
         let Some(sub) = self.subs.get_mut(index) else { return };
         let step = sub.tcp.on_segment(&mut cx!(self, env, index), segment);
         let disposed = sub.removed && sub.joined;
@@ -171,7 +174,7 @@ impl Connection {
         }
         let Some(dss) = segment.dss else { return true };
         if dss.has_ack() {
-            self.data_ack(env, index, &dss);
+            self.data_ack(env, &dss, self.subs[index].tcp.snd_wnd());
         }
         let ends = dss.data_fin && segment.payload.is_empty() && dss.len == 1;
         if dss.has_mapping() && ends {

@@ -449,7 +449,10 @@ impl Connection {
             return;
         }
         let window = (self.rx.window_edge - next).min(u64::from(u32::MAX)) as u32;
-        segment.window = sub.tcp.raise_advertised_window(window);
+        let rounds_up = env.config.rules.kept_window_rounds_up;
+        segment.window = sub.tcp.raise_advertised_window(window, rounds_up);
+        self.rx.window_edge =
+            self.rx.window_edge.max(next + u64::from(sub.tcp.advertised_window()));
         if self.out_of_tree.is_some() {
             return;
         }

@@ -116,6 +116,11 @@ impl Receiver {
         self.next + u64::from(self.eof)
     }
 
+    /// What remains of the window last advertised on any subflow.
+    pub(super) fn remaining_window(&self) -> u32 {
+        self.window_edge.saturating_sub(self.next).min(u64::from(u32::MAX)) as u32
+    }
+
     /// The first round of measuring the rate begins (`mptcp_rcv_space_init`).
     pub(super) fn start_tuning(&mut self, now: Time) {
         self.tuning.since = now;
@@ -290,8 +295,11 @@ impl Connection {
     /// (`mptcp_rcv_space_adjust`, `mptcp_cleanup_rbuf`).
     pub fn after_read(&mut self, env: &mut Env<'_>) {
         self.adjust_receive_buffer(env);
+        let shared = env.config.rules.connection_window && self.is_mptcp();
+        let shared = shared.then(|| self.rx.remaining_window());
         for index in 0..self.subs.len() {
-            if self.subs[index].tcp.after_read(self.rx.space) {
+            let tcp = &mut self.subs[index].tcp;
+            if tcp.after_read(self.rx.space, shared.unwrap_or(tcp.remaining_window())) {
                 self.mark_ready(index);
             }
         }

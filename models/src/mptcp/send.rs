@@ -46,7 +46,7 @@ pub(super) struct Sender {
     /// ... and the connection has acted upon that.
     pub(super) fin_done: bool,
     /// Memory that unacknowledged data may take.
-    sndbuf: u32,
+    pub(super) sndbuf: u32,
     /// The application wanted to write more than fitted.
     pub(super) starved: bool,
     fixed_sndbuf: Option<u32>,
@@ -220,6 +220,7 @@ impl Connection {
         self.options.rcvbuf = Some(bytes);
         self.rx.space.rcvbuf = bytes;
         self.spread_rcvbuf();
+        self.subs.iter_mut().for_each(|sub| sub.tcp.fix_rcvbuf());
     }
 
     // ---- from the scheduler to the subflows --------------------------------------------------
@@ -482,8 +483,8 @@ impl Connection {
 
     // ---- acknowledgements ----------------------------------------------------------------
 
-    /// A DATA_ACK arrived (`ack_update_msk`).
-    pub(super) fn data_ack(&mut self, env: &mut Env<'_>, index: usize, dss: &Dss) {
+    /// A DATA_ACK arrived with a window of so many bytes (`ack_update_msk`).
+    pub(super) fn data_ack(&mut self, env: &mut Env<'_>, dss: &Dss, window: u32) {
         let reference = self.tx.first_dsn.wrapping_add(self.tx.una);
         let dsn = match dss.ack_width {
             Width::Four => expand_dsn(reference, dss.data_ack as u32),
@@ -495,8 +496,7 @@ impl Connection {
         if offset > limit {
             return;
         }
-        let window = u64::from(self.subs[index].tcp.snd_wnd());
-        self.tx.window_end = self.tx.window_end.max(offset + window);
+        self.tx.window_end = self.tx.window_end.max(offset + u64::from(window));
         let una = offset.min(self.tx.nxt);
         let fin_acked = self.tx.fin_sent && offset > self.tx.written;
         if una > self.tx.una || (fin_acked && !self.tx.fin_acked) {

@@ -166,10 +166,15 @@ impl Subflow {
         self.timers.probes_out = 0;
     }
 
+    /// The window that the peer advertises with a segment, in bytes.
+    pub(crate) fn window_of(&self, segment: &Segment) -> u32 {
+        let shift = if segment.flags.has(Flags::SYN) { 0 } else { self.negotiated.snd_wscale };
+        u32::from(segment.window) << shift
+    }
+
     /// RFC 9293 section 3.10.7.4; Linux `tcp_ack_update_window`.
     fn update_peer_window(&mut self, cx: &mut Cx<'_>, segment: &Segment, ack: &mut Ack) {
-        let shift = if segment.flags.has(Flags::SYN) { 0 } else { self.negotiated.snd_wscale };
-        let window = u32::from(segment.window) << shift;
+        let window = self.window_of(segment);
         let newer = segment.ack.after(cx.w().snd_una)
             || segment.seq.after(self.snd_wl1)
             || (segment.seq == self.snd_wl1 && (window > self.snd_wnd || window == 0));

@@ -88,6 +88,11 @@ impl Subflow {
         self.acks.ato = ATO_MIN;
     }
 
+    /// The next segments are acknowledged at once (`tcp_enter_quickack_mode`).
+    pub(crate) fn acknowledge_quickly(&mut self) {
+        self.enter_quickack_mode(MAX_QUICKACKS);
+    }
+
     /// The peer speaks and this side answers: wait for the answer.
     pub(super) fn enter_pingpong(&mut self) {
         self.acks.pingpong = true;
@@ -241,9 +246,9 @@ impl Subflow {
         cx.mib.inc(Counter::DelayedAcks);
     }
 
-    /// The application read: acknowledge if that opens the window or was waited for
-    /// (`tcp_cleanup_rbuf`). True if an ACK is to leave.
-    pub fn after_read(&mut self, space: Space) -> bool {
+    /// The application read: acknowledge if that opens the window, which was `current` bytes, or was
+    /// waited for (`tcp_cleanup_rbuf`). True if an ACK is to leave.
+    pub fn after_read(&mut self, space: Space, current: u32) -> bool {
         if !self.state.can_receive() {
             return false;
         }
@@ -254,7 +259,6 @@ impl Subflow {
                 return true;
             }
         }
-        let current = self.rx.remaining_window();
         if 2 * current <= self.rx.window_clamp {
             let window = self.rx.window_in(space, self.negotiated.rcv_wscale);
             if window > 0 && window >= 2 * current {

@@ -293,8 +293,9 @@ impl Subflow {
     /// The window decays over idle times longer than the timeout
     /// (RFC 2861; `tcp_slow_start_after_idle_check`, `tcp_cwnd_restart`).
     fn restart_after_idle(&mut self, cx: &mut Cx<'_>) {
-        let controlled = self.pacing.controls_rate;
-        if !cx.sysctl().tcp_slow_start_after_idle || cx.w().packets_out > 0 || controlled {
+        let exempt = cx.window().multipath && !cx.config.rules.subflows_restart_after_idle;
+        let exempt = exempt || self.pacing.controls_rate;
+        if !cx.sysctl().tcp_slow_start_after_idle || cx.w().packets_out > 0 || exempt {
             return;
         }
         let mut idle = cx.now - self.last_sent;
@@ -566,13 +567,13 @@ impl Subflow {
     fn validate_cwnd(&mut self, cx: &mut Cx<'_>, limited: bool) {
         let decays = cx.sysctl().tcp_slow_start_after_idle && !self.pacing.controls_rate;
         let initial = cx.config.initial_cwnd;
-        let now = cx.now;
+        let (now, starved) = (cx.now, cx.starved);
+        let remembered = cx.config.rules.full_window_remembered;
         let rto = self.rtt.rto;
         let w = cx.w();
-        if w.snd_una.at_or_after(self.burst.usage_seq)
-            || limited
-            || (!w.is_cwnd_limited && w.packets_out > w.max_packets_out)
-        {
+        let more = w.packets_out > w.max_packets_out;
+        let news = if remembered { limited || (more && !w.is_cwnd_limited) } else { more };
+        if news || w.snd_una.at_or_after(self.burst.usage_seq) {
             w.is_cwnd_limited = limited;
             w.max_packets_out = w.packets_out;
             self.burst.usage_seq = w.snd_nxt;
@@ -584,7 +585,7 @@ impl Subflow {
         }
         self.burst.used = self.burst.used.max(w.packets_out);
         if decays && now - self.burst.validated_at >= rto {
-            if w.ca_state == CaState::Open {
+            if w.ca_state == CaState::Open && !starved {
                 let used = self.burst.used.max(initial);
                 if used < w.cwnd {
                     w.ssthresh = w.current_ssthresh();

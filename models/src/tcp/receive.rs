@@ -231,6 +231,15 @@ impl Subflow {
         if self.state == State::Closed { Step::Drop } else { Step::Accepted }
     }
 
+    /// True if the segment will not be refused on an open connection.
+    pub(crate) fn accepts(&self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
+        self.state.synchronised()
+            && segment.flags.has(Flags::ACK)
+            && !segment.flags.intersects(Flags::RST | Flags::SYN)
+            && !self.too_old_timestamp(cx, segment)
+            && self.in_window(cx, segment)
+    }
+
     /// Refuses what is not acceptable (`tcp_validate_incoming`).
     #[inline(always)]
     pub(super) fn refuse(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Option<Step> {

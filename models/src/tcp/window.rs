@@ -204,7 +204,8 @@ impl Subflow {
         let shift = self.negotiated.rcv_wscale;
         let current = self.rx.remaining_window();
         let (full, free) = (cx.space.full(), cx.space.free());
-        if free < full / 2 {
+        let connection_window = cx.window().multipath && cx.config.rules.connection_window;
+        if free < full / 2 && !connection_window {
             self.acks.leave_quick_mode();
         }
         let mut window = self.rx.selectable_window(full, free, shift);
@@ -226,9 +227,16 @@ impl Subflow {
         self.rx.rcv_wnd
     }
 
-    /// Raises the advertised window to `window` bytes and returns the header field for it.
-    pub fn raise_advertised_window(&mut self, window: u32) -> u16 {
+    /// What remains of the window last advertised.
+    pub fn remaining_window(&self) -> u32 {
+        self.rx.remaining_window()
+    }
+
+    /// Raises the advertised window to `window` bytes, or a little more if the field `rounds_up`, and
+    /// returns the header field for it.
+    pub fn raise_advertised_window(&mut self, window: u32, rounds_up: bool) -> u16 {
         let shift = self.negotiated.rcv_wscale;
+        let window = if rounds_up { round_up_shift(window, shift) } else { window };
         self.rx.rcv_wnd = window.min(u32::from(u16::MAX) << shift);
         (self.rx.rcv_wnd >> shift) as u16
     }
@@ -255,6 +263,12 @@ impl Subflow {
     pub fn set_rcvbuf(&mut self, rcvbuf: u32, window_clamp: u32) {
         self.rx.rcvbuf = rcvbuf;
         self.rx.window_clamp = window_clamp;
+    }
+
+    /// The buffer has the size that the application chose, and keeps it (`SOCK_RCVBUF_LOCK`).
+    #[cold]
+    pub fn fix_rcvbuf(&mut self) {
+        self.rx.rcvbuf_locked = true;
     }
 
     /// The reader of the connection took `read` bytes in a round trip, more than ever before

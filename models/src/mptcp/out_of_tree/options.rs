@@ -13,6 +13,37 @@ use crate::tcp::State as TcpState;
 const DELAYED: Span = Span::from_ms(40);
 
 impl Connection {
+    /// A DATA_ACK is read, and data sent, before the subflow learns what the segment acknowledges
+    /// there: its congestion window is as full as it was, so another subflow may be given what the
+    /// DATA_ACK lets out (`mptcp_handle_options` in `tcp_validate_incoming`).
+    #[inline(never)]
+    pub(in crate::mptcp) fn data_ack_before_tcp(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        segment: &Segment,
+    ) {
+        let Some(dss) = segment.dss.filter(Dss::has_ack) else { return };
+        let accepts = match self.subs.get_mut(index) {
+            Some(sub) => !sub.removed && sub.tcp.accepts(&mut cx!(self, env, index), segment),
+            None => false,
+        };
+        if !accepts || !self.is_mptcp() {
+            return;
+        }
+        self.subflow_heard(env, index);
+        self.leave_pre_established(env, index);
+        self.take_data_ack(env, index, segment, &dss);
+        self.push_segments(env);
+    }
+
+    fn take_data_ack(&mut self, env: &mut Env<'_>, index: usize, segment: &Segment, dss: &Dss) {
+        if segment.ack != self.subs[index].tcp.iss() + 1 {
+            self.become_fully_established(env, index);
+        }
+        self.data_ack(env, dss, self.subs[index].tcp.window_of(segment));
+    }
+
     /// Reads the options of a segment. False if it must not be looked at any further.
     #[inline(never)]
     pub(in crate::mptcp) fn incoming_out_of_tree(
@@ -35,10 +66,7 @@ impl Connection {
             }
         }
         if let Some(dss) = data_ack {
-            if segment.ack != self.subs[index].tcp.iss() + 1 {
-                self.become_fully_established(env, index);
-            }
-            self.data_ack(env, index, &dss);
+            self.take_data_ack(env, index, segment, &dss);
         }
         if let Some(dss) = segment.dss
             && dss.data_fin

@@ -198,6 +198,11 @@ impl Connection {
     /// Takes all data of a mapping (`mptcp_queue_skb`).
     fn take_mapping(&mut self, env: &mut Env<'_>, index: usize, map: Map) {
         self.subs[index].map = None;
+        // Little is left of the window: whoever sends is to know soon what arrives.
+        let most = u64::from(self.rx.remaining_window() >> 2) * 3;
+        if map.start > self.rx.next + most {
+            self.subs[index].tcp.acknowledge_quickly();
+        }
         loop {
             let sub = &mut self.subs[index];
             let Some(first) = sub.tcp.peek_arrived() else { return };

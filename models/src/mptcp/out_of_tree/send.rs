@@ -79,13 +79,14 @@ impl Connection {
         if self.tx.una >= self.tx.nxt || self.state == MetaState::Closed {
             return false;
         }
-        let full = self.writable() == 0;
-        if !full && !self.scheduler.repeats() {
+        let waits = self.writable() == 0;
+        if !waits && !self.scheduler.repeats() {
             return false;
         }
         match self.pick(env, Ask::Spare) {
             Pick::Copy { subflow, from, limit } => self.copy(env, subflow, from, limit),
-            Pick::On { subflow, .. } if full => {
+            Pick::On { subflow, .. } if waits => {
+                let full = self.tx.written - self.tx.una >= u64::from(self.tx.sndbuf);
                 self.relieve(env, Blocked::SendBuffer { full }, subflow)
             }
             Pick::On { .. } | Pick::Wait => false,
@@ -137,18 +138,20 @@ impl Connection {
             let sub = &mut self.subs[index];
             sub.tcp.push(&mut cx!(self, env, index), at, take, true, take);
             sub.tcp.freeze_queue();
+            self.note_given(index, at, take);
             at += u64::from(take);
         }
+        self.subs[index].statistics.chosen += 1;
         self.scheduler.given(index, from, len);
-        self.note_given(index, from, len);
         self.refresh_view(index);
         self.mark_ready(index);
     }
 
+    /// Remembers one mapping, as the buffers of the kernel's connection do: what is repeated to
+    /// help out is the oldest of them.
     fn note_given(&mut self, index: usize, from: u64, len: u32) {
         let end = from + u64::from(len);
         let again = self.tx.nxt.saturating_sub(from).min(u64::from(len));
-        self.subs[index].statistics.chosen += 1;
         self.subs[index].statistics.reinjected_bytes += again;
         self.statistics.reinjected_bytes += again;
         let last = self.tx.fin_wanted && end == self.tx.written;

@@ -1,0 +1,61 @@
+//! Congestion windows that are not used: when they decay, and when not (RFC 2861; Linux `tcp_cwnd_restart`,
+//! `tcp_cwnd_application_limited`).
+
+use mptcpsim_core::time::{Span, Time};
+use mptcpsim_core::units::Bytes;
+use mptcpsim_models::app::{AppSpec, Script};
+use mptcpsim_models::rules::Stack;
+
+use crate::lab::{CLIENT, Lab, bulk, path};
+
+/// A full send buffer wants to be sent: that the peer's window is small is no reason to forget what the path
+/// carried (`SOCK_NOSPACE` in `tcp_cwnd_application_limited`).
+#[test]
+fn the_window_of_a_writer_that_waits_for_room_stays() {
+    let lab = Lab::upload(vec![path(100, 50)], 0).with(|lab| {
+        lab.options.mptcp = false;
+        lab.client_app = bulk(u64::MAX);
+        lab.server_options.rcvbuf = Some(64 * 1024);
+    });
+    let mut simulation = lab.build();
+    let mut windows = (0..300).map(|step| {
+        simulation.run_until(Time::ZERO + Span::from_secs(2) + Span::from_ms(10) * step);
+        let world = simulation.hosts();
+        let window = world.actors()[0].connection().window(0).unwrap();
+        (window.cwnd, window.in_flight())
+    });
+    let (first, in_flight) = windows.next().unwrap();
+    assert!(10 * first > 18 * in_flight, "the receive window is the limit: {first} {in_flight}");
+    assert!(windows.all(|(cwnd, _)| cwnd == first));
+}
+
+/// How much longer or shorter the second of two answers takes, two seconds after the first.
+fn second_answer(stack: Stack) -> f64 {
+    let think = Span::from_secs(2);
+    let script = Script::alike(Bytes::new(100), Bytes::new(150_000), think, 2);
+    let lab = Lab::download(vec![path(20, 40)], 0).with(|lab| {
+        for host in [&mut lab.client, &mut lab.server] {
+            host.rules = stack.rules();
+            host.sysctl = host.rules.sysctl_defaults();
+        }
+        lab.client_app =
+            AppSpec::Request { script: script.clone(), delay: Span::ZERO, server_closes: false };
+        lab.server_app = AppSpec::Respond { script: script.clone(), close_after: None };
+    });
+    let outcome = lab.run(10);
+    assert_eq!(outcome.world().host_config(CLIENT).unwrap().tcp.rules.stack, stack);
+    let took = |n: usize| {
+        let exchange = outcome.client().app().exchanges()[n];
+        (exchange.answered_at.unwrap() - exchange.asked_at).as_secs_f64()
+    };
+    took(1) / took(0)
+}
+
+/// A subflow that has rested starts slowly anew with upstream (`tcp_skb_entail`), and goes on as before in
+/// v0.94 (`mptcp_skb_entail`).
+#[test]
+fn only_upstream_subflows_start_anew_when_they_have_rested() {
+    let (upstream, out_of_tree) = (second_answer(Stack::Upstream), second_answer(Stack::OutOfTree));
+    assert!(upstream > 0.75, "{upstream}");
+    assert!(out_of_tree < 0.6, "{out_of_tree}");
+}
