@@ -140,7 +140,8 @@ pub struct Rules {
     /// reserved for headers; before Linux 6.3 rounded up to a power of two).
     pub buffer_memory: u32,
     /// A second full segment on a subflow is acknowledged at once only if the window advances,
-    /// whether or not all has gone up to the connection (`mptcp_sockopt_sync_locked`).
+    /// whether or not all has gone up to the connection (`mptcp_sockopt_sync_locked`; before Linux 4.18
+    /// `__tcp_ack_snd_check` knew no other condition).
     pub no_low_water: bool,
     /// Only the window of the connection keeps its right edge, not that of a subflow
     /// (`mptcp_set_rwin`; as measured).
@@ -279,7 +280,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     comp_sack_nr: 0,
     rmem_max: 212_992,
     buffer_memory: 1_280,
-    no_low_water: false,
+    no_low_water: true,
     subflow_windows_shrink: true,
     connection_window: true,
     kept_window_rounds_up: true,

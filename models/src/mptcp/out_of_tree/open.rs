@@ -7,7 +7,7 @@ use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
 use crate::rules::ReceiveTuning;
 use crate::segment::{Flags, MpCapable, ResetReason, Segment};
-use crate::tcp::{Nagle, State as TcpState};
+use crate::tcp::{Nagle, Space, State as TcpState};
 
 /// Memory of a segment beside its payload when a receive buffer is made: headers, `sk_buff`,
 /// `skb_shared_info` (`SKB_TRUESIZE(mss + MAX_TCP_HEADER)`).
@@ -177,6 +177,7 @@ impl Connection {
             return;
         }
         let advmss = self.subs.iter().map(|sub| sub.tcp.advmss()).max().unwrap_or(536);
+        let advmss = u32::from(advmss);
         let mut window = 2 * tuning.copied + 16 * u64::from(advmss);
         if tuning.copied >= tuning.space + tuning.space / 2 {
             window *= 2;
@@ -184,9 +185,23 @@ impl Connection {
             window += window / 2;
         }
         self.rx.tuning.space = tuning.copied;
-        let window = u32::try_from(window).unwrap_or(u32::MAX);
-        if self.tunes_rcvbuf(env) && self.enlarge_rcvbuf(env, window) {
-            self.spread_rcvbuf();
+        if self.tunes_rcvbuf(env) {
+            self.make_room_for(env, u32::try_from(window).unwrap_or(u32::MAX), advmss);
+        }
+    }
+
+    /// Room for a window counts whole segments with what they take beside their data, so that more
+    /// fits than the window says: a little may wait before the window closes.
+    fn make_room_for(&mut self, env: &Env<'_>, window: u32, advmss: u32) {
+        let mut segment = advmss + SEGMENT_OVERHEAD;
+        while Space::window_from(self.rx.space.ratio, segment) < advmss {
+            segment += 128;
+        }
+        let wanted = (window / advmss).saturating_mul(segment);
+        let wanted = wanted.min(env.config.sysctl.tcp_rmem.max);
+        if wanted > self.rx.space.rcvbuf {
+            self.rx.space.rcvbuf = wanted;
+            self.subs.iter_mut().for_each(|sub| sub.tcp.set_rcvbuf(wanted, window));
         }
     }
 

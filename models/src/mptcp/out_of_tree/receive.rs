@@ -30,6 +30,7 @@ impl Connection {
             while tcp.take_arrived(u32::MAX).is_some() {}
             return;
         }
+        self.share_rcv_ssthresh();
         self.count_first_window(env, index);
         loop {
             match self.head_of_queue(env, index) {
@@ -44,6 +45,13 @@ impl Connection {
             }
         }
         self.check_received_fin();
+    }
+
+    /// Segments on any subflow let the window of the connection grow, and so that of all
+    /// (`tcp_grow_window` on the connection's socket).
+    fn share_rcv_ssthresh(&mut self) {
+        let most = self.subs.iter().map(|sub| sub.tcp.rcv_ssthresh()).max().unwrap_or(0);
+        self.subs.iter_mut().for_each(|sub| sub.tcp.raise_rcv_ssthresh(most));
     }
 
     /// A receiver trusts a subflow once a whole initial window has come with mappings. What waits

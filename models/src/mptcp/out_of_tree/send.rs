@@ -4,8 +4,10 @@
 //! again goes first; new data needs the peer's window, and where that is full the scheduler is
 //! asked what to do about it.
 
-use crate::mptcp::{Connection, Env, MetaState, cx};
+use crate::congestion::Window;
+use crate::mptcp::{Connection, Env, MetaState, Sub, cx};
 use crate::scheduler::{Ask, Blocked, Pick, Piece, Scheduler, SubflowSet};
+use crate::tcp::MAX_BURST;
 
 /// Segments of a mapping at most, as measured.
 const MAPPING_SEGMENTS: u32 = 5;
@@ -32,11 +34,13 @@ impl Connection {
     }
 
     fn push_new(&mut self, env: &mut Env<'_>) -> bool {
+        let len = u32::try_from(self.tx.written - self.tx.head).unwrap_or(u32::MAX);
         let piece = Piece {
             from: self.tx.head,
-            len: u32::try_from(self.tx.written - self.tx.head).unwrap_or(u32::MAX),
+            len,
             carried_by: SubflowSet::EMPTY,
-            data_fin: self.tx.fin_wanted,
+            // The DATA_FIN is a flag of the last buffer of the queue.
+            data_fin: self.tx.fin_wanted && len <= MAX_BURST,
         };
         let (subflow, limit) = match self.pick(env, Ask::New(piece)) {
             Pick::On { subflow, limit } => (subflow, limit),
@@ -91,6 +95,19 @@ impl Connection {
             }
             Pick::On { .. } | Pick::Wait => false,
         }
+    }
+
+    /// What a subflow sends in the round trip of the slowest one: for so long data of others may hold
+    /// up its own (`mptcp_check_snd_buf`).
+    pub(in crate::mptcp) fn segments_until_slowest(&self, index: usize) -> u32 {
+        let window = &self.windows[index];
+        let reordering = self.subs[index].tcp.reordering() + 1;
+        let receives = |(sub, _): &(&Sub, &Window)| sub.tcp.state().can_receive();
+        let with_windows = self.subs.iter().zip(&self.windows).filter(receives);
+        let slowest = with_windows.map(|(_, window)| window.srtt_us).max().unwrap_or(0);
+        let longest = u64::from(slowest.max(window.srtt_us));
+        let segments = (u64::from(window.cwnd) * longest).checked_div(u64::from(window.srtt_us));
+        segments.map_or(0, |segments| segments.min(1 << 20) as u32).max(reordering)
     }
 
     fn copy(&mut self, env: &mut Env<'_>, subflow: usize, from: u64, limit: u32) -> bool {
