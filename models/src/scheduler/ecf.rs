@@ -19,7 +19,7 @@
 //!
 //! Differences from the paper, as in the kernel: `k` is the memory of the data
 //! written less what the subflows hold, and the products are numbers of 32 bits that
-//! overflow for large windows. Unlike the kernel it does not wait for a subflow that
+//! overflow for large windows (with the parameter `overflows` at 0 they do not). Unlike the kernel it does not wait for a subflow that
 //! repairs a timeout, nor with data that failed elsewhere: the kernel can wait there
 //! for a path that is dead.
 
@@ -35,6 +35,8 @@ params! {
     pub struct Params {
         mptcp_ecf_r_beta: u32 = 4, 1..=2_147_483_647,
             "1/b: how much sooner the fast subflow has to be, once it is waited for";
+        overflows: bool = 1, 0..=1,
+            "1: products are numbers of 32 bits, as in the kernel; 0: they are exact, as in the paper";
     }
 }
 
@@ -56,21 +58,26 @@ impl Ecf {
         let (r_f, r_s) = (fast.srtt_us8 >> 3, slow.srtt_us8 >> 3);
         let deviation = (fast.rttvar_us4 >> 1).max(slow.rttvar_us4 >> 1);
         let w_f = fast.cwnd.wrapping_mul(mss);
-        let fast_time = u64::from(r_f.wrapping_mul(queued.max(w_f).wrapping_add(w_f)));
-        let slow_time = u64::from(w_f.wrapping_mul(r_s.wrapping_add(deviation)));
+        let fast_time = self.product(r_f, queued.max(w_f).wrapping_add(w_f));
+        let slow_time = self.product(w_f, r_s.wrapping_add(deviation));
         let beta = u64::from(self.params.mptcp_ecf_r_beta);
         if beta * fast_time >= (beta + u64::from(self.waiting)) * slow_time {
             self.waiting = false;
             return false;
         }
         let w_s = slow.cwnd.wrapping_mul(mss);
-        let now = r_s.wrapping_mul(queued.max(w_s));
-        let later = w_s.wrapping_mul(r_f.wrapping_mul(2).wrapping_add(deviation));
+        let now = self.product(r_s, queued.max(w_s));
+        let later = self.product(w_s, r_f.wrapping_mul(2).wrapping_add(deviation));
         if now < later {
             return false;
         }
         self.waiting = true;
         true
+    }
+
+    fn product(&self, a: u32, b: u32) -> u64 {
+        let exact = u64::from(a) * u64::from(b);
+        if self.params.overflows { exact & u64::from(u32::MAX) } else { exact }
     }
 }
 
@@ -125,6 +132,20 @@ mod tests {
         assert_eq!(choice(&mut Ecf::default(), 100, 80), None);
         // 90 take 100 ms: no reason to wait.
         assert_eq!(choice(&mut Ecf::default(), 100, 90), Some(1));
+    }
+
+    #[test]
+    fn with_large_windows_only_exact_products_tell_that_waiting_is_sooner() {
+        let waits = |overflows| {
+            let fast = SubflowView { cwnd: 20, in_flight: 20, ..subflow(0, 23) };
+            let subflows = [fast, subflow(1, 200)];
+            let view = ConnView { pending: 106_000, ..view(&subflows) };
+            let mut ecf =
+                Ecf { params: Params { overflows, ..Params::default() }, ..Ecf::default() };
+            picked(ecf.pick(&view, new_data(1_400))).is_none()
+        };
+        // 23 ms * (106 + 28) KB is less than 28 KB * 200 ms, which 32 bits do not hold.
+        assert!(waits(false) && !waits(true));
     }
 
     #[test]
