@@ -25,6 +25,7 @@
 use super::{
     CaEvent, CaState, CongestionControl, Flow, Internals, Number, PerSubflow, RateSample, Window,
 };
+use crate::segment::MAX_BURST;
 
 mod filter;
 mod policer;
@@ -65,8 +66,6 @@ const FULL_BW_THRESHOLD: u32 = GAIN_UNIT * 5 / 4;
 const FULL_BW_ROUNDS: u8 = 3;
 /// Below this rate in bytes per second bursts are single packets.
 const MIN_TSO_RATE: u64 = 1_200_000 / 8;
-/// Bytes that one burst can hold: `GSO_MAX_SIZE` less the largest header.
-const MAX_BURST: u64 = 65_536 - 1 - 320;
 const EXTRA_ACKED_ROUNDS: u32 = 5;
 const EXTRA_ACKED_MAX_US: u64 = 100_000;
 const ACK_EPOCH_RESET: u32 = 1 << 20;
@@ -165,7 +164,7 @@ fn min_tso_segs(window: &Window) -> u32 {
 }
 
 fn tso_segs_goal(window: &Window) -> u32 {
-    let bytes = (window.pacing_rate >> 10).min(MAX_BURST);
+    let bytes = (window.pacing_rate >> 10).min(u64::from(MAX_BURST));
     let segs = (bytes / u64::from(window.mss.max(1))) as u32;
     segs.max(min_tso_segs(window)).min(0x7f)
 }

@@ -365,7 +365,9 @@ impl Connection {
         if !self.tunes_rcvbuf(env) {
             return;
         }
-        if self.is_mptcp() && !self.enlarge_rcvbuf(env, Space::window_to_grow(read, before)) {
+        let window = Space::window_to_grow(read, before);
+        let memory = Space::memory_for(self.rx.space.ratio, window);
+        if self.is_mptcp() && !self.enlarge_rcvbuf(env, memory) {
             return;
         }
         for sub in &mut self.subs {
@@ -388,10 +390,9 @@ impl Connection {
         self.options.rcvbuf.is_none() && env.config.sysctl.tcp_moderate_rcvbuf
     }
 
-    /// Gives the connection's buffer room for a window; false if it has it, or may have no more.
-    pub(super) fn enlarge_rcvbuf(&mut self, env: &Env<'_>, window: u32) -> bool {
-        let most = env.config.sysctl.tcp_rmem.max;
-        let wanted = Space::memory_for(self.rx.space.ratio, window).min(most);
+    /// Gives the connection's buffer so much memory; false if it has it, or may have no more.
+    pub(super) fn enlarge_rcvbuf(&mut self, env: &Env<'_>, memory: u32) -> bool {
+        let wanted = memory.min(env.config.sysctl.tcp_rmem.max);
         let grows = wanted > self.rx.space.rcvbuf;
         if grows {
             self.rx.space.rcvbuf = wanted;

@@ -46,7 +46,7 @@ pub(super) struct Sender {
     /// ... and the connection has acted upon that.
     pub(super) fin_done: bool,
     /// Memory that unacknowledged data may take.
-    pub(super) sndbuf: u32,
+    sndbuf: u32,
     /// The application wanted to write more than fitted.
     pub(super) starved: bool,
     fixed_sndbuf: Option<u32>,
@@ -108,6 +108,11 @@ impl Sender {
             pending: self.written - self.head,
             data_fin_from,
         }
+    }
+
+    /// Data that is not acknowledged fills the send buffer.
+    pub(super) fn is_full(&self) -> bool {
+        self.written - self.una >= u64::from(self.sndbuf)
     }
 
     pub(super) fn initial_sndbuf(&self, config: &TcpConfig) -> u32 {
@@ -518,10 +523,10 @@ impl Connection {
             return;
         }
         let max = env.config.sysctl.tcp_wmem.max;
-        let initial = env.config.initial_cwnd;
-        let segments = match self.is_mptcp() && self.out_of_tree.is_some() {
-            true => self.segments_until_slowest(index),
-            false => self.windows[index].cwnd.max(initial).max(4),
+        let segments = if self.is_mptcp() && self.out_of_tree.is_some() {
+            self.segments_until_slowest(index)
+        } else {
+            self.windows[index].cwnd.max(env.config.initial_cwnd).max(4)
         };
         let segments = segments.saturating_mul(self.congestion.sndbuf_windows());
         let wanted = segments.saturating_mul(MEMORY_PER_SEGMENT).min(max);

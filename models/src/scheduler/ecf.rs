@@ -19,9 +19,9 @@
 //!
 //! Differences from the paper, as in the kernel: `k` is the memory of the data
 //! written less what the subflows hold, and the products are numbers of 32 bits that
-//! overflow for large windows (with the parameter `overflows` at 0 they do not). Unlike the kernel it does not wait for a subflow that
-//! repairs a timeout, nor with data that failed elsewhere: the kernel can wait there
-//! for a path that is dead.
+//! overflow for large windows (with the parameter `overflows` at 0 they do not). Unlike
+//! the kernel it does not wait for a subflow that repairs a timeout, nor with data that
+//! failed elsewhere: the kernel can wait there for a path that is dead.
 
 use super::available::fill;
 use super::lowest_rtt::{answering_data_fin, choose};

@@ -52,7 +52,6 @@ pub use self::info::TcpInfo;
 pub use self::nagle::Nagle;
 pub(crate) use self::open::INITIAL_SEGMENTS;
 pub use self::open::Offer;
-pub(crate) use self::output::MAX_BURST;
 pub use self::output::Outgoing;
 pub use self::rate::RateSample;
 pub(crate) use self::receive::truesize;

@@ -10,11 +10,9 @@ use super::timers::TimerKind;
 use super::{Cx, State, Subflow};
 use crate::congestion::{CaEvent, CaState, CongestionControl};
 use crate::observe::mib::Counter;
-use crate::segment::{Ecn, Flags, MAX_OPTIONS, Segment};
+use crate::segment::{Ecn, Flags, MAX_BURST, MAX_OPTIONS, Segment};
 use crate::seq::{Seq, SeqRange};
 
-/// Largest burst handed to the network card at once (`GSO_MAX_SIZE` less headers).
-pub(crate) const MAX_BURST: u32 = 65_536 - 1 - 320;
 /// `TCP_MSS_DEFAULT`.
 const DEFAULT_MSS: u32 = 536;
 
@@ -293,8 +291,8 @@ impl Subflow {
     /// The window decays over idle times longer than the timeout
     /// (RFC 2861; `tcp_slow_start_after_idle_check`, `tcp_cwnd_restart`).
     fn restart_after_idle(&mut self, cx: &mut Cx<'_>) {
-        let exempt = cx.window().multipath && !cx.config.rules.subflows_restart_after_idle;
-        let exempt = exempt || self.pacing.controls_rate;
+        let goes_on = cx.window().multipath && !cx.config.rules.subflows_restart_after_idle;
+        let exempt = goes_on || self.pacing.controls_rate;
         if !cx.sysctl().tcp_slow_start_after_idle || cx.w().packets_out > 0 || exempt {
             return;
         }

@@ -191,6 +191,11 @@ impl Receiver {
     }
 }
 
+/// The window of the subflow is that of its connection.
+fn shares_window(cx: &Cx<'_>) -> bool {
+    cx.window().multipath && cx.config.rules.connection_window
+}
+
 impl Subflow {
     /// A segment of `len` bytes arrived and takes `truesize` bytes: the window may grow, and while
     /// it does every segment is acknowledged at once.
@@ -205,7 +210,7 @@ impl Subflow {
     /// the connection any free memory of its buffer is enough (v0.94).
     fn room_to_grow(&self, cx: &Cx<'_>) -> u32 {
         let to_clamp = self.rx.window_clamp.saturating_sub(self.rx.rcv_ssthresh);
-        if cx.window().multipath && cx.config.rules.connection_window {
+        if shares_window(cx) {
             return if cx.space.free() > self.rx.rcv_ssthresh { to_clamp } else { 0 };
         }
         to_clamp.min(self.rx.free_window().saturating_sub(self.rx.rcv_ssthresh))
@@ -217,8 +222,7 @@ impl Subflow {
         let shift = self.negotiated.rcv_wscale;
         let current = self.rx.remaining_window();
         let (full, free) = (cx.space.full(), cx.space.free());
-        let connection_window = cx.window().multipath && cx.config.rules.connection_window;
-        if free < full / 2 && !connection_window {
+        if free < full / 2 && !shares_window(cx) {
             self.acks.leave_quick_mode();
         }
         let mut window = self.rx.selectable_window(full, free, shift);

@@ -197,11 +197,9 @@ impl Connection {
         while Space::window_from(self.rx.space.ratio, segment) < advmss {
             segment += 128;
         }
-        let wanted = (window / advmss).saturating_mul(segment);
-        let wanted = wanted.min(env.config.sysctl.tcp_rmem.max);
-        if wanted > self.rx.space.rcvbuf {
-            self.rx.space.rcvbuf = wanted;
-            self.subs.iter_mut().for_each(|sub| sub.tcp.set_rcvbuf(wanted, window));
+        if self.enlarge_rcvbuf(env, (window / advmss).saturating_mul(segment)) {
+            let rcvbuf = self.rx.space.rcvbuf;
+            self.subs.iter_mut().for_each(|sub| sub.tcp.set_rcvbuf(rcvbuf, window));
         }
     }
 

@@ -7,7 +7,7 @@
 use crate::congestion::Window;
 use crate::mptcp::{Connection, Env, MetaState, Sub, cx};
 use crate::scheduler::{Ask, Blocked, Pick, Piece, Scheduler, SubflowSet};
-use crate::tcp::MAX_BURST;
+use crate::segment::MAX_BURST;
 
 /// Segments of a mapping at most, as measured.
 const MAPPING_SEGMENTS: u32 = 5;
@@ -90,8 +90,7 @@ impl Connection {
         match self.pick(env, Ask::Spare) {
             Pick::Copy { subflow, from, limit } => self.copy(env, subflow, from, limit),
             Pick::On { subflow, .. } if waits => {
-                let full = self.tx.written - self.tx.una >= u64::from(self.tx.sndbuf);
-                self.relieve(env, Blocked::SendBuffer { full }, subflow)
+                self.relieve(env, Blocked::SendBuffer { full: self.tx.is_full() }, subflow)
             }
             Pick::On { .. } | Pick::Wait => false,
         }
