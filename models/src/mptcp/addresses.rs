@@ -25,6 +25,8 @@ pub(super) struct Signal {
     announce: Option<AddAddr>,
     echo: Option<AddAddr>,
     remove: Vec<u8>,
+    /// The subflow that tells of them: not one that goes with the address.
+    teller: usize,
     /// The announcement that is not yet echoed, and how often it was repeated.
     outstanding: Option<(AddAddr, u8)>,
 }
@@ -33,6 +35,11 @@ impl Signal {
     /// Ids of addresses to withdraw.
     pub(super) fn withdrawn(&self) -> &[u8] {
         &self.remove
+    }
+
+    /// The subflow that speaks before all others, to withdraw addresses.
+    pub(super) fn teller(&self) -> Option<usize> {
+        (!self.remove.is_empty()).then_some(self.teller)
     }
 
     /// The first of them have been.
@@ -149,6 +156,7 @@ impl Connection {
                 self.signal.remove.push(id);
                 let usable = |sub: &super::Sub| sub.tcp.state().can_send() && !sub.stale;
                 let other = self.subs.iter().position(|sub| usable(sub) && sub.local_id != id);
+                self.signal.teller = other.unwrap_or(0);
                 self.send_ack(other);
             }
             PathAction::CloseLocal { id } => {

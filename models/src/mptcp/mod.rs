@@ -350,6 +350,8 @@ pub struct Connection {
     ready: u64,
     /// Something is to be done when all segments are polled.
     work: bool,
+    /// What could be given to subflows since a segment came, has been.
+    pushed: bool,
     /// What policies see of each subflow.
     views: Vec<SubflowView>,
     /// When each subflow wants to be called.

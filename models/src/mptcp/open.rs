@@ -89,6 +89,7 @@ impl Connection {
             signal: super::addresses::Signal::default(),
             ready: 0,
             work: false,
+            pushed: false,
             views: Vec::new(),
             dues: Vec::new(),
             touched: Touched::default(),

@@ -96,7 +96,9 @@ impl Connection {
 
     /// Whatever a segment did to the subflow's life.
     fn after_segment(&mut self, env: &mut Env<'_>, index: usize) {
-        self.push_pending(env);
+        if !std::mem::take(&mut self.pushed) {
+            self.push_pending(env);
+        }
         self.check_subflow_state(env, index);
     }
 

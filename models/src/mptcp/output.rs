@@ -105,7 +105,8 @@ impl Connection {
         None
     }
 
-    /// The subflow that speaks next: the oldest, unless SYNs go first.
+    /// The subflow that speaks next: the oldest, unless an address is withdrawn, which is told before
+    /// subflows close (`mptcp_pm_addr_send_ack_avoid_list`), or SYNs go first.
     fn next_ready(&self, env: &Env<'_>) -> usize {
         if self.ready.is_power_of_two() {
             return self.ready.trailing_zeros() as usize;
@@ -113,6 +114,11 @@ impl Connection {
         let opening = |index: &usize| {
             self.ready & (1 << index) != 0 && self.subs[*index].tcp.state() == State::SynSent
         };
+        if let Some(teller) = self.signal.teller()
+            && self.ready & (1 << teller.min(63)) != 0
+        {
+            return teller.min(63);
+        }
         let few = self.subs.len().min(63);
         let first = env.config.rules.join_before_echo.then(|| (0..few).find(opening)).flatten();
         first.unwrap_or(self.ready.trailing_zeros() as usize)

@@ -171,6 +171,8 @@ impl Connection {
             self.retransmit_fragment(env, subflow);
         }
         self.restart_timer(env);
+        // The scheduler is asked again, and the interval with it (`mptcp_check_and_set_pending`).
+        self.push_pending(env);
     }
 
     /// Sends the oldest unacknowledged fragment on another subflow, as far as it was ever sent.

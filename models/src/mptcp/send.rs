@@ -502,6 +502,12 @@ impl Connection {
             return;
         }
         self.tx.window_end = self.tx.window_end.max(offset + u64::from(window));
+        if self.out_of_tree.is_none() && self.tx.window_end > self.tx.nxt {
+            // Before the connection's timer restarts, which so takes its interval from what the
+            // subflows wait for since this segment (`__mptcp_check_push`).
+            self.push_pending(env);
+            self.pushed = true;
+        }
         let una = offset.min(self.tx.nxt);
         let fin_acked = self.tx.fin_sent && offset > self.tx.written;
         if una > self.tx.una || (fin_acked && !self.tx.fin_acked) {

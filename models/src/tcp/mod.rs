@@ -399,6 +399,8 @@ pub enum Error {
     Refused,
     /// `ECONNRESET`: a reset arrived.
     Reset,
+    /// `EPIPE`: a reset arrived behind the peer's FIN.
+    Pipe,
     /// `ETIMEDOUT`: retransmissions went unanswered.
     TimedOut,
     /// `ECONNABORTED`: this side reset it.
@@ -411,6 +413,7 @@ impl Error {
         match self {
             Self::Refused => "ECONNREFUSED",
             Self::Reset => "ECONNRESET",
+            Self::Pipe => "EPIPE",
             Self::TimedOut => "ETIMEDOUT",
             Self::Aborted => "ECONNABORTED",
         }

@@ -249,7 +249,8 @@ impl Subflow {
             self.duplicate_ack(cx, segment);
             return Some(Step::Drop);
         }
-        if !self.in_window(cx, segment) {
+        let resets = reset && self.is_reset_by(segment.seq);
+        if !self.in_window(cx, segment) && !resets {
             if !reset {
                 if segment.flags.has(Flags::SYN) {
                     self.challenge_syn(cx);
@@ -260,8 +261,7 @@ impl Subflow {
             return Some(Step::Drop);
         }
         if reset {
-            // RFC 5961 section 3.2: only the exact number resets, others are challenged.
-            if segment.seq == self.rx.rcv_nxt {
+            if resets {
                 return Some(self.reset_received(cx));
             }
             cx.mib.inc(Counter::ChallengeAck);
@@ -275,9 +275,21 @@ impl Subflow {
         (!segment.flags.has(Flags::ACK)).then_some(Step::Drop)
     }
 
+    /// RFC 5961 section 3.2: only the exact number resets, others are challenged. Linux takes two
+    /// more: that of the FIN, which some hosts repeat (`tcp_reset_check`), and the end of the data
+    /// farthest ahead, as SACK tells it.
+    #[cold]
+    fn is_reset_by(&self, seq: Seq) -> bool {
+        let fin_came = matches!(self.state, State::CloseWait | State::LastAck | State::Closing);
+        let next = self.rx.rcv_nxt;
+        let farthest = self.rx.reorder.farthest_block();
+        seq == next || (fin_came && seq + 1 == next) || farthest == Some(seq)
+    }
+
     #[cold]
     fn reset_received(&mut self, cx: &mut Cx<'_>) -> Step {
-        self.fail(cx, Error::Reset);
+        let half_closed = self.state == State::CloseWait;
+        self.fail(cx, if half_closed { Error::Pipe } else { Error::Reset });
         Step::Reset
     }
 

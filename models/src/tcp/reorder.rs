@@ -48,6 +48,11 @@ impl Reorder {
         &self.blocks[..usize::from(self.count)]
     }
 
+    /// Where the block farthest ahead ends.
+    pub(super) fn farthest_block(&self) -> Option<Seq> {
+        self.blocks().iter().map(|block| block.end).reduce(Seq::latest)
+    }
+
     /// The SACK blocks to report with the acknowledgement that leaves now.
     pub(super) fn reported(&mut self) -> impl Iterator<Item = SeqRange> + use<> {
         let (blocks, count) = self.snapshot.take().unwrap_or((self.blocks, self.count));
