@@ -145,7 +145,12 @@ impl Receiver {
     /// (`tcp_measure_rcv_mss`, `tcp_set_window_clamp`).
     pub(super) fn clamp_to_ratio(&mut self) {
         let clamp = Space::window_from(self.ratio, self.rcvbuf);
-        self.window_clamp = clamp;
+        let before = std::mem::replace(&mut self.window_clamp, clamp);
+        if clamp < before {
+            self.rcv_ssthresh = self.rcv_ssthresh.min(clamp);
+        } else if clamp > before {
+            self.rcv_ssthresh = self.rcv_ssthresh.max(self.rcv_wnd.min(clamp));
+        }
         self.rtt.read = self.rtt.read.min(clamp);
     }
 
@@ -382,6 +387,24 @@ mod tests {
         held.reorder.insert(ahead, |_| {});
         held.grow_rcvbuf(&sysctl, 14_480);
         assert_eq!(held.rcvbuf, Space::memory_for(RATIO, 2 * 14_480 + 151_000));
+    }
+
+    /// A window that the connection has raised already needs not grow, so no segment is acknowledged
+    /// for its growth: 16 quick acknowledgements on a joined subflow of Linux 6.18, 21 on the first.
+    #[test]
+    fn a_larger_clamp_takes_the_window_that_was_advertised() {
+        let joined = |advertised| {
+            let mut rx = receiver();
+            rx.ratio = 128;
+            rx.clamp_to_ratio();
+            rx.rcv_wnd = advertised;
+            rx.ratio = RATIO;
+            rx.clamp_to_ratio();
+            (rx.rcv_ssthresh, rx.window_clamp)
+        };
+        assert_eq!(joined(64_384), (65_536, 80_896), "as it was");
+        assert_eq!(joined(79_488), (79_488, 80_896));
+        assert_eq!(joined(96_896), (80_896, 80_896));
     }
 
     #[test]
