@@ -352,7 +352,7 @@ impl Connection {
     }
 
     /// A subflow is lost to the connection: what it held is sent on others, and if it was the last
-    /// one the connection waits a while for a new one.
+    /// one the connection waits a while for a new one. One that was only requested is not missed.
     fn subflow_gone(&mut self, env: &mut Env<'_>, index: usize) {
         let sub = &mut self.subs[index];
         sub.removed = true;
@@ -363,6 +363,9 @@ impl Connection {
             self.reinject(env, index);
         }
         let sub = &self.subs[index];
+        if self.out_of_tree.is_none() && sub.is_requested() {
+            return;
+        }
         let (local_id, joined) = (sub.local_id, sub.joined);
         let error = sub.tcp.error();
         if self.state == MetaState::Opening {

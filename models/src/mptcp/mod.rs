@@ -312,6 +312,11 @@ impl Sub {
     fn backup(&self) -> bool {
         self.backup_by_peer || self.backup_by_us
     }
+
+    /// The peer has asked for it, and it is no subflow yet: a mere request to the kernel.
+    fn is_requested(&self) -> bool {
+        self.joined && !self.opener && !self.fully_established
+    }
 }
 
 /// One end of a TCP or MPTCP connection.
