@@ -3,7 +3,7 @@
 
 use mptcpsim_core::time::Time;
 
-use super::{Connection, Env, MetaState, SocketOptions, Touched, cx};
+use super::{Connection, Env, MetaState, Mode, SocketOptions, Touched, cx};
 use crate::congestion::CongestionControl as _;
 use crate::observe::mib::Counter;
 use crate::scheduler::{Ask, ConnView, Pick, Piece, Scheduler, SubflowView};
@@ -155,12 +155,18 @@ impl Connection {
         if taken > 0 {
             self.push_pending(env);
         }
+        if self.mode == Mode::Plain {
+            self.tx.starved &= self.queued_memory(0) >= u64::from(self.tx.sndbuf);
+        }
         taken
     }
 
     /// Bytes that [`Connection::write`] would take now, a whole number of fragments. Like a blocking writer of the kernel it
     /// is woken only when a third of the buffer is free (`sk_stream_is_writeable`).
     pub fn writable(&self) -> u64 {
+        if self.mode == Mode::Plain && self.state != MetaState::Opening {
+            return self.writable_plain();
+        }
         let used = self.tx.written - self.tx.una;
         let size = u64::from(self.tx.sndbuf);
         if used + used / 2 > size {
@@ -170,6 +176,29 @@ impl Connection {
         // pass it.
         let limit = self.tx.una + size - 1;
         self.tx.fragment_end(limit) - self.tx.written
+    }
+
+    /// The same for a socket of TCP: buffers are taken while their memory is below the limit, and each
+    /// is filled. The first one that has not left goes to the network before another is taken
+    /// (`tcp_sendmsg_locked`, `tcp_push_one`).
+    fn writable_plain(&self) -> u64 {
+        let Some(sub) = self.subs.first() else { return 0 };
+        let (used, size) = (self.queued_memory(0), u64::from(self.tx.sndbuf));
+        if self.tx.starved && used + used / 2 > size {
+            return 0;
+        }
+        let snd_nxt = self.windows[0].snd_nxt;
+        let goal = u64::from(sub.tcp.size_goal());
+        let unsent = sub.tcp.plain_tail(snd_nxt).map_or(0, |(_, unsent)| u64::from(unsent));
+        let room = if unsent > 0 { goal.saturating_sub(unsent) } else { 0 };
+        let left = size.saturating_sub(used + room);
+        let first = u64::from(sub.tcp.unsent_bytes(snd_nxt)) == unsent && unsent < goal;
+        match (first, unsent, left) {
+            (true, 0, 0) => 0,
+            (true, 0, _) => goal,
+            (true, _, _) => room,
+            (false, _, _) => room + left.div_ceil(goal + self.tx.buffer_memory) * goal,
+        }
     }
 
     /// C: sends small segments at once, or not (`TCP_NODELAY`).
@@ -414,8 +443,11 @@ impl Connection {
         let len = (self.tx.written - self.tx.head).min(u64::from(u32::MAX >> 2)) as u32;
         let mut left = len;
         while left > 0 {
-            let part = left.min(goal);
-            sub.tcp.push(&mut cx!(self, env, 0), self.tx.head, part, false, goal);
+            let (sent, unsent) = sub.tcp.plain_tail(self.windows[0].snd_nxt).unwrap_or((0, 0));
+            let (limit, room) =
+                if unsent < goal { (sent + goal, goal - unsent) } else { (goal, goal) };
+            let part = left.min(room);
+            sub.tcp.push(&mut cx!(self, env, 0), self.tx.head, part, false, limit);
             self.tx.head += u64::from(part);
             left -= part;
         }
@@ -560,7 +592,11 @@ impl Connection {
     /// (`tcp_check_space`, `tcp_should_expand_sndbuf`).
     pub(super) fn maybe_expand_sndbuf(&mut self, env: &Env<'_>, index: usize) {
         let window = &self.windows[index];
-        if window.in_flight() < window.cwnd && window.can_send && self.writable() == 0 {
+        let waits = match self.mode {
+            Mode::Plain => self.tx.starved,
+            Mode::Mptcp | Mode::FellBack(_) => self.writable() == 0,
+        };
+        if window.in_flight() < window.cwnd && window.can_send && waits {
             self.update_sndbuf(env, index);
         }
     }
