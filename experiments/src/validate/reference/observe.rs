@@ -1,7 +1,6 @@
 //! The metrics of the measurements, taken from a simulation.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
 use mptcpsim_core::sim::Simulation;
@@ -109,21 +108,17 @@ fn path_of(tapped: &Tapped, of_client: bool) -> u8 {
     }
 }
 
-/// Notes the options of a packet that no packet before had; of joins the second one too.
+/// Notes the options of a packet that no packet before had; of SYNs the first four.
 fn first_options(tapped: &Tapped, of_client: bool, path: u8, metrics: &mut Metrics) {
     let direction = if of_client { "c2s" } else { "s2c" };
     let class = class(&tapped.segment);
     let at = tapped.at.as_secs_f64() * 1e3;
     for option in options(&tapped.segment) {
         let name = format!("t_{option}_{class}_{direction}_p{path}");
-        match metrics.entry(format!("{name}_ms")) {
-            Entry::Vacant(first) => {
-                first.insert(at);
-            }
-            Entry::Occupied(_) if (option, class) == ("MP_JOIN", "SYN") => {
-                metrics.entry(format!("{name}_2_ms")).or_insert(at);
-            }
-            Entry::Occupied(_) => {}
+        let times = if class == "SYN" { &["", "_2", "_3", "_4"][..] } else { &[""][..] };
+        let mut names = times.iter().map(|time| format!("{name}{time}_ms"));
+        if let Some(next) = names.find(|name| !metrics.contains_key(name)) {
+            metrics.insert(next, at);
         }
     }
 }
