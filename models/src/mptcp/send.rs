@@ -155,9 +155,6 @@ impl Connection {
         if taken > 0 {
             self.push_pending(env);
         }
-        if self.mode == Mode::Plain {
-            self.tx.starved &= self.queued_memory(0) >= u64::from(self.tx.sndbuf);
-        }
         taken
     }
 
@@ -179,26 +176,18 @@ impl Connection {
     }
 
     /// The same for a socket of TCP: buffers are taken while their memory is below the limit, and each
-    /// is filled. The first one that has not left goes to the network before another is taken
-    /// (`tcp_sendmsg_locked`, `tcp_push_one`).
+    /// is filled (`tcp_sendmsg_locked`).
     fn writable_plain(&self) -> u64 {
         let Some(sub) = self.subs.first() else { return 0 };
         let (used, size) = (self.queued_memory(0), u64::from(self.tx.sndbuf));
-        if self.tx.starved && used + used / 2 > size {
+        if used + used / 2 > size {
             return 0;
         }
-        let snd_nxt = self.windows[0].snd_nxt;
         let goal = u64::from(sub.tcp.size_goal());
-        let unsent = sub.tcp.plain_tail(snd_nxt).map_or(0, |(_, unsent)| u64::from(unsent));
-        let room = if unsent > 0 { goal.saturating_sub(unsent) } else { 0 };
+        let tail = sub.tcp.plain_tail(self.windows[0].snd_nxt);
+        let room = tail.map_or(0, |(_, unsent)| goal.saturating_sub(u64::from(unsent)));
         let left = size.saturating_sub(used + room);
-        let first = u64::from(sub.tcp.unsent_bytes(snd_nxt)) == unsent && unsent < goal;
-        match (first, unsent, left) {
-            (true, 0, 0) => 0,
-            (true, 0, _) => goal,
-            (true, _, _) => room,
-            (false, _, _) => room + left.div_ceil(goal + self.tx.buffer_memory) * goal,
-        }
+        room + left.div_ceil(goal + self.tx.buffer_memory) * goal
     }
 
     /// C: sends small segments at once, or not (`TCP_NODELAY`).
@@ -592,11 +581,7 @@ impl Connection {
     /// (`tcp_check_space`, `tcp_should_expand_sndbuf`).
     pub(super) fn maybe_expand_sndbuf(&mut self, env: &Env<'_>, index: usize) {
         let window = &self.windows[index];
-        let waits = match self.mode {
-            Mode::Plain => self.tx.starved,
-            Mode::Mptcp | Mode::FellBack(_) => self.writable() == 0,
-        };
-        if window.in_flight() < window.cwnd && window.can_send && waits {
+        if window.in_flight() < window.cwnd && window.can_send && self.writable() == 0 {
             self.update_sndbuf(env, index);
         }
     }
