@@ -30,7 +30,6 @@ impl Connection {
             self.count_plain_acks();
         }
         self.mode = if plain { Mode::Plain } else { Mode::FellBack(why) };
-        self.rx.space.plain = plain;
         self.timers.stop_all();
         self.tx.window_end = u64::MAX;
         self.tx.plain_acked = ((self.tx.una - self.tx.in_syn) as u32).wrapping_add(1);
