@@ -31,6 +31,8 @@ impl Connection {
         }
         self.mode = if plain { Mode::Plain } else { Mode::FellBack(why) };
         self.timers.stop_all();
+        // What MPTCP held back may leave now.
+        self.pushed = false;
         self.tx.window_end = u64::MAX;
         self.tx.plain_acked = ((self.tx.una - self.tx.in_syn) as u32).wrapping_add(1);
         self.update_reserve(env, 0);

@@ -114,10 +114,9 @@ impl Connection {
         let opening = |index: &usize| {
             self.ready & (1 << index) != 0 && self.subs[*index].tcp.state() == State::SynSent
         };
-        if let Some(teller) = self.signal.teller()
-            && self.ready & (1 << teller.min(63)) != 0
-        {
-            return teller.min(63);
+        let teller = self.signal.teller().map(|index| index.min(63));
+        if let Some(bit) = teller.filter(|bit| self.ready & (1 << bit) != 0) {
+            return bit;
         }
         let few = self.subs.len().min(63);
         let first = env.config.rules.join_before_echo.then(|| (0..few).find(opening)).flatten();
