@@ -151,11 +151,12 @@ fn balia_comes_back_sooner_than_lia_and_olia() {
         (goodput(&tables, "tcp"), 8.0 * (delivered(60.0) - delivered(40.0)) / 20e6)
     };
     let median = |name| {
-        let runs = [80, 90, 100, 110, 120].into_par_iter().map(|spacing| run(name, spacing));
+        let runs = (70..=130).into_par_iter().filter(|spacing| spacing % 5 == 0);
+        let runs = runs.map(|spacing| run(name, spacing));
         let (mut tcp, mut later): (Vec<_>, Vec<_>) = runs.unzip();
         tcp.sort_by(f64::total_cmp);
         later.sort_by(f64::total_cmp);
-        (tcp[2], later[2])
+        (tcp[tcp.len() / 2], later[later.len() / 2])
     };
     let uncoupled = run("uncoupled", 100);
     let [lia, olia, balia] = ["lia", "olia", "balia"].map(median);

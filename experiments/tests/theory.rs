@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use mptcpsim::check::{Notation, Source, check};
-use mptcpsim::results::TimeseriesRow;
+use mptcpsim::check::{Notation, Override, Source, check};
 use mptcpsim::run::run;
 use mptcpsim::theory::{Theory, theory};
+use rayon::prelude::*;
 
 /// How many seeds the mean of a noisy share is taken over.
-const SEEDS: u32 = 4;
+const SEEDS: u32 = 8;
 
 /// The share of `mptcp` beside `tcp`, in theory and simulated, each the mean over seeds.
 fn shares(scenario: &str, algorithm: &str) -> (f64, f64) {
@@ -190,7 +190,8 @@ const DELAYS: &str = r#"
 "#;
 
 /// RFC 6356 section 2, goal 2: at a shared bottleneck not more than a TCP. Every packet is acknowledged: the
-/// kernel's couplers count acknowledgements, so where receivers delay them they get 0.75 of this.
+/// kernel's couplers count acknowledgements, so where receivers delay them they get 0.75 of this. With delays as
+/// long as these the kernel's LIA no longer tells which path is best, which costs it an eighth (see its module).
 #[test]
 fn coupled_flows_do_no_harm_at_a_shared_bottleneck() {
     for algorithm in
@@ -198,7 +199,8 @@ fn coupled_flows_do_no_harm_at_a_shared_bottleneck() {
     {
         let (expected, simulated) = shares(SHARED, algorithm);
         println!("{algorithm}: share {simulated:.3}, in theory {expected:.3}");
-        let error = simulated / expected - 1.0;
+        let kept = if algorithm == "lia" { 7.0 / 8.0 } else { 1.0 };
+        let error = simulated / expected - kept;
         assert!(error.abs() < 0.1, "{algorithm} {simulated} {expected}");
         assert_eq!(simulated > 0.3, algorithm == "uncoupled", "{algorithm} {simulated}");
     }
@@ -246,26 +248,50 @@ fn traffic_leaves_the_slow_link_of_a_torus() {
 /// each of three connections on links of 750.
 #[test]
 fn delays_of_wvegas_are_equal_and_hold_ten_packets_of_each_connection() {
-    let plan = check(&Source::new("test", DELAYS, Notation::Toml), &[]).unwrap();
-    let tables = run(&plan, &mut |_| ()).unwrap().tables;
-    let settled = |row: &&TimeseriesRow| row.time_s > 40.0 && row.sender == "client";
-    let mut delays = BTreeMap::<&str, Vec<f64>>::new();
-    for row in tables.queues.iter().filter(|row| row.time_s > 40.0 && row.direction == "up") {
-        delays.entry(&row.link).or_default().extend(row.delay_ms);
-    }
-    let mut packets = BTreeMap::<&str, f64>::new();
-    for row in tables.timeseries.iter().filter(settled) {
-        *packets.entry(&row.flow).or_default() += row.rate_bps * 0.1 / 8.0 / 1_428.0 / 80.0;
-    }
-    println!("{packets:?}");
-    for (flow, rate) in packets {
+    // Where each window stops is a matter of single packets and of who came first: the mean of some starts counts.
+    let starts =
+        [(0, 0), (0, 250), (130, 250), (400, 250), (400, 1100), (900, 0), (900, 250), (130, 1100)];
+    let runs: Vec<_> = starts.into_par_iter().map(wvegas).collect();
+    let mean = |pick: fn(&Settled) -> &BTreeMap<String, f64>, name: &str| {
+        runs.iter().map(|run| pick(run)[name]).sum::<f64>() / runs.len() as f64
+    };
+    for flow in ["both", "on-one", "on-two"] {
+        let rate = mean(|run| &run.packets, flow);
+        println!("{flow}: {rate:.0} packets a second");
         assert!((rate / 500.0 - 1.0).abs() < 0.1, "{flow} {rate}");
     }
-    for (link, delays) in delays {
-        let mean = delays.iter().sum::<f64>() / delays.len() as f64;
-        println!("{link}: {mean:.1} ms");
-        assert!((mean / 20.0 - 1.0).abs() < 0.25, "{link} {mean}");
+    for link in ["one", "two"] {
+        let delay = mean(|run| &run.delays, link);
+        println!("{link}: {delay:.1} ms");
+        assert!((delay / 20.0 - 1.0).abs() < 0.15, "{link} {delay}");
     }
+}
+
+/// Mean delays in ms at the links, and packets a second of the flows, after 40 s.
+struct Settled {
+    delays: BTreeMap<String, f64>,
+    packets: BTreeMap<String, f64>,
+}
+
+/// [`DELAYS`] with the TCPs started so many milliseconds after the connection.
+fn wvegas((one, two): (u32, u32)) -> Settled {
+    let starts =
+        [(1, one), (2, two)].map(|(flow, start)| format!("flows.{flow}.start=\"{start} ms\""));
+    let set = starts.map(|text| Override::set(&text));
+    let plan = check(&Source::new("test", DELAYS, Notation::Toml), &set).unwrap();
+    let tables = run(&plan, &mut |_| ()).unwrap().tables;
+    let mut delays = BTreeMap::<_, Vec<f64>>::new();
+    for row in tables.queues.iter().filter(|row| row.time_s > 40.0 && row.direction == "up") {
+        delays.entry(row.link.clone()).or_default().extend(row.delay_ms);
+    }
+    let mean = |(link, delays): (String, Vec<f64>)| {
+        (link, delays.iter().sum::<f64>() / delays.len() as f64)
+    };
+    let mut packets = BTreeMap::new();
+    for row in tables.timeseries.iter().filter(|row| row.time_s > 40.0 && row.sender == "client") {
+        *packets.entry(row.flow.clone()).or_default() += row.rate_bps * 0.1 / 8.0 / 1_428.0 / 80.0;
+    }
+    Settled { delays: delays.into_iter().map(mean).collect(), packets }
 }
 
 #[test]

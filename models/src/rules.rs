@@ -155,6 +155,9 @@ pub struct Rules {
     pub kept_window_rounds_up: bool,
     /// The last segment of several that leave at once has PSH (`__tcp_transmit_skb`, since 5.4).
     pub bursts_push: bool,
+    /// A FIN without data leaves even if the congestion window is full (`tcp_cwnd_test`; not so in
+    /// 6.18).
+    pub lone_fin_ignores_cwnd: bool,
     /// The window of a subflow decays while it rests, as that of plain TCP does (`tcp_skb_entail`;
     /// `mptcp_skb_entail` of v0.94 has no `tcp_slow_start_after_idle_check`).
     pub subflows_restart_after_idle: bool,
@@ -222,6 +225,7 @@ pub const UPSTREAM: Rules = Rules {
     connection_window: false,
     kept_window_rounds_up: false,
     bursts_push: true,
+    lone_fin_ignores_cwnd: false,
     subflows_restart_after_idle: true,
     full_window_remembered: true,
     defers_for: Some(Span::from_ms(1)),
@@ -235,6 +239,7 @@ pub const UPSTREAM_2023: Rules = Rules {
     join_answer_mirrors_backup: true,
     data_ack_before_fin: true,
     add_addr_timeout_adapts: false,
+    lone_fin_ignores_cwnd: true,
     rmem_max: 212_992,
     ..UPSTREAM_1000_HZ
 };
@@ -247,6 +252,7 @@ pub const UPSTREAM_2021: Rules = Rules {
     join_before_echo: true,
     data_ack_before_fin: true,
     add_addr_timeout_adapts: false,
+    lone_fin_ignores_cwnd: true,
     rmem_max: 212_992,
     ..UPSTREAM_1000_HZ
 };
@@ -285,6 +291,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     connection_window: true,
     kept_window_rounds_up: true,
     bursts_push: false,
+    lone_fin_ignores_cwnd: true,
     subflows_restart_after_idle: false,
     full_window_remembered: false,
     defers_for: None,

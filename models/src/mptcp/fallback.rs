@@ -30,6 +30,7 @@ impl Connection {
             self.count_plain_acks();
         }
         self.mode = if plain { Mode::Plain } else { Mode::FellBack(why) };
+        self.rx.space.plain = plain;
         self.timers.stop_all();
         // What MPTCP held back may leave now.
         self.pushed = false;

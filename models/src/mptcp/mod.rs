@@ -708,5 +708,6 @@ fn initial_space(config: &TcpConfig, options: &SocketOptions) -> Space {
         rcvbuf: options.rcvbuf.unwrap_or(config.sysctl.tcp_rmem.default),
         used: 0,
         ratio: crate::tcp::initial_ratio(config),
+        plain: !options.mptcp,
     }
 }

@@ -84,9 +84,28 @@ pub(super) struct Tuning {
     /// Bytes read in the current round, and in the best round so far.
     pub(super) copied: u64,
     pub(super) space: u64,
+    /// Bytes that the application read at once behind its first segment, which alone has counted so
+    /// far; without MPTCP the round is looked at after each segment (`tcp_recvmsg_locked`).
+    later: Option<u64>,
     since: Time,
     /// The receiver's round-trip time in microseconds times 8.
     rtt_us: u32,
+}
+
+impl Tuning {
+    fn note_read(&mut self, bytes: u64, plain: bool) {
+        match &mut self.later {
+            Some(later) => *later += bytes,
+            None => {
+                self.copied += bytes;
+                self.later = plain.then_some(0);
+            }
+        }
+    }
+
+    fn end_read(&mut self) {
+        self.copied += self.later.take().unwrap_or(0);
+    }
 }
 
 impl Receiver {
@@ -267,7 +286,7 @@ impl Connection {
     pub fn read(&mut self) -> Option<Payload> {
         let (payload, memory) = self.rx.queue.pop_front()?;
         self.rx.space.used -= memory;
-        self.rx.tuning.copied += u64::from(payload.len());
+        self.rx.tuning.note_read(u64::from(payload.len()), self.rx.space.plain);
         Some(payload)
     }
 
@@ -295,6 +314,7 @@ impl Connection {
     /// (`mptcp_rcv_space_adjust`, `mptcp_cleanup_rbuf`).
     pub fn after_read(&mut self, env: &mut Env<'_>) {
         self.adjust_receive_buffer(env);
+        self.rx.tuning.end_read();
         let shared = env.config.rules.connection_window && self.is_mptcp();
         let shared = shared.then(|| self.rx.remaining_window());
         for index in 0..self.subs.len() {

@@ -3,7 +3,7 @@
 
 use mptcpsim_core::time::Time;
 
-use super::{Connection, Env, MetaState, SocketOptions, Touched, cx};
+use super::{Connection, Env, MetaState, Mode, SocketOptions, Touched, cx};
 use crate::congestion::CongestionControl as _;
 use crate::observe::mib::Counter;
 use crate::scheduler::{Ask, ConnView, Pick, Piece, Scheduler, SubflowView};
@@ -161,6 +161,9 @@ impl Connection {
     /// Bytes that [`Connection::write`] would take now, a whole number of fragments. Like a blocking writer of the kernel it
     /// is woken only when a third of the buffer is free (`sk_stream_is_writeable`).
     pub fn writable(&self) -> u64 {
+        if self.mode == Mode::Plain && self.state != MetaState::Opening {
+            return self.writable_plain();
+        }
         let used = self.tx.written - self.tx.una;
         let size = u64::from(self.tx.sndbuf);
         if used + used / 2 > size {
@@ -170,6 +173,21 @@ impl Connection {
         // pass it.
         let limit = self.tx.una + size - 1;
         self.tx.fragment_end(limit) - self.tx.written
+    }
+
+    /// The same for a socket of TCP: buffers are taken while their memory is below the limit, and each
+    /// is filled (`tcp_sendmsg_locked`).
+    fn writable_plain(&self) -> u64 {
+        let Some(sub) = self.subs.first() else { return 0 };
+        let (used, size) = (self.queued_memory(0), u64::from(self.tx.sndbuf));
+        if used + used / 2 > size {
+            return 0;
+        }
+        let goal = u64::from(sub.tcp.size_goal());
+        let tail = sub.tcp.plain_tail(self.windows[0].snd_nxt);
+        let room = tail.map_or(0, |(_, unsent)| goal.saturating_sub(u64::from(unsent)));
+        let left = size.saturating_sub(used + room);
+        room + left.div_ceil(goal + self.tx.buffer_memory) * goal
     }
 
     /// C: sends small segments at once, or not (`TCP_NODELAY`).
@@ -414,8 +432,11 @@ impl Connection {
         let len = (self.tx.written - self.tx.head).min(u64::from(u32::MAX >> 2)) as u32;
         let mut left = len;
         while left > 0 {
-            let part = left.min(goal);
-            sub.tcp.push(&mut cx!(self, env, 0), self.tx.head, part, false, goal);
+            let (sent, unsent) = sub.tcp.plain_tail(self.windows[0].snd_nxt).unwrap_or((0, 0));
+            let (limit, room) =
+                if unsent < goal { (sent + goal, goal - unsent) } else { (goal, goal) };
+            let part = left.min(room);
+            sub.tcp.push(&mut cx!(self, env, 0), self.tx.head, part, false, limit);
             self.tx.head += u64::from(part);
             left -= part;
         }

@@ -136,7 +136,9 @@ impl Subflow {
         let rx = &self.rx;
         let more_than_a_segment = rx.owes_more_than_a_segment();
         // The low-water mark of a subflow is 0: the reader reads elsewhere (`mptcp_sockopt_sync_locked`).
-        let reader_sees_all = !(cx.window().multipath && cx.config.rules.no_low_water);
+        // That of TCP has not read the segment that has just come.
+        let no_low_water = cx.window().multipath && cx.config.rules.no_low_water;
+        let reader_sees_all = !no_low_water && !cx.space.plain;
         let window_grows = || {
             (reader_sees_all && rx.copied == rx.rcv_nxt)
                 || rx.window_in(cx.space, self.negotiated.rcv_wscale) >= rx.rcv_wnd

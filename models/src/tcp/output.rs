@@ -288,6 +288,12 @@ impl Subflow {
         self.tx.open_chunk(snd_nxt)
     }
 
+    /// How much of the buffer at the end of a plain queue was sent, and how much was not, if more may
+    /// join it (`tcp_write_queue_tail`).
+    pub(crate) fn plain_tail(&self, snd_nxt: Seq) -> Option<(u32, u32)> {
+        self.tx.plain_tail(snd_nxt)
+    }
+
     /// The window decays over idle times longer than the timeout
     /// (RFC 2861; `tcp_slow_start_after_idle_check`, `tcp_cwnd_restart`).
     fn restart_after_idle(&mut self, cx: &mut Cx<'_>) {
@@ -498,7 +504,11 @@ impl Subflow {
         if !self.fin_queued || self.fin_sent || !self.may_send_data() {
             return false;
         }
-        let seq = cx.w().snd_nxt;
+        let w = cx.w();
+        let (seq, full) = (w.snd_nxt, w.in_flight() >= w.cwnd);
+        if full && !cx.config.rules.lone_fin_ignores_cwnd {
+            return false;
+        }
         let segment = self.header(cx, seq, Flags::FIN);
         self.note_sent(cx, seq, 0, true);
         *out = self.bare(segment);

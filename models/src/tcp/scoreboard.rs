@@ -220,6 +220,13 @@ impl TxQueue {
         self.chunks.back().filter(|chunk| !chunk.frozen && chunk.seq.at_or_after(snd_nxt))
     }
 
+    /// How much of the last chunk was sent, and how much was not, if plain data may still join it.
+    pub(crate) fn plain_tail(&self, snd_nxt: Seq) -> Option<(u32, u32)> {
+        let last = self.chunks.back().filter(|chunk| !chunk.frozen && !chunk.mapped)?;
+        let unsent = (last.seq + last.len).offset_from(snd_nxt).min(last.len as i32);
+        (unsent > 0).then(|| (last.len - unsent as u32, unsent as u32))
+    }
+
     /// Socket buffers that hold what was sent.
     pub(crate) fn sent_buffers(&self) -> u32 {
         let cut = self.front().is_some_and(|first| !first.marks.has(Marks::OPENS_BUFFER));

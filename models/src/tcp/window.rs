@@ -19,6 +19,8 @@ pub struct Space {
     pub used: u32,
     /// Payload bytes per 256 bytes of memory.
     pub ratio: u16,
+    /// It is that of a socket of TCP: what the subflow holds is in it too.
+    pub plain: bool,
 }
 
 impl Space {
@@ -154,8 +156,17 @@ impl Receiver {
         self.rtt.read = self.rtt.read.min(clamp);
     }
 
+    /// `space` as the window sees it.
+    fn seen(&self, space: Space) -> Space {
+        match space.plain {
+            true => Space { used: space.used + self.rmem, ratio: self.ratio, ..space },
+            false => space,
+        }
+    }
+
     /// The window that `space` allows now.
     pub(super) fn window_in(&self, space: Space, shift: u8) -> u32 {
+        let space = self.seen(space);
         self.selectable_window(space.full(), space.free(), shift)
     }
 
@@ -226,7 +237,8 @@ impl Subflow {
     pub(super) fn select_window(&mut self, cx: &mut Cx<'_>) -> u16 {
         let shift = self.negotiated.rcv_wscale;
         let current = self.rx.remaining_window();
-        let (full, free) = (cx.space.full(), cx.space.free());
+        let space = self.rx.seen(cx.space);
+        let (full, free) = (space.full(), space.free());
         if free < full / 2 && !shares_window(cx) {
             self.acks.leave_quick_mode();
         }
@@ -342,7 +354,7 @@ mod tests {
 
     #[test]
     fn half_the_memory_is_window_until_measured() {
-        let space = Space { rcvbuf: 131_072, used: 31_072, ratio: DEFAULT_RATIO };
+        let space = Space { rcvbuf: 131_072, used: 31_072, ratio: DEFAULT_RATIO, plain: false };
         assert_eq!((space.full(), space.free()), (65_536, 50_000));
         assert_eq!(Space::memory_for(DEFAULT_RATIO, 50_000), 100_000);
     }
