@@ -155,6 +155,9 @@ pub struct Rules {
     pub kept_window_rounds_up: bool,
     /// The last segment of several that leave at once has PSH (`__tcp_transmit_skb`, since 5.4).
     pub bursts_push: bool,
+    /// Small segments that follow each other share a buffer in the connection's queues
+    /// (`mptcp_try_coalesce`; `mptcp_ofo_queue_after` of v0.94 copies nothing).
+    pub buffers_coalesce: bool,
     /// A FIN without data leaves even if the congestion window is full (`tcp_cwnd_test`; not so in
     /// 6.18).
     pub lone_fin_ignores_cwnd: bool,
@@ -225,6 +228,7 @@ pub const UPSTREAM: Rules = Rules {
     connection_window: false,
     kept_window_rounds_up: false,
     bursts_push: true,
+    buffers_coalesce: true,
     lone_fin_ignores_cwnd: false,
     subflows_restart_after_idle: true,
     full_window_remembered: true,
@@ -291,6 +295,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     connection_window: true,
     kept_window_rounds_up: true,
     bursts_push: false,
+    buffers_coalesce: false,
     lone_fin_ignores_cwnd: true,
     subflows_restart_after_idle: false,
     full_window_remembered: false,

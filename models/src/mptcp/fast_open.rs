@@ -12,6 +12,7 @@ use super::{Connection, Env, MetaState, cx};
 use crate::observe::mib::Counter;
 use crate::segment::{FastOpen, FourTuple, MAX_OPTIONS, Segment, TCP_HEADER};
 use crate::sysctl::Sysctl;
+use crate::tcp::Buffer;
 use crate::tcp::cookie::Secret;
 
 /// The bits of `net.ipv4.tcp_fastopen`.
@@ -184,7 +185,8 @@ impl Connection {
         self.rx.start_tuning(env.now);
         if !syn.payload.is_empty() {
             self.rx.in_syn = u64::from(syn.payload.len());
-            self.rx.append(syn.payload.clone(), crate::tcp::truesize(syn.wire_len()), Span::ZERO);
+            let buffer = Buffer::of(syn.wire_len());
+            self.rx.append(env, syn.payload.clone(), buffer, Span::ZERO);
             self.subs[index].statistics.delivered_bytes += self.rx.in_syn;
             if let Some(key) = self.remote_key {
                 self.set_remote_key(key);

@@ -10,7 +10,7 @@ use super::{Connection, Env, MetaState};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::segment::{Dss, ResetReason, Width};
-use crate::tcp::{Error, INITIAL_SEGMENTS, Space, State};
+use crate::tcp::{Buffer, Error, INITIAL_SEGMENTS, Space, State};
 use crate::wire::{Sum, dss_checksum_of};
 
 /// The mapping that a subflow is receiving.
@@ -33,7 +33,7 @@ pub(super) struct Map {
 pub(super) struct Held {
     pub(super) start: u64,
     pub(super) payload: Payload,
-    pub(super) memory: u32,
+    pub(super) buffer: Buffer,
     /// When it arrived.
     pub(super) at: Time,
 }
@@ -54,7 +54,7 @@ pub(super) struct Receiver {
     /// The next offset expected.
     pub(super) next: u64,
     /// In order, not read by the application.
-    queue: VecDeque<(Payload, u32)>,
+    queue: VecDeque<(Payload, Buffer)>,
     held: VecDeque<Held>,
     /// Since when something is held; [`Time::NEVER`] if nothing is.
     held_since: Time,
@@ -164,7 +164,7 @@ impl Receiver {
     pub(super) fn drop_held(&mut self) {
         self.held_since = Time::NEVER;
         for held in self.held.drain(..) {
-            self.space.used -= held.memory;
+            self.space.used -= held.buffer.truesize;
         }
     }
 
@@ -191,16 +191,27 @@ impl Receiver {
             return self.hold(env, data);
         }
         let new = data.payload.len();
-        self.append(data.payload, data.memory, env.now - data.at);
+        self.append(env, data.payload, data.buffer, env.now - data.at);
         self.release_held(env);
         new
     }
 
-    pub(super) fn append(&mut self, payload: Payload, memory: u32, waited: Span) {
+    pub(super) fn append(
+        &mut self,
+        env: &Env<'_>,
+        payload: Payload,
+        mut buffer: Buffer,
+        waited: Span,
+    ) {
         self.waits.note(waited);
         self.next += u64::from(payload.len());
-        self.space.used += memory;
-        self.queue.push_back((payload, memory));
+        self.space.used += buffer.truesize;
+        if let Some((_, last)) = self.queue.back_mut()
+            && env.config.rules.buffers_coalesce
+        {
+            self.space.used -= last.absorb(payload.len(), &mut buffer).unwrap_or(0);
+        }
+        self.queue.push_back((payload, buffer));
     }
 
     /// Data ahead of a gap (`mptcp_data_queue_ofo`): the first copy counts.
@@ -212,7 +223,7 @@ impl Receiver {
         env.mib.inc(Counter::OfoQueue);
         self.reach = self.reach.max(new.end() - self.next);
         let mut at = self.held.partition_point(|held| held.end() <= new.start);
-        if at == self.held.len() {
+        if at == self.held.len() && at > 0 {
             env.mib.inc(Counter::OfoQueueTail);
         }
         if let Some(held) = self.held.get(at)
@@ -234,11 +245,19 @@ impl Receiver {
                 break;
             }
             env.mib.inc(Counter::DuplicateData);
-            self.space.used -= held.memory;
+            self.space.used -= held.buffer.truesize;
             self.held.remove(at);
         }
         let kept = new.payload.len();
-        self.space.used += new.memory;
+        self.space.used += new.buffer.truesize;
+        if let Some(before) = at.checked_sub(1).and_then(|at| self.held.get_mut(at))
+            && env.config.rules.buffers_coalesce
+            && before.end() == new.start
+            && let Some(freed) = before.buffer.absorb(kept, &mut new.buffer)
+        {
+            env.mib.inc(Counter::OfoMerge);
+            self.space.used -= freed;
+        }
         self.held.insert(at, new);
         self.held_since = self.held_since.min(env.now);
         kept
@@ -250,13 +269,13 @@ impl Receiver {
             && held.start <= self.next
         {
             let Some(mut held) = self.held.pop_front() else { break };
-            self.space.used -= held.memory;
+            self.space.used -= held.buffer.truesize;
             if held.end() <= self.next {
                 env.mib.inc(Counter::DuplicateData);
                 continue;
             }
             held.payload.advance((self.next - held.start) as u32);
-            self.append(held.payload, held.memory, env.now - held.at);
+            self.append(env, held.payload, held.buffer, env.now - held.at);
         }
         if self.held.is_empty() && self.held_since != Time::NEVER {
             self.blocked += env.now - self.held_since;
@@ -284,8 +303,8 @@ impl Connection {
 
     /// C: the next run of bytes in order, if any. Call [`Connection::after_read`] when done.
     pub fn read(&mut self) -> Option<Payload> {
-        let (payload, memory) = self.rx.queue.pop_front()?;
-        self.rx.space.used -= memory;
+        let (payload, buffer) = self.rx.queue.pop_front()?;
+        self.rx.space.used -= buffer.truesize;
         self.rx.tuning.note_read(u64::from(payload.len()), self.rx.space.plain);
         Some(payload)
     }
@@ -594,12 +613,12 @@ impl Connection {
         // Linux moves the whole buffer before it sees that the mapping ends inside of it.
         let most = if beyond && env.config.sysctl.kernel_defects { u32::MAX } else { left };
         let sub = &mut self.subs[index];
-        let Some((payload, memory)) = sub.tcp.take_arrived(most) else { return false };
+        let Some((payload, buffer)) = sub.tcp.take_arrived(most) else { return false };
         let len = payload.len();
         if len >= left {
             sub.map = None;
         }
-        let new = self.rx.insert(env, Held { start, payload, memory, at });
+        let new = self.rx.insert(env, Held { start, payload, buffer, at });
         let sub = &mut self.subs[index];
         sub.statistics.delivered_bytes += u64::from(new);
         sub.statistics.duplicate_bytes += u64::from(len - new);
@@ -670,9 +689,9 @@ impl Connection {
         let sub = &mut self.subs[index];
         while let Some(first) = sub.tcp.peek_arrived() {
             let (len, at) = (first.payload.len(), first.at);
-            let Some((payload, memory)) = sub.tcp.take_arrived(len) else { break };
+            let Some((payload, buffer)) = sub.tcp.take_arrived(len) else { break };
             if len > 0 {
-                self.rx.append(payload, memory, env.now - at);
+                self.rx.append(env, payload, buffer, env.now - at);
                 sub.statistics.delivered_bytes += u64::from(len);
             }
         }

@@ -24,6 +24,7 @@
 
 mod ack;
 mod acking;
+mod buffer;
 mod chrono;
 mod close;
 pub(crate) mod cookie;
@@ -47,6 +48,7 @@ mod window;
 use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::time::{Span, Time};
 
+pub use self::buffer::Buffer;
 pub use self::chrono::Chrono;
 pub use self::info::TcpInfo;
 pub use self::nagle::Nagle;
@@ -54,7 +56,6 @@ pub(crate) use self::open::INITIAL_SEGMENTS;
 pub use self::open::Offer;
 pub use self::output::Outgoing;
 pub use self::rate::RateSample;
-pub(crate) use self::receive::truesize;
 pub use self::receive::{Arrived, Step};
 pub use self::scoreboard::Chunk;
 pub(crate) use self::timers::TickTimer;

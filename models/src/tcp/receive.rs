@@ -13,17 +13,13 @@ use super::ack::AckVerdict;
 use super::acking::MAX_QUICKACKS;
 use super::reorder::{Inserted, Reorder};
 use super::window::Space;
-use super::{Cx, Error, State, Subflow};
+use super::{Buffer, Cx, Error, State, Subflow};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::rules::ReceiveTuning;
 use crate::segment::{Dss, Ecn, Flags, Segment, Timestamps};
 use crate::seq::{Seq, SeqRange};
 
-/// Memory of an `sk_buff`.
-const SKB_STRUCT: u32 = 256;
-/// Bytes beside the packet in its buffer: `NET_SKB_PAD`, `NET_IP_ALIGN`, `skb_shared_info`.
-const SKB_BESIDE_DATA: u32 = 66 + 320;
 /// Smallest segment size ever assumed (`TCP_MIN_MSS`, `TCP_MSS_DEFAULT`).
 const MIN_MSS: u16 = 88;
 const DEFAULT_MSS: u16 = 536;
@@ -39,8 +35,8 @@ pub struct Arrived {
     pub dss: Option<Dss>,
     /// A FIN follows the bytes.
     pub fin: bool,
-    /// Bytes of memory they take.
-    pub truesize: u32,
+    /// The memory they take.
+    pub buffer: Buffer,
     /// When they arrived.
     pub at: Time,
 }
@@ -49,6 +45,14 @@ impl Arrived {
     /// The number behind the last byte or FIN.
     pub fn end(&self) -> Seq {
         self.seq + self.payload.len() + u32::from(self.fin)
+    }
+
+    /// `next` follows, and belongs to the same mapping (`mptcp_skb_can_collapse`).
+    pub(super) fn may_take_in(&self, next: &Self) -> bool {
+        let mapping = |dss: &Dss| (dss.dsn, dss.ssn, dss.len, dss.checksum);
+        let same =
+            next.dss.is_none() || next.dss.as_ref().map(mapping) == self.dss.as_ref().map(mapping);
+        self.end() == next.seq && !self.fin && same
     }
 
     /// Drops what lies before `seq`.
@@ -192,12 +196,6 @@ impl Receiver {
         self.rcv_mss = len.min(self.advmss);
         true
     }
-}
-
-/// The memory that a received packet of `wire_len` bytes takes: a power of two for its buffer
-/// (2304 bytes for a packet of 1500, as measured on a TUN device).
-pub(crate) const fn truesize(wire_len: u32) -> u32 {
-    (wire_len + SKB_BESIDE_DATA).next_power_of_two() + SKB_STRUCT
 }
 
 impl Subflow {
@@ -484,7 +482,7 @@ impl Subflow {
             payload: segment.payload.clone(),
             dss,
             fin: segment.flags.has(Flags::FIN),
-            truesize: truesize(segment.wire_len()),
+            buffer: Buffer::of(segment.wire_len()),
             at: cx.now,
         };
         if segment.flags.has(Flags::SYN) {
@@ -565,7 +563,7 @@ impl Subflow {
     fn append_held(&mut self, cx: &mut Cx<'_>) {
         let arrived = self.rx.rcv_nxt;
         while let Some(mut next) = self.rx.reorder.take_next(self.rx.rcv_nxt) {
-            self.rx.rmem -= next.truesize;
+            self.rx.rmem -= next.buffer.truesize;
             if next.seq.before(arrived) {
                 let twice = SeqRange::new(next.seq, next.end().earliest(arrived));
                 self.report_another_duplicate(cx, twice);
@@ -586,7 +584,7 @@ impl Subflow {
     fn append(&mut self, cx: &mut Cx<'_>, new: Arrived) {
         self.rx.rcv_nxt = new.end();
         self.totals.bytes_received += u64::from(new.payload.len());
-        self.rx.rmem += new.truesize;
+        self.rx.rmem += new.buffer.truesize;
         let fin = new.fin;
         self.rx.queue.push_back(new);
         if fin {
@@ -608,21 +606,22 @@ impl Subflow {
         }
         cx.mib.inc(Counter::OfoQueueTcp);
         self.totals.rcv_ooopack += 1;
-        let size = new.truesize;
+        let size = new.buffer.truesize;
         let len = new.payload.len();
         let mut freed = 0;
         let before = self.rx.reorder.dsack.take();
-        let inserted = self.rx.reorder.insert(new, |size| freed += size);
+        let coalesces = cx.config.rules.buffers_coalesce;
+        let inserted = self.rx.reorder.insert(new, coalesces, |size| freed += size);
         if let Some(range) = self.rx.reorder.dsack.take() {
             cx.mib.inc(Counter::OfoMergeTcp);
             self.report_duplicate(cx, range);
         }
         self.rx.reorder.dsack = self.rx.reorder.dsack.or(before);
-        self.rx.rmem -= freed;
         if inserted == Inserted::New {
             self.grow_window(cx, len, size);
             self.rx.rmem += size;
         }
+        self.rx.rmem -= freed;
         if cx.config.rules.receive_tuning == ReceiveTuning::GrowingRound && !self.orphaned {
             self.rx.grow_rcvbuf(cx.sysctl(), self.rx.rtt.read);
         }
@@ -631,7 +630,7 @@ impl Subflow {
     /// Bookkeeping of arriving data (`tcp_event_data_recv`).
     fn event_data_recv(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
         let len = segment.payload.len();
-        let size = truesize(segment.wire_len());
+        let size = Buffer::of(segment.wire_len()).truesize;
         let measured = matches!(
             cx.config.rules.window_from_space,
             crate::rules::WindowFromSpace::MeasuredRatio
@@ -678,8 +677,8 @@ impl Subflow {
         let mut freed = 0;
         while self.rx.rmem > self.rx.rcvbuf || freed < goal {
             let Some(dropped) = self.rx.reorder.drop_last() else { break };
-            self.rx.rmem -= dropped.truesize;
-            freed += dropped.truesize;
+            self.rx.rmem -= dropped.buffer.truesize;
+            freed += dropped.buffer.truesize;
         }
         self.rx.rmem <= self.rx.rcvbuf
     }
@@ -705,18 +704,18 @@ impl Subflow {
 
     /// Takes the first `bytes` bytes of the first run, or all of it. Returns them with the memory
     /// they took; that of a run is released with its last byte.
-    pub fn take_arrived(&mut self, bytes: u32) -> Option<(Payload, u32)> {
+    pub fn take_arrived(&mut self, bytes: u32) -> Option<(Payload, Buffer)> {
         let first = self.rx.queue.front_mut()?;
         if bytes < first.payload.len() {
             let payload = first.payload.slice(0, bytes);
             first.cut_front(first.seq + bytes);
             self.rx.copied = first.seq;
-            return Some((payload, 0));
+            return Some((payload, Buffer::default()));
         }
         let arrived = self.rx.queue.pop_front()?;
-        self.rx.rmem -= arrived.truesize;
+        self.rx.rmem -= arrived.buffer.truesize;
         self.rx.copied = arrived.end();
-        Some((arrived.payload, arrived.truesize))
+        Some((arrived.payload, arrived.buffer))
     }
 
     /// What is left of the first run belongs to no mapping (`mptcp_skb_split_tail`).

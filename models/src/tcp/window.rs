@@ -344,6 +344,7 @@ mod tests {
     use super::*;
     use crate::payload::Payload;
     use crate::seq::Seq;
+    use crate::tcp::Buffer;
 
     #[test]
     fn the_first_window_is_whole_segments_below_64_kib() {
@@ -393,10 +394,10 @@ mod tests {
             payload: Payload::pattern(0, 1_000),
             dss: None,
             fin: false,
-            truesize: 2_304,
+            buffer: Buffer::of(1_500),
             at: Time::ZERO,
         };
-        held.reorder.insert(ahead, |_| {});
+        held.reorder.insert(ahead, true, |_| {});
         held.grow_rcvbuf(&sysctl, 14_480);
         assert_eq!(held.rcvbuf, Space::memory_for(RATIO, 2 * 14_480 + 151_000));
     }

@@ -220,13 +220,13 @@ impl Connection {
             }
             let at = first.at;
             let ends_inside = first.payload.len() > map.len - offset;
-            let Some((payload, memory)) = sub.tcp.take_arrived(map.len - offset) else { return };
+            let Some((payload, buffer)) = sub.tcp.take_arrived(map.len - offset) else { return };
             if ends_inside {
                 sub.tcp.unmap_arrived();
             }
             let len = payload.len();
             let start = map.start + u64::from(offset);
-            let new = self.rx.insert(env, Held { start, payload, memory, at });
+            let new = self.rx.insert(env, Held { start, payload, buffer, at });
             let sub = &mut self.subs[index];
             sub.statistics.delivered_bytes += u64::from(new);
             sub.statistics.duplicate_bytes += u64::from(len - new);
