@@ -449,19 +449,16 @@ impl Connection {
         let sub = &mut self.subs[index];
         let next = self.rx.next;
         let edge = next + u64::from(sub.tcp.advertised_window());
-        if edge >= self.rx.window_edge {
-            self.rx.window_edge = edge;
-            return;
+        if edge < self.rx.window_edge {
+            let window = (self.rx.window_edge - next).min(u64::from(u32::MAX)) as u32;
+            let rounds_up = env.config.rules.kept_window_rounds_up;
+            segment.window = sub.tcp.raise_advertised_window(window, rounds_up);
+            if self.out_of_tree.is_none() {
+                env.mib.inc(Counter::RcvWndShared);
+            }
         }
-        let window = (self.rx.window_edge - next).min(u64::from(u32::MAX)) as u32;
-        let rounds_up = env.config.rules.kept_window_rounds_up;
-        segment.window = sub.tcp.raise_advertised_window(window, rounds_up);
-        self.rx.window_edge =
-            self.rx.window_edge.max(next + u64::from(sub.tcp.advertised_window()));
-        if self.out_of_tree.is_some() {
-            return;
-        }
-        env.mib.inc(Counter::RcvWndShared);
+        self.rx.last_window = sub.tcp.advertised_window();
+        self.rx.window_edge = self.rx.window_edge.max(next + u64::from(self.rx.last_window));
     }
 
     /// Bytes that options take in a data segment, for the segment size.

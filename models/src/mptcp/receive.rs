@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use mptcpsim_core::time::{Span, Time};
 
 use super::waits::Waits;
-use super::{Connection, Env, MetaState};
+use super::{Connection, Env, MetaState, Mode};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::segment::{Dss, ResetReason, Width};
@@ -68,6 +68,8 @@ pub(super) struct Receiver {
     pub(super) space: Space,
     /// The highest right edge advertised on any subflow.
     pub(super) window_edge: u64,
+    /// The window last advertised, on whichever subflow.
+    pub(super) last_window: u32,
     /// Where the peer's DATA_FIN is, before it is reached.
     pub(super) data_fin: Option<u64>,
     /// The peer's stream has ended.
@@ -122,6 +124,7 @@ impl Receiver {
             waits: Waits::default(),
             space,
             window_edge: 0,
+            last_window: 0,
             data_fin: None,
             eof: false,
             peer_uses_64_bit: false,
@@ -336,9 +339,10 @@ impl Connection {
         self.rx.tuning.end_read();
         let shared = env.config.rules.connection_window && self.is_mptcp();
         let shared = shared.then(|| self.rx.remaining_window());
+        let opens = env.config.rules.connection_window || self.window_could_double();
         for index in 0..self.subs.len() {
             let tcp = &mut self.subs[index].tcp;
-            if tcp.after_read(self.rx.space, shared.unwrap_or(tcp.remaining_window())) {
+            if tcp.after_read(self.rx.space, shared.unwrap_or(tcp.remaining_window()), opens) {
                 self.mark_ready(index);
             }
         }
@@ -350,6 +354,18 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// There is room for twice the window that was advertised last, on whichever subflow, so it is worth
+    /// asking each of them (`old_wspace` in `mptcp_cleanup_rbuf`). TCP asks its only one always.
+    fn window_could_double(&self) -> bool {
+        let last = match (self.mode, self.subs.first()) {
+            (Mode::FellBack(_), Some(only)) => only.tcp.advertised_window(),
+            (Mode::Plain, _) => return true,
+            _ => self.rx.last_window,
+        };
+        let free = self.rx.space.free();
+        free > 0 && free / 2 >= last
     }
 
     /// Grows the buffer so that it never limits the rate (`mptcp_rcvbuf_grow`,

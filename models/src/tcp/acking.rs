@@ -248,20 +248,25 @@ impl Subflow {
         cx.mib.inc(Counter::DelayedAcks);
     }
 
-    /// The application read: acknowledge if that opens the window, which was `current` bytes, or was
-    /// waited for (`tcp_cleanup_rbuf`). True if an ACK is to leave.
-    pub fn after_read(&mut self, space: Space, current: u32) -> bool {
+    /// The application read: acknowledge if that opens the window, which was `current` bytes and may have
+    /// become larger if `opens`, or was waited for (`tcp_cleanup_rbuf`, `mptcp_subflow_could_cleanup`).
+    /// True if an ACK is to leave.
+    pub fn after_read(&mut self, space: Space, current: u32, opens: bool) -> bool {
         if !self.state.can_receive() {
             return false;
         }
+        let emptied = self.rx.seen(space).used == 0;
         if self.acks.scheduled {
             let waited = self.acks.pushed_twice || (self.acks.pushed && !self.acks.pingpong);
-            if self.rx.owes_more_than_a_segment() || (waited && space.used == 0) {
+            let all_read = emptied || (opens && !space.plain && self.rx.rmem == 0);
+            if self.rx.owes_more_than_a_segment() || (waited && all_read) {
                 self.wants.ack = true;
                 return true;
             }
         }
-        if 2 * current <= self.rx.window_clamp {
+        let pushed = self.acks.scheduled && (self.acks.pushed || self.acks.pushed_twice);
+        let asked = opens || (pushed && emptied);
+        if asked && 2 * current <= self.rx.window_clamp {
             let window = self.rx.window_in(space, self.negotiated.rcv_wscale);
             if window > 0 && window >= 2 * current {
                 self.wants.ack = true;

@@ -157,7 +157,7 @@ impl Receiver {
     }
 
     /// `space` as the window sees it.
-    fn seen(&self, space: Space) -> Space {
+    pub(super) fn seen(&self, space: Space) -> Space {
         match space.plain {
             true => Space { used: space.used + self.rmem, ratio: self.ratio, ..space },
             false => space,
