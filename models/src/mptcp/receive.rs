@@ -483,7 +483,7 @@ impl Connection {
             match self.mapping_status(env, index) {
                 Status::Wait => break,
                 Status::Mapped(map) => {
-                    moved = true;
+                    moved |= !self.is_old(index, map);
                     if !self.take_mapped(env, index, map) {
                         break;
                     }
@@ -503,11 +503,21 @@ impl Connection {
                 }
             }
         }
-        // No reader will acknowledge what it cannot read yet (`subflow_data_ready`).
+        // No reader will acknowledge what it cannot read yet. What is old it is not even asked about
+        // (`subflow_data_ready`, `mptcp_subflow_discard_data`).
         if moved && self.rx.queue.is_empty() {
             self.subs[index].tcp.acknowledge_beyond_a_segment();
         }
         self.check_received_fin();
+    }
+
+    /// All that a subflow has at the head of its queue is in the stream already.
+    fn is_old(&self, index: usize, map: Map) -> bool {
+        let tcp = &self.subs[index].tcp;
+        tcp.peek_arrived().is_some_and(|first| {
+            let offset = (first.seq - tcp.irs()).wrapping_sub(map.ssn);
+            map.start + u64::from(offset) + u64::from(first.payload.len()) <= self.rx.next
+        })
     }
 
     /// `get_mapping_status`.
