@@ -150,8 +150,8 @@ pub struct Rules {
     /// say so, and what fills the buffer out of order is no reason to delay acknowledgements
     /// (`mptcp_cleanup_rbuf`, `__mptcp_select_window` of v0.94, `mptcp_data_ack`).
     pub connection_window: bool,
-    /// A window that would shrink is rounded up to what its field can say; in 6.18 it keeps its right
-    /// edge and the field is rounded down (`tcp_select_window`, as measured).
+    /// The window that a subflow advertises because another one has done so is rounded up to what its
+    /// field can say; in 6.18 it keeps its right edge and the field is rounded down (`mptcp_set_rwin`).
     pub kept_window_rounds_up: bool,
     /// The last segment of several that leave at once has PSH (`__tcp_transmit_skb`, since 5.4).
     pub bursts_push: bool,

@@ -135,17 +135,20 @@ impl World {
         host: u32,
         out: &mut Outbox<'_, Packet>,
     ) {
-        let stack = &mut self.hosts[host as usize];
-        let Some(&number) = stack.tokens.get(&token) else {
-            stack.mib.inc(Counter::MpJoinNoTokenFound);
-            let reason = Some(ResetReason::MPTCP);
-            self.answer_stray(route, packet, tuple, reason, host, out);
-            return;
-        };
+        let number = self.hosts[host as usize].tokens.get(&token).copied();
         if !self.accepts_join(host, number, tuple) {
             self.answer_stray(route, packet, tuple, None, host, out);
             return;
         }
+        let Some(number) = number else {
+            Connection::count_unknown_token(
+                &mut self.hosts[host as usize].env(now, 0),
+                &packet.segment,
+            );
+            let reason = Some(ResetReason::MPTCP);
+            self.answer_stray(route, packet, tuple, reason, host, out);
+            return;
+        };
         let actor = &mut self.actors[number as usize];
         let stack = &mut self.hosts[host as usize];
         if SynCookies::are_used_for_joins(&stack.env(now, number)) {
@@ -178,8 +181,9 @@ impl World {
     /// A join is handled by a listening socket: there must be one for its address, or the host
     /// must be the client, whose own address the peer learnt. An endpoint with a port has a socket
     /// of its own (`mptcp_pm_nl_create_listen_socket`).
-    fn accepts_join(&self, host: u32, number: u32, tuple: FourTuple) -> bool {
-        let client = self.actors.get(number as usize).is_some_and(|a| a.connection.is_client());
+    fn accepts_join(&self, host: u32, number: Option<u32>, tuple: FourTuple) -> bool {
+        let actor = number.and_then(|number| self.actors.get(number as usize));
+        let client = actor.is_some_and(|actor| actor.connection.is_client());
         let endpoints = &self.hosts[host as usize].config.endpoints.endpoints;
         let of_endpoint = |endpoint: &Endpoint| {
             endpoint.addr == tuple.dst.ip() && endpoint.port == Some(tuple.dst.port())

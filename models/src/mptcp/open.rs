@@ -17,7 +17,7 @@ use crate::path_manager::binder::SourceRoute;
 use crate::path_manager::endpoints::Endpoints;
 use crate::path_manager::multipath::Multipath;
 use crate::path_manager::{AnyPathManager, Name, PathEvent};
-use crate::rules::Procedures;
+use crate::rules::{Procedures, Stack};
 use crate::scheduler::AnyScheduler;
 use crate::segment::{FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
@@ -230,15 +230,33 @@ impl Connection {
         if self.out_of_tree.is_some() {
             return self.admit_join_out_of_tree(env);
         }
-        env.mib.inc(Counter::MpJoinSynRx);
-        if backup {
-            env.mib.inc(Counter::MpJoinSynBackupRx);
+        Self::count_join(env, backup);
+        // A connection that has ended and that nobody holds is no longer found (`mptcp_token_destroy`).
+        if self.state == MetaState::Closed && self.released {
+            env.mib.inc(Counter::MpJoinNoTokenFound);
+            return Err(Refusal { reason: ResetReason::MPTCP });
         }
         let capable = self.is_mptcp() && self.remote_key.is_some();
         if !capable || self.subs.first().is_none_or(|first| !first.fully_established) {
             return Err(Refusal { reason: ResetReason::PROHIBITED });
         }
         Ok(())
+    }
+
+    /// A SYN with MP_JOIN names no connection (`subflow_check_req`).
+    pub(crate) fn count_unknown_token(env: &mut Env<'_>, syn: &Segment) {
+        if env.config.rules.stack == Stack::Upstream {
+            let backup = matches!(syn.mp_join(), Some(MpJoin::Syn { backup: true, .. }));
+            Self::count_join(env, backup);
+        }
+        env.mib.inc(Counter::MpJoinNoTokenFound);
+    }
+
+    fn count_join(env: &mut Env<'_>, backup: bool) {
+        env.mib.inc(Counter::MpJoinSynRx);
+        if backup {
+            env.mib.inc(Counter::MpJoinSynBackupRx);
+        }
     }
 
     /// The id of a local address that the peer joins to, and whether it is a backup.

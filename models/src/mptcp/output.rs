@@ -167,7 +167,9 @@ impl Connection {
         if join_ack {
             self.schedule_third_ack(env, index);
         }
-        if self.is_mptcp() && segment.flags.has(Flags::ACK) {
+        // Upstream shares it where it writes a DATA_ACK (`mptcp_write_options`).
+        let tells = self.out_of_tree.is_some() || segment.dss.is_some_and(|dss| dss.has_ack());
+        if self.is_mptcp() && tells && segment.flags.has(Flags::ACK) {
             self.share_window(env, index, segment);
         }
         if env.config.rules.dss_written_last && segment.dss.is_some() && segment.rare().is_some() {

@@ -292,7 +292,7 @@ impl Kernel {
 
     fn receive_join(&mut self, tuple: FourTuple, syn: &Segment, token: u32) {
         let Some(&number) = self.tokens.get(&token) else {
-            self.mib.inc(Counter::MpJoinNoTokenFound);
+            Connection::count_unknown_token(&mut self.env(), syn);
             self.answer_stray(tuple, syn, Some(ResetReason::MPTCP));
             return;
         };

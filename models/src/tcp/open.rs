@@ -408,10 +408,12 @@ impl Subflow {
         self.wants.push = true;
     }
 
-    /// `tcp_init_buffer_space`: the window stays within the buffer.
+    /// `tcp_init_buffer_space`: the window stays within the buffer, with room for a segment.
     fn init_buffer_space(&mut self) {
         let rx = &mut self.rx;
-        rx.window_clamp = Space::window_from(rx.ratio, rx.rcvbuf);
+        let (full, segment) = (Space::window_from(rx.ratio, rx.rcvbuf), u32::from(rx.advmss));
+        let reserved = if full > 2 * segment { segment.min(full - 2 * segment) } else { 0 };
+        rx.window_clamp = full - reserved;
         rx.rcv_ssthresh = rx.rcv_ssthresh.min(rx.window_clamp);
         let initial = INITIAL_SEGMENTS * u32::from(rx.advmss);
         rx.rtt.read = initial.min(rx.rcv_wnd).min(rx.rcv_ssthresh);

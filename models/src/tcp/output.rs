@@ -197,7 +197,8 @@ impl Subflow {
         if segment.flags.has(Flags::ACK) && !syn {
             self.add_sack_blocks(segment);
             let before = self.rx.rcv_wnd;
-            segment.window = self.select_window(cx);
+            let tells = segment.dss.is_some_and(|dss| dss.has_ack());
+            segment.window = self.select_window(cx, tells);
             self.count_zero_window(cx, before);
             self.ack_sent(cx);
         }

@@ -232,9 +232,9 @@ impl Subflow {
         to_clamp.min(self.rx.free_window().saturating_sub(self.rx.rcv_ssthresh))
     }
 
-    /// Chooses the window to advertise now; a window is never taken back
-    /// (`tcp_select_window`). Returns the field of the header.
-    pub(super) fn select_window(&mut self, cx: &mut Cx<'_>) -> u16 {
+    /// Chooses the window to advertise now; a window is never taken back (`tcp_select_window`), but
+    /// with a DATA_ACK that of a subflow may be. Returns the field of the header.
+    pub(super) fn select_window(&mut self, cx: &mut Cx<'_>, data_ack: bool) -> u16 {
         let shift = self.negotiated.rcv_wscale;
         let current = self.rx.remaining_window();
         let space = self.rx.seen(cx.space);
@@ -243,10 +243,9 @@ impl Subflow {
             self.acks.leave_quick_mode();
         }
         let mut window = self.rx.selectable_window(full, free, shift);
-        let may_shrink = cx.window().multipath && cx.config.rules.subflow_windows_shrink;
+        let may_shrink = data_ack && cx.config.rules.subflow_windows_shrink;
         if window < current && !may_shrink {
-            let rounds = cx.config.rules.kept_window_rounds_up;
-            window = if rounds { round_up_shift(current, shift) } else { current };
+            window = round_up_shift(current, shift);
         }
         self.rx.rcv_wnd = window;
         self.rx.rcv_wup = self.rx.rcv_nxt;
