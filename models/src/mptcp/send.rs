@@ -176,18 +176,38 @@ impl Connection {
     }
 
     /// The same for a socket of TCP: buffers are taken while their memory is below the limit, and each
-    /// is filled (`tcp_sendmsg_locked`).
+    /// is filled. What may leave leaves meanwhile, and the buffer it was in is filled again
+    /// (`tcp_sendmsg_locked`, `tcp_push_one`).
     fn writable_plain(&self) -> u64 {
         let Some(sub) = self.subs.first() else { return 0 };
         let (used, size) = (self.queued_memory(0), u64::from(self.tx.sndbuf));
-        if used + used / 2 > size {
+        let needed = if self.tx.starved { used + used / 2 } else { used + 1 };
+        if needed > size {
             return 0;
         }
         let goal = u64::from(sub.tcp.size_goal());
-        let tail = sub.tcp.plain_tail(self.windows[0].snd_nxt);
-        let room = tail.map_or(0, |(_, unsent)| goal.saturating_sub(u64::from(unsent)));
-        let left = size.saturating_sub(used + room);
+        let (room, memory) = match self.plain_tail() {
+            (0, 0) => (0, 0),
+            (leaves, 0) => (u64::from(leaves), self.tx.buffer_memory),
+            (_, unsent) => (goal.saturating_sub(u64::from(unsent)), 0),
+        };
+        let left = size.saturating_sub(used + room + memory);
         room + left.div_ceil(goal + self.tx.buffer_memory) * goal
+    }
+
+    /// Of the buffer at the end of a plain queue that more may join: the bytes that were sent, or leave
+    /// before it is filled, and those that were not.
+    fn plain_tail(&self) -> (u32, u32) {
+        let (Some(sub), Some(window)) = (self.subs.first(), self.windows.first()) else {
+            return (0, 0);
+        };
+        match sub.tcp.plain_tail(window.snd_nxt) {
+            Some(tail) => tail,
+            None if sub.tcp.unsent_bytes(window.snd_nxt) == 0 => {
+                (sub.tcp.sendable_bytes(window), 0)
+            }
+            None => (0, 0),
+        }
     }
 
     /// C: sends small segments at once, or not (`TCP_NODELAY`).
@@ -427,14 +447,18 @@ impl Connection {
     /// A connection without MPTCP: all data goes to the first subflow as its buffer allows.
     fn push_plain(&mut self, env: &mut Env<'_>) {
         self.update_reserve(env, 0);
+        let mut tail = self.plain_tail();
         let Some(sub) = self.subs.first_mut() else { return };
         let goal = sub.tcp.size_goal();
         let len = (self.tx.written - self.tx.head).min(u64::from(u32::MAX >> 2)) as u32;
         let mut left = len;
         while left > 0 {
-            let (sent, unsent) = sub.tcp.plain_tail(self.windows[0].snd_nxt).unwrap_or((0, 0));
-            let (limit, room) =
-                if unsent < goal { (sent + goal, goal - unsent) } else { (goal, goal) };
+            let (sent, unsent) = std::mem::take(&mut tail);
+            let (limit, room) = match unsent {
+                0 => (sent + goal, sent + goal),
+                _ if unsent < goal => (sent + goal, goal - unsent),
+                _ => (goal, goal),
+            };
             let part = left.min(room);
             sub.tcp.push(&mut cx!(self, env, 0), self.tx.head, part, false, limit);
             self.tx.head += u64::from(part);

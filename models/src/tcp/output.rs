@@ -8,7 +8,7 @@ use mptcpsim_core::time::{Span, Time};
 use super::scoreboard::{Chunk, Marks};
 use super::timers::TimerKind;
 use super::{Cx, State, Subflow};
-use crate::congestion::{CaEvent, CaState, CongestionControl};
+use crate::congestion::{CaEvent, CaState, CongestionControl, Window};
 use crate::observe::mib::Counter;
 use crate::segment::{Ecn, Flags, MAX_BURST, MAX_OPTIONS, Segment};
 use crate::seq::{Seq, SeqRange};
@@ -293,6 +293,17 @@ impl Subflow {
     /// join it (`tcp_write_queue_tail`).
     pub(crate) fn plain_tail(&self, snd_nxt: Seq) -> Option<(u32, u32)> {
         self.tx.plain_tail(snd_nxt)
+    }
+
+    /// Bytes that congestion window and window let out now, in whole segments; none if they are paced.
+    pub(crate) fn sendable_bytes(&self, w: &Window) -> u32 {
+        if self.pacing.is_on() {
+            return 0;
+        }
+        let mss = u32::from(self.current_mss()).max(1);
+        let window = (w.snd_una + self.snd_wnd).offset_from(w.snd_nxt).max(0) as u32;
+        let room = w.cwnd.saturating_sub(w.in_flight()).saturating_mul(mss);
+        room.min(window) / mss * mss
     }
 
     /// The window decays over idle times longer than the timeout

@@ -30,6 +30,10 @@ impl Default for Pacing {
 }
 
 impl Pacing {
+    pub(super) const fn is_on(&self) -> bool {
+        self.on
+    }
+
     pub(super) const fn due(&self) -> Time {
         self.due
     }
