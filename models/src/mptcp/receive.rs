@@ -632,12 +632,13 @@ impl Connection {
         let at = first.at;
         let left = map.len - offset;
         let full = self.rx.space.used > self.rx.space.rcvbuf;
-        if full && start > self.rx.next && !self.closes_gap(index) {
+        let defective = env.config.sysctl.kernel_defects;
+        if full && (defective || (start > self.rx.next && !self.closes_gap(index))) {
             return false;
         }
         let beyond = first.payload.len() > left;
         // Linux moves the whole buffer before it sees that the mapping ends inside of it.
-        let most = if beyond && env.config.sysctl.kernel_defects { u32::MAX } else { left };
+        let most = if beyond && defective { u32::MAX } else { left };
         let sub = &mut self.subs[index];
         let Some((payload, buffer)) = sub.tcp.take_arrived(most) else { return false };
         let len = payload.len();
