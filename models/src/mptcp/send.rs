@@ -186,13 +186,20 @@ impl Connection {
             return 0;
         }
         let goal = u64::from(sub.tcp.size_goal());
+        let buffer = goal + self.tx.buffer_memory;
         let (room, memory) = match self.plain_tail() {
             (0, 0) => (0, 0),
-            (leaves, 0) => (u64::from(leaves), self.tx.buffer_memory),
-            (_, unsent) => (goal.saturating_sub(u64::from(unsent)), 0),
+            (leaves, 0) => {
+                let leaves = u64::from(leaves);
+                (leaves + goal, leaves + self.tx.buffer_memory + buffer)
+            }
+            (_, unsent) => {
+                let room = goal.saturating_sub(u64::from(unsent));
+                (room, room)
+            }
         };
-        let left = size.saturating_sub(used + room + memory);
-        room + left.div_ceil(goal + self.tx.buffer_memory) * goal
+        let left = size.saturating_sub(used + memory);
+        room + left.div_ceil(buffer) * goal
     }
 
     /// Of the buffer at the end of a plain queue that more may join: the bytes that were sent, or leave

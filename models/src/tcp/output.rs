@@ -300,7 +300,7 @@ impl Subflow {
         if self.pacing.is_on() {
             return 0;
         }
-        let mss = u32::from(self.current_mss()).max(1);
+        let mss = self.current_mss().max(1);
         let window = (w.snd_una + self.snd_wnd).offset_from(w.snd_nxt).max(0) as u32;
         let room = w.cwnd.saturating_sub(w.in_flight()).saturating_mul(mss);
         room.min(window) / mss * mss
