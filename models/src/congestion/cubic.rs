@@ -16,8 +16,8 @@
 //! beyond the undo of the window.
 
 use super::{
-    AckSample, CaEvent, CaState, Clock, CongestionControl, Flow, Internals, Number, PerSubflow,
-    Window,
+    AckSample, CaEvent, CaState, Clock, CongestionControl, Flow, HyStartSigns, Internals, Number,
+    PerSubflow, Window,
 };
 use crate::params::params;
 use crate::seq::Seq;
@@ -280,17 +280,20 @@ impl State {
         if window.cwnd < params.hystart_low_window {
             return;
         }
+        window.hystart = HyStartSigns::default();
         let close = now_us - hystart.last_ack_us <= u64::from(params.hystart_ack_delta_us);
         if params.hystart_detect & HYSTART_ACK_TRAIN != 0 && close {
             hystart.last_ack_us = now_us;
             // Without pacing a window leaves as a burst, so half the delay is already a train.
-            let threshold = (u64::from(delay_min) + ack_delay_us(window.pacing_rate)) >> 1;
-            hystart.found |= now_us - hystart.round_start_us > threshold;
+            let threshold = (u64::from(delay_min) + ack_delay_us(window.pacing_rate))
+                >> u32::from(!window.paced);
+            window.hystart.train = now_us - hystart.round_start_us > threshold;
         }
         if params.hystart_detect & HYSTART_DELAY != 0 {
-            hystart.delay_sample(delay_us, delay_min);
+            window.hystart.delay = hystart.delay_rose(delay_us, delay_min);
         }
-        if hystart.found {
+        if window.hystart != HyStartSigns::default() {
+            hystart.found = true;
             window.ssthresh = window.cwnd;
         }
     }
@@ -305,14 +308,15 @@ impl HyStart {
         self.sample_cnt = 0;
     }
 
-    fn delay_sample(&mut self, delay_us: u32, delay_min: u32) {
+    /// Takes a sample; true if all of the round have risen.
+    fn delay_rose(&mut self, delay_us: u32, delay_min: u32) -> bool {
         self.round_rtt_us = self.round_rtt_us.min(delay_us);
         if self.sample_cnt < HYSTART_MIN_SAMPLES {
             self.sample_cnt += 1;
-        } else {
-            let slack = (delay_min >> 3).clamp(HYSTART_DELAY_MIN_US, HYSTART_DELAY_MAX_US);
-            self.found |= self.round_rtt_us > delay_min + slack;
+            return false;
         }
+        let slack = (delay_min >> 3).clamp(HYSTART_DELAY_MIN_US, HYSTART_DELAY_MAX_US);
+        self.round_rtt_us > delay_min + slack
     }
 }
 

@@ -28,7 +28,9 @@ pub mod wvegas;
 use std::fmt::{self, Debug, Display};
 
 pub use self::algorithm::{Congestion, Name};
-pub use self::window::{Clock, Delivery, Flow, INFINITE_SSTHRESH, PerSubflow, Window};
+pub use self::window::{
+    Clock, Delivery, Flow, HyStartSigns, INFINITE_SSTHRESH, PerSubflow, Window,
+};
 pub use crate::params::{Param, ParamError};
 
 /// The sender's state of mind (RFC 6582, Linux' `tcp_ca_state`).

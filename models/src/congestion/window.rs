@@ -50,12 +50,25 @@ pub struct Window {
     /// The subflow is part of an MPTCP connection (`mptcp(tp)`); coupled algorithms leave plain
     /// TCP to Reno.
     pub multipath: bool,
+    /// Packets are paced (`sk_pacing_status`).
+    pub paced: bool,
+    /// What HyStart has found, until the subflow has counted it.
+    pub hystart: HyStartSigns,
     /// Pacing rate in bytes per second, also a rate estimate for schedulers.
     pub pacing_rate: u64,
     /// When data was last sent, in microseconds (`lsndtime`).
     pub last_sent_us: u64,
     /// What algorithms that control the rate look at; kept up for them only.
     pub delivery: Delivery,
+}
+
+/// The signs of a queue that have just ended slow start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HyStartSigns {
+    /// Acknowledgements came close together for longer than half the delay.
+    pub train: bool,
+    /// The delay has risen.
+    pub delay: bool,
 }
 
 /// What the path has delivered so far, for algorithms that control the rate
@@ -99,6 +112,8 @@ impl Window {
             retransmits: 0,
             can_send: false,
             multipath: false,
+            paced: false,
+            hystart: HyStartSigns::default(),
             pacing_rate: 0,
             last_sent_us: 0,
             delivery: Delivery::default(),

@@ -97,7 +97,9 @@ counters! {
     Md5Unexpected = "TcpExtTCPMD5Unexpected",
     Md5Failure = "TcpExtTCPMD5Failure",
     HystartTrainDetect = "TcpExtTCPHystartTrainDetect",
+    HystartTrainCwnd = "TcpExtTCPHystartTrainCwnd",
     HystartDelayDetect = "TcpExtTCPHystartDelayDetect",
+    HystartDelayCwnd = "TcpExtTCPHystartDelayCwnd",
 
     MpCapableSynRx = "MPTcpExtMPCapableSYNRX",
     MpCapableSynTx = "MPTcpExtMPCapableSYNTX",

@@ -6,7 +6,7 @@ use super::rate::RateSample;
 use super::scoreboard::Marks;
 use super::timers::TimerKind;
 use super::{Cx, State, Subflow};
-use crate::congestion::{AckSample, CaState};
+use crate::congestion::{AckSample, CaState, HyStartSigns};
 use crate::observe::mib::Counter;
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
@@ -102,6 +102,16 @@ pub(super) enum AckVerdict {
     Old,
     /// It acknowledges what was never sent, or is too old to be believed.
     Invalid,
+}
+
+/// Slow start has ended, at the present window.
+#[cold]
+fn count_hystart(cx: &mut Cx<'_>, HyStartSigns { train, delay }: HyStartSigns) {
+    let cwnd = u64::from(cx.w().cwnd);
+    cx.mib.add(Counter::HystartTrainDetect, u64::from(train));
+    cx.mib.add(Counter::HystartTrainCwnd, u64::from(train) * cwnd);
+    cx.mib.add(Counter::HystartDelayDetect, u64::from(delay));
+    cx.mib.add(Counter::HystartDelayCwnd, u64::from(delay) * cwnd);
 }
 
 impl Subflow {
@@ -297,6 +307,10 @@ impl Subflow {
             ack.flags.set(AckFlags::SET_XMIT_TIMER);
         }
         cx.ca_pkts_acked(AckSample { pkts_acked, rtt_us: ack.sample.rtt_us });
+        let signs = std::mem::take(&mut cx.w().hystart);
+        if signs != HyStartSigns::default() {
+            count_hystart(cx, signs);
+        }
     }
 
     /// Measures the round trip by the packets acknowledged, else by timestamps

@@ -48,6 +48,7 @@ impl Subflow {
     pub(super) fn start_congestion_control(&mut self, cx: &mut Cx<'_>) {
         self.pacing.on = cx.congestion.paces() || cx.sysctl().default_qdisc == Qdisc::Fq;
         self.pacing.controls_rate = cx.congestion.controls_rate();
+        cx.w().paced = self.pacing.on;
         cx.ca_init();
     }
 
