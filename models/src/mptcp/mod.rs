@@ -32,6 +32,7 @@ mod close;
 mod cookies;
 mod fallback;
 mod fast_open;
+mod fragments;
 mod info;
 mod open;
 mod options;

@@ -3,6 +3,7 @@
 
 use mptcpsim_core::time::Time;
 
+use super::fragments::Fragments;
 use super::{Connection, Env, MetaState, Mode, SocketOptions, Touched, cx};
 use crate::congestion::CongestionControl as _;
 use crate::observe::mib::Counter;
@@ -11,9 +12,6 @@ use crate::segment::{Dss, Width};
 use crate::seq::expand_dsn;
 use crate::tcp::TcpConfig;
 
-/// Bytes of the stream that the kernel keeps, and sends again, as one fragment: a page fragment
-/// of 32 KiB less its bookkeeping (`mptcp_carve_data_frag`).
-const FRAGMENT: u64 = 32_768 - 40;
 /// Memory that one full segment takes in a send buffer (`tcp_sndbuf_expand`).
 const MEMORY_PER_SEGMENT: u32 = 2_304;
 
@@ -32,8 +30,8 @@ pub(super) struct Sender {
     pub(super) head: u64,
     /// Behind the last offset written.
     pub(super) written: u64,
-    /// Where the page began that memory is taken from, as a stream offset.
-    page_start: u64,
+    /// The memory of what is not acknowledged.
+    fragments: Fragments,
     /// Right edge of the peer's window.
     pub(super) window_end: u64,
     /// While sending anew: `nxt` when that began.
@@ -65,7 +63,7 @@ impl Sender {
             nxt: 0,
             head: 0,
             written: 0,
-            page_start: 0,
+            fragments: Fragments::default(),
             window_end: 0,
             recovery: None,
             fin_wanted: false,
@@ -81,15 +79,13 @@ impl Sender {
     }
 
     /// Behind the fragment of memory that holds offset `at`.
-    pub(super) const fn fragment_end(&self, at: u64) -> u64 {
-        let into = at.saturating_sub(self.page());
-        self.page() + (into / FRAGMENT + 1) * FRAGMENT
+    pub(super) fn fragment_end(&self, at: u64) -> u64 {
+        self.fragments.end_of(at)
     }
 
-    /// Where the page begins that the next write takes memory from: a page of which nothing is in use
-    /// any more is filled anew (`skb_page_frag_refill`).
-    const fn page(&self) -> u64 {
-        if self.una == self.written { self.written } else { self.page_start }
+    /// Something is written that no subflow was given yet.
+    const fn is_pending(&self) -> bool {
+        self.nxt < self.written
     }
 
     /// What a scheduler sees of it.
@@ -148,8 +144,9 @@ impl Connection {
         if self.tx.fin_wanted || matches!(self.state, MetaState::Closed) {
             return 0;
         }
+        self.tx.fragments.release(self.tx.una);
         let taken = bytes.min(self.writable());
-        self.tx.page_start = self.tx.page();
+        self.tx.fragments.append(self.tx.written, taken, self.tx.is_pending());
         self.tx.written += taken;
         self.tx.starved = taken < bytes;
         if taken > 0 {
@@ -169,10 +166,7 @@ impl Connection {
         if used + used / 2 > size {
             return 0;
         }
-        // Memory is taken a fragment at a time while the limit is not reached: the last one may
-        // pass it.
-        let limit = self.tx.una + size - 1;
-        self.tx.fragment_end(limit) - self.tx.written
+        self.tx.fragments.room(used, size, self.tx.is_pending())
     }
 
     /// The same for a socket of TCP: buffers are taken while their memory is below the limit, and each
