@@ -372,16 +372,16 @@ impl Eager {
             self.busy += self.now - self.service_since;
             self.leave(&ticket);
             self.discard(Cause::Down, ticket);
-        }
-        while let Some(waiting) = self.queue.drain() {
-            self.leave(&waiting.ticket);
-            self.discard(Cause::Down, waiting.ticket);
+            while let Some(waiting) = self.queue.drain() {
+                self.leave(&waiting.ticket);
+                self.discard(Cause::Down, waiting.ticket);
+            }
+            self.begin();
         }
         self.flying.sort_by_key(|(at, _)| *at);
         for (_, ticket) in std::mem::take(&mut self.flying) {
             self.discard(Cause::Down, ticket);
         }
-        self.begin();
         self.config.up = false;
         self.last_arrival = Time::ZERO;
     }

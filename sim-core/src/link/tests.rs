@@ -251,6 +251,34 @@ fn extreme_impairments() -> impl Strategy<Value = Impairments> {
     })
 }
 
+/// RED counts the time without packets, whether the link works in it or not.
+#[test]
+fn a_link_that_goes_down_while_idle_was_idle_before() {
+    let red = QueueConfig::Red(RedConfig {
+        min: Limit::Packets(1),
+        max: Limit::Packets(2),
+        limit: Limit::Packets(100),
+        max_probability: Probability::ONE,
+        weight: 0.5,
+        gentle: false,
+        ecn: false,
+        mean_packet: Bytes::new(1_000),
+    });
+    let capacity = Capacity::Fixed(Rate::from_bps(10_000_000));
+    let config = LinkConfig { queue: red, ..LinkConfig::new(capacity, Span::ZERO) };
+    let step = |ms, what| Step { gap: Span::from_ms(ms), what };
+    let packet = || What::Push(TestPacket::new(0, 1_000));
+    let burst = |ms| (0..6).map(move |nth| step(if nth == 0 { ms } else { 0 }, packet()));
+    let set = |up| What::Change(LinkChange { up: Some(up), ..LinkChange::default() });
+    let always_up: Vec<Step> = burst(0).chain(burst(50)).collect();
+    let changes = [step(49, set(false)), step(1, set(true))];
+    let down_while_idle: Vec<Step> = burst(0).chain(changes).chain(burst(0)).collect();
+    let end = Span::from_ms(60);
+    let run = |steps| run_lazy(config.clone(), steps, end);
+    assert_eq!(run(&down_while_idle), run(&always_up));
+    assert_eq!(run(&down_while_idle), run_eager(config.clone(), &down_while_idle, end));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
