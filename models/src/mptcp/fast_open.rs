@@ -185,8 +185,8 @@ impl Connection {
         self.rx.start_tuning(env.now);
         if !syn.payload.is_empty() {
             self.rx.in_syn = u64::from(syn.payload.len());
-            let buffer = Buffer::of(syn.wire_len());
-            self.rx.append(env, syn.payload.clone(), buffer, Span::ZERO);
+            let buffer = Buffer::of(syn.wire_len(), env.config.rules);
+            self.rx.append(syn.payload.clone(), buffer, Span::ZERO);
             self.subs[index].statistics.delivered_bytes += self.rx.in_syn;
             if let Some(key) = self.remote_key {
                 self.set_remote_key(key);

@@ -38,6 +38,7 @@ mod open;
 mod options;
 mod out_of_tree;
 mod output;
+mod reading;
 mod receive;
 mod retransmit;
 mod send;

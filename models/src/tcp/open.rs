@@ -412,8 +412,7 @@ impl Subflow {
     fn init_buffer_space(&mut self) {
         let rx = &mut self.rx;
         let (full, segment) = (Space::window_from(rx.ratio, rx.rcvbuf), u32::from(rx.advmss));
-        let reserved = if full > 2 * segment { segment.min(full - 2 * segment) } else { 0 };
-        rx.window_clamp = full - reserved;
+        rx.window_clamp = full.min(full.saturating_sub(segment).max(2 * segment));
         rx.rcv_ssthresh = rx.rcv_ssthresh.min(rx.window_clamp);
         let initial = INITIAL_SEGMENTS * u32::from(rx.advmss);
         rx.rtt.read = initial.min(rx.rcv_wnd).min(rx.rcv_ssthresh);

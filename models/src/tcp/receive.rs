@@ -482,7 +482,7 @@ impl Subflow {
             payload: segment.payload.clone(),
             dss,
             fin: segment.flags.has(Flags::FIN),
-            buffer: Buffer::of(segment.wire_len()),
+            buffer: Buffer::of(segment.wire_len(), cx.config.rules),
             at: cx.now,
         };
         if segment.flags.has(Flags::SYN) {
@@ -610,8 +610,7 @@ impl Subflow {
         let len = new.payload.len();
         let mut freed = 0;
         let before = self.rx.reorder.dsack.take();
-        let coalesces = cx.config.rules.buffers_coalesce;
-        let inserted = self.rx.reorder.insert(new, coalesces, |size| freed += size);
+        let inserted = self.rx.reorder.insert(new, |size| freed += size);
         if let Some(range) = self.rx.reorder.dsack.take() {
             cx.mib.inc(Counter::OfoMergeTcp);
             self.report_duplicate(cx, range);
@@ -630,7 +629,7 @@ impl Subflow {
     /// Bookkeeping of arriving data (`tcp_event_data_recv`).
     fn event_data_recv(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
         let len = segment.payload.len();
-        let size = Buffer::of(segment.wire_len()).truesize;
+        let size = Buffer::of(segment.wire_len(), cx.config.rules).truesize;
         let measured = matches!(
             cx.config.rules.window_from_space,
             crate::rules::WindowFromSpace::MeasuredRatio

@@ -74,12 +74,7 @@ impl Reorder {
 
     /// Adds a segment, which goes into the buffer of the one before if that may take it in; `removed`
     /// is called with all memory that this frees.
-    pub(super) fn insert(
-        &mut self,
-        mut new: Arrived,
-        coalesces: bool,
-        mut removed: impl FnMut(u32),
-    ) -> Inserted {
+    pub(super) fn insert(&mut self, mut new: Arrived, mut removed: impl FnMut(u32)) -> Inserted {
         let range = SeqRange::new(new.seq, new.end());
         let mut at = self.queue.partition_point(|held| held.end().at_or_before(new.seq));
         if let Some(held) = self.queue.get(at)
@@ -106,7 +101,6 @@ impl Reorder {
             self.queue.remove(at);
         }
         if let Some(before) = at.checked_sub(1).and_then(|at| self.queue.get_mut(at))
-            && coalesces
             && before.may_take_in(&new)
             && let Some(freed) = before.buffer.absorb(new.payload.len(), &mut new.buffer)
         {
@@ -203,7 +197,7 @@ mod tests {
     fn the_latest_block_comes_first_and_neighbours_join() {
         let mut reorder = Reorder::default();
         for (start, end) in [(10, 20), (30, 40), (50, 60), (20, 30)] {
-            reorder.insert(arrived(start, end), true, |_| ());
+            reorder.insert(arrived(start, end), |_| ());
         }
         assert_eq!(blocks(&reorder), [(10, 40), (50, 60)]);
         assert_eq!(reorder.dsack, None);
@@ -212,22 +206,22 @@ mod tests {
     #[test]
     fn overlaps_are_cut_and_reported() {
         let mut reorder = Reorder::default();
-        reorder.insert(arrived(10, 20), true, |_| ());
-        reorder.insert(arrived(30, 40), true, |_| ());
+        reorder.insert(arrived(10, 20), |_| ());
+        reorder.insert(arrived(30, 40), |_| ());
         let mut freed = 0;
-        reorder.insert(arrived(15, 35), true, |size| freed += size);
+        reorder.insert(arrived(15, 35), |size| freed += size);
         assert_eq!(held(&reorder), [(10, 20), (20, 30), (30, 40)]);
         assert_eq!((reorder.dsack, freed), (Some(SeqRange::new(Seq(15), Seq(35))), 0));
-        reorder.insert(arrived(5, 45), true, |size| freed += size);
+        reorder.insert(arrived(5, 45), |size| freed += size);
         assert_eq!((held(&reorder), freed), (vec![(5, 45)], 3));
-        assert_eq!(reorder.insert(arrived(6, 7), true, |_| ()), Inserted::Duplicate);
+        assert_eq!(reorder.insert(arrived(6, 7), |_| ()), Inserted::Duplicate);
     }
 
     #[test]
     fn filling_the_gap_empties_the_queue() {
         let mut reorder = Reorder::default();
-        reorder.insert(arrived(10, 20), true, |_| ());
-        reorder.insert(arrived(20, 25), true, |_| ());
+        reorder.insert(arrived(10, 20), |_| ());
+        reorder.insert(arrived(20, 25), |_| ());
         assert!(reorder.take_next(Seq(9)).is_none());
         assert_eq!(reorder.take_next(Seq(10)).unwrap().end(), Seq(20));
         assert_eq!(reorder.take_next(Seq(20)).unwrap().end(), Seq(25));

@@ -393,10 +393,10 @@ mod tests {
             payload: Payload::pattern(0, 1_000),
             dss: None,
             fin: false,
-            buffer: Buffer::of(1_500),
+            buffer: Buffer { truesize: 2_304, tailroom: 0 },
             at: Time::ZERO,
         };
-        held.reorder.insert(ahead, true, |_| {});
+        held.reorder.insert(ahead, |_| {});
         held.grow_rcvbuf(&sysctl, 14_480);
         assert_eq!(held.rcvbuf, Space::memory_for(RATIO, 2 * 14_480 + 151_000));
     }

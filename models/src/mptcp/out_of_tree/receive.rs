@@ -214,7 +214,7 @@ impl Connection {
         loop {
             let sub = &mut self.subs[index];
             let Some(first) = sub.tcp.peek_arrived() else { return };
-            let offset = (first.seq - sub.tcp.irs()).wrapping_sub(map.ssn);
+            let offset = map.offset(first.seq - sub.tcp.irs());
             if offset >= map.len {
                 return;
             }
