@@ -34,6 +34,7 @@ impl Link {
         shared: &mut Shared<P>,
     ) {
         self.catch_up(now, shared);
+        self.unschedule();
         if let Some(limit) = change.limit {
             self.queue.set_limit(limit);
         }

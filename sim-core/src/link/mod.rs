@@ -11,13 +11,15 @@
 //! catches up: it finishes transmissions and begins the next, each at the exact
 //! time at which that happened, with the dice thrown and the queue discipline
 //! asked in that order. So a packet needs one wake-up per link, when it
-//! arrives at the far end.
+//! arrives at the far end. Where nothing can change when a packet leaves, not
+//! even that is left to do (`schedule`).
 
 mod change;
 mod config;
 mod counters;
 #[cfg(test)]
 mod eager;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -80,14 +82,18 @@ pub struct Link {
     up: bool,
     /// The capacity has changed during the transmission.
     resumed: bool,
-    /// The packet in transmission.
+    /// Departures are fixed on entry: `schedule`.
+    scheduling: bool,
+    /// How many of the last in the pipe are not sent yet.
+    scheduled: u32,
+    /// The packet in transmission, if it is not a scheduled one.
     sending: Option<Ticket>,
-    /// When its transmission ends; [`Time::NEVER`] without one.
+    /// When the transmission under way ends; [`Time::NEVER`] without one.
     finish: Time,
     /// Since when it is sent, at the present capacity; without one, since when the link is idle.
+    /// While departures are fixed: from when on it will be idle.
     since: Time,
     backlog: Backlog,
-    aside: Box<Aside>,
 
     queue: Queue,
     dice: Option<Box<Dice>>,
@@ -98,6 +104,7 @@ pub struct Link {
     capacity: Capacity,
 
     tally: Tally,
+    aside: Box<Aside>,
 }
 
 const _: () = assert!(size_of::<Link>() <= 256);
@@ -123,6 +130,8 @@ impl Link {
             up,
             sending: None,
             resumed: false,
+            scheduling: false,
+            scheduled: 0,
             finish: Time::NEVER,
             since: Time::ZERO,
             capacity,
@@ -150,7 +159,7 @@ impl Link {
         let Aside { incidents, dropped_flying, .. } = &*self.aside;
         let waiting = Count { packets: self.backlog.packets, bytes: self.backlog.bytes.get() };
         let mut flying = Count::default();
-        for packet in &self.pipe {
+        for packet in self.pipe.iter().take(self.propagating()) {
             flying.add(packet.ticket.len());
         }
         let dropped_waiting = incidents.dropped_down.without(&[*dropped_flying]);
@@ -169,7 +178,7 @@ impl Link {
 
     /// Packets that are sent and not yet arrived.
     pub fn propagating(&self) -> usize {
-        self.pipe.len()
+        self.pipe.len() - self.scheduled as usize
     }
 
     /// True if it works.
@@ -179,13 +188,20 @@ impl Link {
 
     /// How long it has been sending until `now`, the transmission under way included.
     pub fn busy(&self, now: Time) -> Span {
-        let current = self.sending.as_ref().map_or(Span::ZERO, |_| now - self.tally.busy_since);
+        let current = if self.is_idle() { Span::ZERO } else { now - self.tally.busy_since };
         self.tally.busy + current
+    }
+
+    fn is_idle(&self) -> bool {
+        self.scheduled == 0 && self.sending.is_none()
     }
 
     /// How long a packet that comes at `now` would wait before its transmission begins,
     /// first in, first out; [`Span::MAX`] if for ever.
     pub fn queueing_delay(&self, now: Time) -> Span {
+        if self.scheduled > 0 {
+            return self.since - now;
+        }
         let Some(sending) = &self.sending else { return Span::ZERO };
         let waiting = self.backlog.bytes - sending.len();
         let mut progress = self.aside.progress;
@@ -220,7 +236,8 @@ impl Link {
         self.catch_up(now, shared);
         let len = ticket.len();
         self.tally.offered.add(len);
-        if let Err(cause) = self.admit(now, &ticket, shared) {
+        let idle = self.is_idle();
+        if let Err(cause) = self.admit(now, idle, &ticket, shared) {
             self.count_drop(cause, now, &ticket, shared);
             return Err(Refused(ticket));
         }
@@ -228,22 +245,37 @@ impl Link {
         self.backlog.bytes += len;
         self.tally.note_backlog(self.backlog);
         shared.note(Point::Enqueued, now, self.id, &ticket);
-        let idle = self.sending.is_none();
         if idle {
             self.tally.busy_since = now;
+            self.scheduling = self.scheduling || self.may_schedule(now);
         }
-        if idle && self.queue.lets_pass() {
-            self.transmit(now, ticket);
-        } else {
-            self.queue.push(Waiting { since: now, ticket }, |ticket| shared.pool.flow(ticket));
-            if self.queue.is_fair() {
-                self.evict(now, shared);
-            }
-            if idle {
-                self.begin(now, shared);
-            }
+        match self.departure(now, len) {
+            Some(departure) => self.schedule(departure, ticket),
+            None => self.enqueue(now, idle, ticket, shared),
         }
         Ok(idle.then(|| self.due()))
+    }
+
+    /// Lets a packet wait, or sends it at once.
+    #[inline(never)]
+    fn enqueue<P: Packet>(
+        &mut self,
+        now: Time,
+        idle: bool,
+        ticket: Ticket,
+        shared: &mut Shared<P>,
+    ) {
+        self.unschedule();
+        if idle && self.queue.lets_pass() {
+            return self.transmit(now, ticket);
+        }
+        self.queue.push(Waiting { since: now, ticket }, |ticket| shared.pool.flow(ticket));
+        if self.queue.is_fair() {
+            self.evict(now, shared);
+        }
+        if idle {
+            self.begin(now, shared);
+        }
     }
 
     /// Gives out the next packet that has arrived at the far end.
@@ -273,14 +305,17 @@ impl Link {
     /// Does all that has happened up to and including `now`.
     #[inline]
     pub(crate) fn catch_up<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
+        while self.finish <= now && self.scheduling {
+            self.depart(shared);
+        }
         if self.finish <= now {
-            self.complete_until(now, shared);
+            self.send_until(now, shared);
         }
     }
 
     /// The greater part of packets are popped in time, so this stays out of their way.
     #[inline(never)]
-    fn complete_until<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
+    fn send_until<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
         while self.finish <= now
             && let Some(ticket) = self.sending.take()
         {
@@ -294,13 +329,14 @@ impl Link {
     fn admit<P: Packet>(
         &mut self,
         now: Time,
+        idle: bool,
         ticket: &Ticket,
         shared: &mut Shared<P>,
     ) -> Result<(), Cause> {
         if !self.up {
             return Err(Cause::Down);
         }
-        let idle_since = self.sending.is_none().then_some(self.since);
+        let idle_since = idle.then_some(self.since);
         let arrival = Arrival { now, len: ticket.len(), backlog: self.backlog, idle_since };
         match self.queue.admit(&arrival, || shared.pool.mark_ce(ticket)) {
             Verdict::Pass => Ok(()),
