@@ -195,16 +195,15 @@ impl App {
 
     /// When it wants to act without being told.
     pub fn due(&self) -> Time {
-        let moments = match self.role {
-            Role::Bulk { until, from, .. } if !self.closing => [from, until],
-            Role::Request { next, .. } | Role::Play { next, .. } => [next, Time::NEVER],
-            Role::Messages { .. } => [self.next_message(), Time::NEVER],
-            Role::Custom(ref running) => [running.due(), Time::NEVER],
-            _ => [Time::NEVER; 2],
+        let ahead = |moment| if moment > self.looked_at { moment } else { Time::NEVER };
+        let acts = match self.role {
+            Role::Bulk { until, from, .. } if !self.closing => ahead(from).min(ahead(until)),
+            Role::Request { next, .. } | Role::Play { next, .. } => ahead(next),
+            Role::Messages { .. } => ahead(self.next_message()),
+            Role::Custom(ref running) => ahead(running.due()),
+            _ => Time::NEVER,
         };
-        let moments = moments.into_iter().chain([self.reads_from]);
-        let ahead = moments.filter(|moment| *moment > self.looked_at);
-        ahead.min().unwrap_or(Time::NEVER)
+        acts.min(ahead(self.reads_from))
     }
 
     /// Reads what can be read and takes one step more: one call of the socket. True if it wrote or
@@ -215,7 +214,7 @@ impl App {
         self.looked_at = env.now;
         let opening = connection.state() == MetaState::Opening && connection.syn_room() == 0;
         if self.done || opening {
-            self.note_failure(connection, env);
+            self.note_end(connection, env);
             return false;
         }
         if env.now >= self.reads_from {
@@ -229,7 +228,7 @@ impl App {
             Role::Play { .. } => self.progress_video(connection, env),
             Role::Custom(_) => self.progress_custom(connection, env),
         };
-        self.note_failure(connection, env);
+        self.note_end(connection, env);
         acted
     }
 
@@ -294,18 +293,23 @@ impl App {
         (send > 0 || connection.at_end()) && self.close(connection, env)
     }
 
-    fn note_failure(&mut self, connection: &Connection, env: &Env<'_>) {
-        let failed = connection.error().is_some() && connection.state() == MetaState::Closed;
+    /// Notes the end of the connection.
+    #[inline]
+    fn note_end(&mut self, connection: &Connection, env: &Env<'_>) {
+        let closed = connection.state() == MetaState::Closed;
+        if !self.done && (closed || self.closing && self.is_complete(connection)) {
+            self.done = true;
+            self.ledger.finished(env.now);
+        }
+    }
+
+    /// True if all has been sent and, where somebody waits for it, received.
+    fn is_complete(&self, connection: &Connection) -> bool {
         let aborts = match &self.role {
             Role::Bulk { abort, .. } => *abort,
             Role::Custom(running) => running.aborts(),
             _ => false,
         };
-        let complete = self.closing && (aborts || connection.at_end());
-        let closed = connection.state() == MetaState::Closed;
-        if !self.done && (failed || closed || (complete && connection.all_acknowledged())) {
-            self.done = true;
-            self.ledger.finished(env.now);
-        }
+        (aborts || connection.at_end()) && connection.all_acknowledged()
     }
 }

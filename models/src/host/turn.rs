@@ -112,7 +112,7 @@ impl Turn<'_, '_> {
                 self.out.request_stop();
             }
             if !acted && !connection.has_output() {
-                connection.note_dues();
+                connection.note_changes();
                 let due = connection.due().min(app.due());
                 self.out.set_due(self.number + 1, due);
                 return self.env.netlink.has_deferred();

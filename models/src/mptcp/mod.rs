@@ -388,10 +388,14 @@ pub struct Statistics {
 /// costs a look at its own subflow and not at all. The last bit stands for all from the 64th on.
 #[derive(Clone, Copy, Debug, Default)]
 struct Touched {
-    /// [`Connection::views`] is older.
+    /// Since any of those below was asked.
+    lately: u64,
+    /// Before that: [`Connection::views`] is older.
     view: u64,
     /// [`Connection::dues`] is older.
     due: u64,
+    /// `rcv_ssthresh` may differ from that of the others.
+    trust: u64,
 }
 
 impl Touched {
@@ -400,12 +404,73 @@ impl Touched {
     }
 
     const fn mark(&mut self, index: usize) {
-        self.view |= Self::bit(index);
-        self.due |= Self::bit(index);
+        self.lately |= Self::bit(index);
     }
 
     const fn mark_all(&mut self) {
-        *self = Self { view: u64::MAX, due: u64::MAX };
+        self.lately = u64::MAX;
+    }
+
+    const fn due(&self, index: usize) -> bool {
+        (self.due | self.lately) & Self::bit(index) != 0
+    }
+
+    const fn take_views(&mut self) -> Marked {
+        self.spread();
+        Marked::of(std::mem::replace(&mut self.view, 0))
+    }
+
+    const fn take_dues(&mut self) -> Marked {
+        self.spread();
+        Marked::of(std::mem::replace(&mut self.due, 0))
+    }
+
+    const fn take_trust(&mut self) -> Marked {
+        self.spread();
+        Marked::of(std::mem::replace(&mut self.trust, 0))
+    }
+
+    const fn spread(&mut self) {
+        self.view |= self.lately;
+        self.due |= self.lately;
+        self.trust |= self.lately;
+        self.lately = 0;
+    }
+}
+
+/// The subflows of some marks, one after the other; all if the last bit is set.
+#[derive(Clone, Copy, Debug)]
+struct Marked {
+    bits: u64,
+    next: usize,
+}
+
+impl Marked {
+    const ALL: Self = Self::of(u64::MAX);
+
+    const fn of(bits: u64) -> Self {
+        Self { bits, next: 0 }
+    }
+
+    const fn is_all(self) -> bool {
+        self.bits >> 63 != 0
+    }
+
+    const fn has(self, index: usize) -> bool {
+        self.is_all() || self.bits & Touched::bit(index) != 0
+    }
+
+    /// The next of `count` subflows.
+    const fn next(&mut self, count: usize) -> Option<usize> {
+        let index = if self.is_all() {
+            self.next += 1;
+            self.next - 1
+        } else {
+            let index = self.bits.trailing_zeros() as usize;
+            self.bits &= self.bits.wrapping_sub(1);
+            index
+        };
+        if index < count { Some(index) } else { None }
     }
 }
 
@@ -420,7 +485,7 @@ macro_rules! cx {
             log: &mut *$env.log,
             congestion: &mut $connection.congestion,
             flow: crate::congestion::Flow::new(&mut $connection.windows, $index, $env.clock),
-            space: $connection.rx.space,
+            space: &$connection.rx.space,
             starved: $connection.tx.starved,
         }
     }};
@@ -625,31 +690,35 @@ impl Connection {
     /// When [`Connection::on_timer`] wants to be called.
     pub fn due(&self) -> Time {
         let subflows = (0..self.subs.len()).map(|index| self.subflow_due(index));
-        let subflows = subflows.min().unwrap_or(Time::NEVER);
-        let other = self.out_of_tree.as_ref().map_or(Time::NEVER, |state| state.due());
-        subflows.min(self.timers.due()).min(other)
+        subflows.min().unwrap_or(Time::NEVER).min(self.timers.due())
     }
 
     fn subflow_due(&self, index: usize) -> Time {
         match self.dues.get(index) {
-            Some(&due) if self.touched.due & Touched::bit(index) == 0 => {
-                debug_assert_eq!(due, self.subs[index].tcp.due(), "of subflow {index}");
+            Some(&due) if !self.touched.due(index) => {
+                debug_assert_eq!(due, self.due_of(index), "of subflow {index}");
                 due
             }
-            _ => self.subs[index].tcp.due(),
+            _ => self.due_of(index),
         }
     }
 
-    /// Notes the due dates of subflows, which makes [`Connection::due`] short.
-    pub(crate) fn note_dues(&mut self) {
-        for index in 0..self.subs.len() {
-            if index == self.dues.len() {
-                self.dues.push(self.subs[index].tcp.due());
-            } else if self.touched.due & Touched::bit(index) != 0 {
-                self.dues[index] = self.subs[index].tcp.due();
-            }
+    fn due_of(&self, index: usize) -> Time {
+        let other = self.out_of_tree.as_ref().map_or(Time::NEVER, |state| state.due(index));
+        self.subs[index].tcp.due().min(other)
+    }
+
+    /// Notes what is asked of all subflows later on, while those that have changed are at hand.
+    pub(crate) fn note_changes(&mut self) {
+        let (known, count) = (self.dues.len(), self.subs.len());
+        let mut touched = self.touched.take_dues();
+        while let Some(index) = touched.next(known) {
+            self.dues[index] = self.due_of(index);
         }
-        self.touched.due = 0;
+        (known..count).for_each(|index| self.dues.push(self.due_of(index)));
+        if !self.views.is_empty() {
+            self.refresh_views();
+        }
     }
 
     // ---- inside --------------------------------------------------------------------------

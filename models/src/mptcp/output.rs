@@ -71,11 +71,12 @@ impl Connection {
     }
 
     /// D: the same, with the segment written to `out`, a fresh one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_into(&mut self, env: &mut Env<'_>, out: &mut Outgoing) -> Option<usize> {
         if self.has_output() { self.poll_on(env, out) } else { None }
     }
 
+    #[inline(never)]
     fn poll_on(&mut self, env: &mut Env<'_>, out: &mut Outgoing) -> Option<usize> {
         while self.has_output() {
             if self.ready == 0 {
@@ -172,7 +173,7 @@ impl Connection {
         if self.is_mptcp() && tells && segment.flags.has(Flags::ACK) {
             self.share_window(env, index, segment);
         }
-        if env.config.rules.dss_written_last && segment.dss.is_some() && segment.rare().is_some() {
+        if segment.rare().is_some() && env.config.rules.dss_written_last && segment.dss.is_some() {
             crate::wire::write_dss_last(segment, self.version);
         }
     }

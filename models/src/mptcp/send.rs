@@ -4,7 +4,7 @@
 use mptcpsim_core::time::Time;
 
 use super::fragments::Fragments;
-use super::{Connection, Env, MetaState, Mode, SocketOptions, Touched, cx};
+use super::{Connection, Env, MetaState, Mode, SocketOptions, cx};
 use crate::congestion::CongestionControl as _;
 use crate::observe::mib::Counter;
 use crate::scheduler::{Ask, ConnView, Pick, Piece, Scheduler, SubflowView};
@@ -471,15 +471,13 @@ impl Connection {
 
     /// Brings the policy views up to date.
     pub(super) fn refresh_views(&mut self) {
-        for index in 0..self.subs.len() {
-            if index == self.views.len() {
-                self.views.push(self.view_of(index));
-            } else if self.touched.view & Touched::bit(index) != 0 {
-                self.views[index] = self.view_of(index);
-            }
-            debug_assert_eq!(self.views[index], self.view_of(index));
+        let (known, count) = (self.views.len(), self.subs.len());
+        let mut touched = self.touched.take_views();
+        while let Some(index) = touched.next(known) {
+            self.views[index] = self.view_of(index);
         }
-        self.touched.view = 0;
+        (known..count).for_each(|index| self.views.push(self.view_of(index)));
+        debug_assert!((0..count).all(|index| self.views[index] == self.view_of(index)));
     }
 
     /// The same for one subflow, when nothing has happened to the others.

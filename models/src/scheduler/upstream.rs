@@ -42,10 +42,8 @@ impl LeastLinger {
             if *average == 0 {
                 *average = subflow.pacing_rate;
             }
-            let linger = (u128::from(subflow.queued_memory) << 32)
-                .checked_div(u128::from(*average))
-                .map(|linger| linger as u64);
-            let Some(linger) = linger else { continue };
+            let queued = subflow.queued_memory.min(u64::from(u32::MAX));
+            let Some(linger) = (queued << 32).checked_div(*average) else { continue };
             let slot = &mut best[usize::from(subflow.backup)];
             if slot.is_none_or(|(least, _)| linger < least) {
                 *slot = Some((linger, subflow));

@@ -141,7 +141,7 @@ impl Subflow {
         let reader_sees_all = !no_low_water && !cx.space.plain;
         let window_grows = || {
             (reader_sees_all && rx.copied == rx.rcv_nxt)
-                || rx.window_in(cx.space, self.negotiated.rcv_wscale) >= rx.rcv_wnd
+                || rx.window_in(*cx.space, self.negotiated.rcv_wscale) >= rx.rcv_wnd
         };
         if self.acks.now
             || self.acks.in_quick_mode()

@@ -237,7 +237,7 @@ impl Subflow {
     pub(super) fn select_window(&mut self, cx: &mut Cx<'_>, data_ack: bool) -> u16 {
         let shift = self.negotiated.rcv_wscale;
         let current = self.rx.remaining_window();
-        let space = self.rx.seen(cx.space);
+        let space = self.rx.seen(*cx.space);
         let (full, free) = (space.full(), space.free());
         if free < full / 2 && !shares_window(cx) {
             self.acks.leave_quick_mode();

@@ -61,8 +61,8 @@ impl Link {
             dice.set_loss(loss);
         } else if loss != Loss::None {
             let sent = self.counters().traffic.sent.packets;
-            let Aside { seed, name, impairments, .. } = &*self.aside;
-            let dice = Dice::new(impairments.clone(), *seed, name).ok();
+            let Aside { seed, impairments, .. } = &*self.aside;
+            let dice = Dice::new(impairments.clone(), *seed, &self.name).ok();
             self.dice = dice.map(|mut dice| {
                 dice.skip(sent);
                 dice.set_loss(loss);

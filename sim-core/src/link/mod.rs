@@ -24,6 +24,7 @@ mod schedule;
 mod tests;
 
 use std::collections::VecDeque;
+use std::mem::offset_of;
 
 pub use change::LinkChange;
 pub use config::{LinkConfig, LinkError};
@@ -35,6 +36,7 @@ use crate::capacity::{Capacity, Progress, Work};
 use crate::impair::{Dice, Fate, Impairments};
 use crate::packet::Packet;
 use crate::pool::Ticket;
+use crate::prefetch::prefetch;
 use crate::queue::{Arrival, Backlog, Queue, Verdict, Waiting};
 use crate::rng::{Seed, Stream};
 use crate::time::{Span, Time};
@@ -60,7 +62,6 @@ struct Flying {
 struct Aside {
     /// Where dice come from when a change asks for them.
     seed: Seed,
-    name: String,
     impairments: Impairments,
     /// Where in a delivery trace the link is.
     progress: Progress,
@@ -73,8 +74,8 @@ struct Aside {
 
 /// One direction of a link.
 ///
-/// Each quarter is a cache line: what all ask; the queue; what a departure needs; what an arrival
-/// counts.
+/// Each quarter is a cache line, of which the third is not asked where departures are fixed: it ends
+/// with what waits, and the last one begins with the discipline.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub struct Link {
@@ -95,19 +96,21 @@ pub struct Link {
     since: Time,
     backlog: Backlog,
 
-    queue: Queue,
-    dice: Option<Box<Dice>>,
-
     /// What is on its way, the next arrival first.
     pipe: VecDeque<Flying>,
     delay: Span,
     capacity: Capacity,
 
-    tally: Tally,
     aside: Box<Aside>,
+    dice: Option<Box<Dice>>,
+    name: String,
+    queue: Queue,
+
+    tally: Tally,
 }
 
 const _: () = assert!(size_of::<Link>() <= 256);
+const _: () = assert!(offset_of!(Link, tally) + size_of::<Tally>() == 256);
 
 impl Link {
     /// The link called `name`; its random streams depend on `seed` and name.
@@ -140,9 +143,9 @@ impl Link {
             queue,
             pipe: VecDeque::new(),
             dice,
+            name: name.to_owned(),
             aside: Box::new(Aside {
                 seed,
-                name: name.to_owned(),
                 impairments,
                 progress: Progress::default(),
                 rest: Work::default(),
@@ -151,6 +154,14 @@ impl Link {
             }),
             tally: Tally::default(),
         })
+    }
+
+    /// Brings near what most packets meet.
+    #[inline]
+    pub(crate) fn bring_near(&self) {
+        prefetch(&self.id);
+        prefetch(&self.delay);
+        prefetch(&self.tally.busy);
     }
 
     /// What happened up to the last look at the link. After a run, that is the time of the

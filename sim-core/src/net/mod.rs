@@ -20,7 +20,6 @@ use crate::link::{Link, LinkChange, LinkId, Refused};
 use crate::middlebox::{Emission, Emit, Middlebox, Passage, Way};
 use crate::packet::Packet;
 use crate::pool::Ticket;
-use crate::prefetch::prefetch;
 use crate::time::Time;
 use crate::trace::{Shared, Trace};
 
@@ -216,7 +215,7 @@ impl<P: Packet> Net<P> {
         let Some(ticket) = self.links[link].next_ticket() else { return };
         self.shared.pool.prefetch(ticket);
         if let Kind::Link(next) = ticket.next.kind() {
-            prefetch(&self.links[next as usize]);
+            self.links[next as usize].bring_near();
         }
     }
 
@@ -248,7 +247,7 @@ impl<P: Packet> Net<P> {
         if let Some(start) = self.tape.start(route.reverse())
             && let Kind::Link(link) = self.tape.at(start).kind()
         {
-            prefetch(&self.links[link as usize]);
+            self.links[link as usize].bring_near();
         }
     }
 

@@ -244,6 +244,7 @@ enum Policy {
 
 /// The packets that wait for one link.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Queue {
     /// First in, first out.
     waiting: VecDeque<Waiting>,

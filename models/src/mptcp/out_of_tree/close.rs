@@ -44,7 +44,10 @@ impl Connection {
             let waits = self.subs[index].tcp.state() == TcpState::Established;
             let span = self.subs[index].tcp.rto() * PATIENCE;
             match self.out_of_tree.as_deref_mut() {
-                Some(state) if waits => state.subflows[index].close.set(env.now, span),
+                Some(state) if waits => {
+                    state.subflows[index].close.set(env.now, span);
+                    self.touched.mark(index);
+                }
                 _ => self.close_subflow(env, index),
             }
         }

@@ -61,6 +61,8 @@ pub(super) struct State {
     /// Addresses to announce, one on each segment.
     announce: VecDeque<AddAddr>,
     infinite: Infinite,
+    /// How far the buffers of all subflows were trusted when that was last shared.
+    rcv_ssthresh: u32,
 }
 
 /// The end of mappings (RFC 6824 section 3.6).
@@ -119,6 +121,7 @@ impl State {
                 small_end: 0,
                 announce: VecDeque::new(),
                 infinite: Infinite::default(),
+                rcv_ssthresh: 0,
             })
         })
     }
@@ -140,9 +143,10 @@ impl State {
         });
     }
 
-    pub(super) fn due(&self) -> Time {
+    /// When a subflow wants to be called for what is of this line.
+    pub(super) fn due(&self, index: usize) -> Time {
         let of = |sub: &SubflowState| sub.repeat.due().min(sub.close.due());
-        self.subflows.iter().map(of).min().unwrap_or(Time::NEVER)
+        self.subflows.get(index).map_or(Time::NEVER, of)
     }
 
     /// The only stream offset that a subflow may go on from before it is fully established: it

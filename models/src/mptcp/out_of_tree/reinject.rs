@@ -227,6 +227,10 @@ impl Connection {
         let tick = env.config.rules.tick;
         for index in 0..self.subs.len() {
             let Some(state) = self.out_of_tree.as_deref_mut() else { return };
+            if state.due(index) > env.now {
+                continue;
+            }
+            self.touched.mark(index);
             let path = &mut state.subflows[index];
             let repeat = path.repeat.fires(env.now, tick);
             let close = path.close.fires(env.now, tick);
