@@ -411,8 +411,8 @@ impl Touched {
         self.lately = u64::MAX;
     }
 
-    const fn due(&self, index: usize) -> bool {
-        (self.due | self.lately) & Self::bit(index) != 0
+    const fn dues_hold(&self) -> bool {
+        self.due | self.lately == 0
     }
 
     const fn take_views(&mut self) -> Marked {
@@ -478,6 +478,13 @@ impl Marked {
 macro_rules! cx {
     ($connection:ident, $env:ident, $index:expr) => {{
         $connection.touched.mark($index);
+        $crate::mptcp::look!($connection, $env, $index)
+    }};
+}
+
+/// The same for a call that changes nothing.
+macro_rules! look {
+    ($connection:ident, $env:ident, $index:expr) => {
         crate::tcp::Cx {
             now: $env.now,
             config: $env.config,
@@ -488,9 +495,9 @@ macro_rules! cx {
             space: &$connection.rx.space,
             starved: $connection.tx.starved,
         }
-    }};
+    };
 }
-use cx;
+use {cx, look};
 
 impl Connection {
     /// Brings near what a segment of a subflow meets.
@@ -689,18 +696,14 @@ impl Connection {
 
     /// When [`Connection::on_timer`] wants to be called.
     pub fn due(&self) -> Time {
-        let subflows = (0..self.subs.len()).map(|index| self.subflow_due(index));
-        subflows.min().unwrap_or(Time::NEVER).min(self.timers.due())
-    }
-
-    fn subflow_due(&self, index: usize) -> Time {
-        match self.dues.get(index) {
-            Some(&due) if !self.touched.due(index) => {
-                debug_assert_eq!(due, self.due_of(index), "of subflow {index}");
-                due
-            }
-            _ => self.due_of(index),
-        }
+        let fresh = |index| self.due_of(index);
+        let subflows = if self.touched.dues_hold() && self.dues.len() == self.subs.len() {
+            debug_assert!((0..self.subs.len()).all(|index| self.dues[index] == fresh(index)));
+            self.dues.iter().copied().min()
+        } else {
+            (0..self.subs.len()).map(fresh).min()
+        };
+        subflows.unwrap_or(Time::NEVER).min(self.timers.due())
     }
 
     fn due_of(&self, index: usize) -> Time {

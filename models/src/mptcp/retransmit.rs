@@ -254,6 +254,7 @@ impl Connection {
         let sub = &mut self.subs[index];
         if std::mem::take(&mut sub.stale) {
             sub.stale_count = 0;
+            self.touched.mark(index);
             if self.out_of_tree.is_some() {
                 env.log.mptcp(env.now, index, "recovered", || "heard again".into());
                 return;

@@ -2,7 +2,7 @@
 
 use mptcpsim_core::time::Span;
 
-use crate::mptcp::{Connection, Env, cx};
+use crate::mptcp::{Connection, Env, cx, look};
 use crate::mptcp_keys::draft_add_addr_hmac;
 use crate::observe::mib::Counter;
 use crate::path_manager::PathEvent;
@@ -25,7 +25,7 @@ impl Connection {
     ) {
         let Some(dss) = segment.dss.filter(Dss::has_ack) else { return };
         let accepts = match self.subs.get_mut(index) {
-            Some(sub) => !sub.removed && sub.tcp.accepts(&mut cx!(self, env, index), segment),
+            Some(sub) => !sub.removed && sub.tcp.accepts(&mut look!(self, env, index), segment),
             None => false,
         };
         if !accepts || !self.is_mptcp() {

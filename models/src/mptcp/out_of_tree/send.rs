@@ -16,8 +16,11 @@ impl Connection {
     /// Gives data to subflows as long as the scheduler finds one.
     #[inline(never)]
     pub(in crate::mptcp) fn push_segments(&mut self, env: &mut Env<'_>) {
-        self.refresh_views();
-        while self.push_next(env) {}
+        let again = self.out_of_tree.as_ref().is_some_and(|state| !state.again.is_empty());
+        if again || self.tx.una < self.tx.written {
+            self.refresh_views();
+            while self.push_next(env) {}
+        }
         self.start_meta_timer(env);
         self.push_data_fin(env);
     }
