@@ -291,16 +291,17 @@ impl Kernel {
     }
 
     fn receive_join(&mut self, tuple: FourTuple, syn: &Segment, token: u32) {
-        let Some(&number) = self.tokens.get(&token) else {
+        let number = self.tokens.get(&token).copied();
+        let connection = number.and_then(|number| self.connection(number));
+        if !connection.is_some_and(Connection::is_client) && self.listener(tuple.dst).is_none() {
+            self.answer_stray(tuple, syn, None);
+            return;
+        }
+        let Some(number) = number else {
             Connection::count_unknown_token(&mut self.env(), syn);
             self.answer_stray(tuple, syn, Some(ResetReason::MPTCP));
             return;
         };
-        let client = self.connection(number).is_some_and(Connection::is_client);
-        if !client && self.listener(tuple.dst).is_none() {
-            self.answer_stray(tuple, syn, None);
-            return;
-        }
         if SynCookies::are_used_for_joins(&self.env()) {
             self.answer_join_by_cookie(number, tuple, syn);
             return;
