@@ -4,6 +4,8 @@
 //! caches near the processor, and each event would wait for several lines of it, one after the
 //! other. The engine knows earlier what comes next.
 
+use std::collections::VecDeque;
+
 /// Brings `it` near. A hint: it changes how long things take and nothing else.
 #[inline(always)]
 #[allow(unsafe_code, reason = "there is no safe way to say it; see the comment at the block")]
@@ -18,6 +20,17 @@ pub fn prefetch<T: ?Sized>(it: &T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = it;
+}
+
+/// Takes the first of a queue. One that is empty begins anew at the front of its memory, which is
+/// near, instead of wandering through all of it.
+#[inline]
+pub fn pop_near<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if queue.is_empty() {
+        queue.clear();
+    }
+    first
 }
 
 /// Bytes of a cache line.

@@ -720,7 +720,7 @@ impl Connection {
         }
         (known..count).for_each(|index| self.dues.push(self.due_of(index)));
         if !self.views.is_empty() {
-            self.refresh_views();
+            self.refresh_known_views();
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the application reads, and the receive buffer that grows with it (Linux `mptcp_recvmsg`,
 //! `mptcp_rcv_space_adjust`, `mptcp_cleanup_rbuf`; `tcp_rcv_space_adjust`).
 
+use mptcpsim_core::prefetch::pop_near;
 use mptcpsim_core::time::Time;
 
 use super::{Connection, Env, Mode};
@@ -40,7 +41,7 @@ impl Tuning {
 impl Connection {
     /// C: the next run of bytes in order, if any. Call [`Connection::after_read`] when done.
     pub fn read(&mut self) -> Option<Payload> {
-        let (payload, buffer) = self.rx.queue.pop_front()?;
+        let (payload, buffer) = pop_near(&mut self.rx.queue)?;
         self.rx.space.used -= buffer.truesize;
         self.rx.tuning.note_read(u64::from(payload.len()), self.rx.space.plain);
         Some(payload)

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use mptcpsim_core::prefetch::pop_near;
 use mptcpsim_core::time::{Span, Time};
 
 use super::reading::Tuning;
@@ -233,7 +234,7 @@ impl Receiver {
         while let Some(held) = self.held.front()
             && held.start <= self.next
         {
-            let Some(mut held) = self.held.pop_front() else { break };
+            let Some(mut held) = pop_near(&mut self.held) else { break };
             self.space.used -= held.buffer.truesize;
             if held.end() <= self.next {
                 env.mib.inc(Counter::DuplicateData);

@@ -469,15 +469,21 @@ impl Connection {
         self.mark_ready(0);
     }
 
-    /// Brings the policy views up to date.
+    /// Brings the policy views up to date, those of new subflows included.
     pub(super) fn refresh_views(&mut self) {
+        self.refresh_known_views();
         let (known, count) = (self.views.len(), self.subs.len());
+        (known..count).for_each(|index| self.views.push(self.view_of(index)));
+        debug_assert!((0..count).all(|index| self.views[index] == self.view_of(index)));
+    }
+
+    /// The same for those that somebody has asked for already.
+    pub(super) fn refresh_known_views(&mut self) {
+        let known = self.views.len();
         let mut touched = self.touched.take_views();
         while let Some(index) = touched.next(known) {
             self.views[index] = self.view_of(index);
         }
-        (known..count).for_each(|index| self.views.push(self.view_of(index)));
-        debug_assert!((0..count).all(|index| self.views[index] == self.view_of(index)));
     }
 
     /// The same for one subflow, when nothing has happened to the others.

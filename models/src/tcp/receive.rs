@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use mptcpsim_core::prefetch::pop_near;
 use mptcpsim_core::time::Time;
 
 use super::ack::AckVerdict;
@@ -703,6 +704,7 @@ impl Subflow {
 
     /// Takes the first `bytes` bytes of the first run, or all of it. Returns them with the memory
     /// they took; that of a run is released with its last byte.
+    #[inline]
     pub fn take_arrived(&mut self, bytes: u32) -> Option<(Payload, Buffer)> {
         let first = self.rx.queue.front_mut()?;
         if bytes < first.payload.len() {
@@ -711,7 +713,7 @@ impl Subflow {
             self.rx.copied = first.seq;
             return Some((payload, Buffer::default()));
         }
-        let arrived = self.rx.queue.pop_front()?;
+        let arrived = pop_near(&mut self.rx.queue)?;
         self.rx.rmem -= arrived.buffer.truesize;
         self.rx.copied = arrived.end();
         Some((arrived.payload, arrived.buffer))

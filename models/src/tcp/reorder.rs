@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use mptcpsim_core::prefetch::pop_near;
+
 use super::receive::Arrived;
 use crate::seq::{Seq, SeqRange};
 
@@ -114,7 +116,7 @@ impl Reorder {
     /// Takes the first segment if it starts at or before `rcv_nxt`.
     pub(super) fn take_next(&mut self, rcv_nxt: Seq) -> Option<Arrived> {
         self.queue.front().filter(|held| held.seq.at_or_before(rcv_nxt))?;
-        self.queue.pop_front()
+        pop_near(&mut self.queue)
     }
 
     /// Drops the segment farthest ahead.

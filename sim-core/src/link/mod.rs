@@ -87,7 +87,7 @@ pub struct Link {
     scheduling: bool,
     /// How many of the last in the pipe are not sent yet.
     scheduled: u32,
-    /// The packet in transmission, if it is not a scheduled one.
+    /// The packet in transmission, if it is not a scheduled one in the pipe.
     sending: Option<Ticket>,
     /// When the transmission under way ends; [`Time::NEVER`] without one.
     finish: Time,
@@ -316,7 +316,7 @@ impl Link {
     /// Does all that has happened up to and including `now`.
     #[inline]
     pub(crate) fn catch_up<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
-        while self.finish <= now && self.scheduling {
+        while self.finish <= now && self.scheduled > 0 {
             self.depart(shared);
         }
         if self.finish <= now {

@@ -38,13 +38,27 @@ impl Link {
         (departure + self.delay != Time::NEVER).then_some(departure)
     }
 
-    /// Puts a packet on its way, behind all others.
+    /// Puts a packet on its way, behind all others. One alone needs no place in the pipe.
     #[inline]
     pub(super) fn schedule(&mut self, departure: Time, ticket: Ticket) {
-        if self.scheduled == 0 {
-            self.finish = departure;
-        }
         self.since = departure;
+        if self.scheduled == 0 {
+            match self.sending.take() {
+                Some(alone) => self.line_up(self.finish, alone),
+                None => {
+                    self.finish = departure;
+                    if self.pipe.is_empty() {
+                        self.sending = Some(ticket);
+                        return;
+                    }
+                }
+            }
+        }
+        self.line_up(departure, ticket);
+    }
+
+    #[inline]
+    fn line_up(&mut self, departure: Time, ticket: Ticket) {
         self.scheduled += 1;
         self.pipe.push_back(Flying { arrival: departure + self.delay, ticket });
     }
@@ -70,7 +84,7 @@ impl Link {
 
     /// Takes back what is not sent yet, as it may leave otherwise from now on.
     pub(super) fn unschedule(&mut self) {
-        if std::mem::take(&mut self.scheduling) && self.scheduled > 0 {
+        if std::mem::take(&mut self.scheduling) && !self.is_idle() {
             self.take_back();
         }
     }
@@ -79,7 +93,8 @@ impl Link {
     fn take_back(&mut self) {
         let mut unsent = self.pipe.split_off(self.propagating()).into_iter();
         self.scheduled = 0;
-        let Some(Flying { ticket, .. }) = unsent.next() else { return };
+        let alone = self.sending.take();
+        let Some(ticket) = alone.or_else(|| Some(unsent.next()?.ticket)) else { return };
         self.since = self.finish - (self.capacity.finish(Time::ZERO, ticket.len()) - Time::ZERO);
         self.resumed = false;
         self.sending = Some(ticket);
