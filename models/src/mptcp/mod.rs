@@ -43,6 +43,7 @@ mod receive;
 mod retransmit;
 mod send;
 mod signed;
+mod touched;
 mod waits;
 
 use std::net::IpAddr;
@@ -69,6 +70,7 @@ use crate::scheduler::{AnyScheduler, SubflowView};
 use crate::segment::{FourTuple, ResetReason};
 use crate::tcp::{Nagle, Space, State, Subflow, TcpConfig};
 use crate::wire::Md5Key;
+use touched::{Marked, Touched};
 
 /// The surroundings of a connection: its host.
 pub struct Env<'a> {
@@ -382,96 +384,6 @@ pub struct Statistics {
     pub retransmits: u64,
     /// Subflows there have been.
     pub subflows_total: u32,
-}
-
-/// The subflows that something has happened to since they were last looked at, so that a segment
-/// costs a look at its own subflow and not at all. The last bit stands for all from the 64th on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Touched {
-    /// Since any of those below was asked.
-    lately: u64,
-    /// Before that: [`Connection::views`] is older.
-    view: u64,
-    /// [`Connection::dues`] is older.
-    due: u64,
-    /// `rcv_ssthresh` may differ from that of the others.
-    trust: u64,
-}
-
-impl Touched {
-    const fn bit(index: usize) -> u64 {
-        if index < 63 { 1 << index } else { 1 << 63 }
-    }
-
-    const fn mark(&mut self, index: usize) {
-        self.lately |= Self::bit(index);
-    }
-
-    const fn mark_all(&mut self) {
-        self.lately = u64::MAX;
-    }
-
-    const fn dues_hold(&self) -> bool {
-        self.due | self.lately == 0
-    }
-
-    const fn take_views(&mut self) -> Marked {
-        self.spread();
-        Marked::of(std::mem::replace(&mut self.view, 0))
-    }
-
-    const fn take_dues(&mut self) -> Marked {
-        self.spread();
-        Marked::of(std::mem::replace(&mut self.due, 0))
-    }
-
-    const fn take_trust(&mut self) -> Marked {
-        self.spread();
-        Marked::of(std::mem::replace(&mut self.trust, 0))
-    }
-
-    const fn spread(&mut self) {
-        self.view |= self.lately;
-        self.due |= self.lately;
-        self.trust |= self.lately;
-        self.lately = 0;
-    }
-}
-
-/// The subflows of some marks, one after the other; all if the last bit is set.
-#[derive(Clone, Copy, Debug)]
-struct Marked {
-    bits: u64,
-    next: usize,
-}
-
-impl Marked {
-    const ALL: Self = Self::of(u64::MAX);
-
-    const fn of(bits: u64) -> Self {
-        Self { bits, next: 0 }
-    }
-
-    const fn is_all(self) -> bool {
-        self.bits >> 63 != 0
-    }
-
-    const fn has(self, index: usize) -> bool {
-        self.is_all() || self.bits & Touched::bit(index) != 0
-    }
-
-    /// The next of `count` subflows.
-    const fn next(&mut self, count: usize) -> Option<usize> {
-        let index = if self.is_all() {
-            self.next += 1;
-            self.next - 1
-        } else {
-            let index = self.bits.trailing_zeros() as usize;
-            self.bits &= self.bits.wrapping_sub(1);
-            index
-        };
-        if index < count { Some(index) } else { None }
-    }
 }
 
 /// The context of one subflow, borrowed from the parts of the connection that are not the subflow.
