@@ -217,7 +217,7 @@ impl Eager {
 
     fn finish(&mut self) {
         let (ticket, _) = self.service.take().unwrap();
-        self.leave(&ticket);
+        self.backlog.remove(ticket.len());
         self.counters.traffic.sent.add(ticket.len());
         self.busy += self.now - self.service_since;
         self.note(Point::Served, &ticket);
@@ -260,7 +260,7 @@ impl Eager {
             let Some((waiting, verdict)) = next else { break };
             let ticket = waiting.ticket;
             if let Verdict::Drop(cause) = verdict {
-                self.leave(&ticket);
+                self.backlog.remove(ticket.len());
                 self.discard(cause, ticket);
                 continue;
             }
@@ -279,11 +279,6 @@ impl Eager {
             return;
         }
         self.idle_since = self.now;
-    }
-
-    fn leave(&mut self, ticket: &Ticket) {
-        self.backlog.packets -= 1;
-        self.backlog.bytes = self.backlog.bytes - ticket.len();
     }
 
     fn discard(&mut self, cause: Cause, ticket: Ticket) {
@@ -309,8 +304,7 @@ impl Eager {
             }
             Verdict::Pass => {}
         }
-        self.backlog.packets += 1;
-        self.backlog.bytes += ticket.len();
+        self.backlog.add(ticket.len());
         let most = &mut self.counters.traffic.max_backlog;
         most.packets = most.packets.max(self.backlog.packets);
         most.bytes = most.bytes.max(self.backlog.bytes);
@@ -318,7 +312,7 @@ impl Eager {
         let waiting = Waiting { since: self.now, ticket };
         self.queue.push(waiting, |ticket| self.shared.pool.flow(ticket));
         while let Some(victim) = self.queue.evict(self.backlog) {
-            self.leave(&victim.ticket);
+            self.backlog.remove(victim.ticket.len());
             self.discard(Cause::Queue, victim.ticket);
         }
         if self.service.is_none() {
@@ -370,10 +364,10 @@ impl Eager {
     fn go_down(&mut self) {
         if let Some((ticket, _)) = self.service.take() {
             self.busy += self.now - self.service_since;
-            self.leave(&ticket);
+            self.backlog.remove(ticket.len());
             self.discard(Cause::Down, ticket);
             while let Some(waiting) = self.queue.drain() {
-                self.leave(&waiting.ticket);
+                self.backlog.remove(waiting.ticket.len());
                 self.discard(Cause::Down, waiting.ticket);
             }
             self.begin();

@@ -11,8 +11,8 @@
 //! catches up: it finishes transmissions and begins the next, each at the exact
 //! time at which that happened, with the dice thrown and the queue discipline
 //! asked in that order. So a packet needs one wake-up per link, when it
-//! arrives at the far end. Where nothing can change when a packet leaves, not
-//! even that is left to do (`schedule`).
+//! arrives at the far end. Where nothing that comes later can change when a
+//! packet leaves, its times are fixed on entry (`schedule`).
 
 mod change;
 mod config;
@@ -109,7 +109,6 @@ pub struct Link {
     tally: Tally,
 }
 
-const _: () = assert!(size_of::<Link>() <= 256);
 const _: () = assert!(offset_of!(Link, tally) + size_of::<Tally>() == 256);
 
 impl Link {
@@ -210,7 +209,7 @@ impl Link {
     /// How long a packet that comes at `now` would wait before its transmission begins,
     /// first in, first out; [`Span::MAX`] if for ever.
     pub fn queueing_delay(&self, now: Time) -> Span {
-        if self.scheduled > 0 {
+        if self.scheduling {
             return self.since - now;
         }
         let Some(sending) = &self.sending else { return Span::ZERO };
@@ -252,8 +251,7 @@ impl Link {
             self.count_drop(cause, now, &ticket, shared);
             return Err(Refused(ticket));
         }
-        self.backlog.packets += 1;
-        self.backlog.bytes += len;
+        self.backlog.add(len);
         self.tally.note_backlog(self.backlog);
         shared.note(Point::Enqueued, now, self.id, &ticket);
         if idle {
@@ -407,7 +405,7 @@ impl Link {
 
     /// A packet leaves the queue at the end of its transmission.
     fn count_sent<P: Packet>(&mut self, now: Time, ticket: &Ticket, shared: &mut Shared<P>) {
-        self.leave_backlog(ticket);
+        self.backlog.remove(ticket.len());
         shared.note(Point::Served, now, self.id, ticket);
     }
 
@@ -471,11 +469,6 @@ impl Link {
         }
     }
 
-    fn leave_backlog(&mut self, ticket: &Ticket) {
-        self.backlog.packets -= 1;
-        self.backlog.bytes = self.backlog.bytes - ticket.len();
-    }
-
     #[cold]
     #[inline(never)]
     fn drop_waiting<P: Packet>(
@@ -485,7 +478,7 @@ impl Link {
         ticket: Ticket,
         shared: &mut Shared<P>,
     ) {
-        self.leave_backlog(&ticket);
+        self.backlog.remove(ticket.len());
         self.count_drop(cause, now, &ticket, shared);
         shared.pool.discard(ticket);
     }

@@ -76,8 +76,7 @@ impl Link {
             }
         };
         if let Some(Flying { ticket, .. }) = self.pipe.get(index) {
-            self.backlog.packets -= 1;
-            self.backlog.bytes = self.backlog.bytes - ticket.len();
+            self.backlog.remove(ticket.len());
             shared.note(Point::Served, departure, self.id, ticket);
         }
     }

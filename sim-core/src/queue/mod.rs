@@ -38,6 +38,20 @@ pub struct Backlog {
     pub bytes: Bytes,
 }
 
+impl Backlog {
+    /// A packet of `len` is to be sent too.
+    pub(crate) fn add(&mut self, len: Bytes) {
+        self.packets += 1;
+        self.bytes += len;
+    }
+
+    /// A packet of `len` is sent, or will not be.
+    pub(crate) fn remove(&mut self, len: Bytes) {
+        self.packets -= 1;
+        self.bytes = self.bytes - len;
+    }
+}
+
 /// An amount of backlog, in packets or in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
