@@ -607,6 +607,7 @@ impl Connection {
     }
 
     /// When [`Connection::on_timer`] wants to be called.
+    #[inline]
     pub fn due(&self) -> Time {
         let fresh = |index| self.due_of(index);
         let subflows = if self.touched.dues_hold() && self.dues.len() == self.subs.len() {

@@ -18,7 +18,8 @@
 //! bitmap) becomes the near heap when the one before is used up. The width of
 //! the buckets follows the density of what happens, so a bucket holds about
 //! one entry whatever the time scale, and when it holds many, the heap keeps
-//! the order at the cost of a logarithm. Few actors live in the heap alone.
+//! the order at the cost of a logarithm. Few actors are in no order at all: to
+//! look at each is faster.
 //!
 //! Due dates move later much more often than earlier (retransmission timers
 //! move with every ACK). A later date is only written down; the entry is moved
@@ -35,7 +36,7 @@ use wheel::Wheel;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorId(pub u32);
 
-/// Below this number of actors the heap alone is faster than heap and wheel.
+/// Below this number of actors none is filed: looking at all of them is faster.
 const FEW: usize = 32;
 
 /// No actor, or no place.
@@ -44,7 +45,7 @@ const NONE: u32 = u32::MAX;
 /// Set in [`Actor::place`] when the entry is in a list of the wheel; the rest is the list's number.
 const LISTED: u32 = 1 << 31;
 
-/// Where an actor stands. `key` is where its entry is filed, at or before `due`.
+/// Where an actor stands. `key` is where its entry is filed, at or before `due`; zero if it is not.
 #[derive(Clone, Copy)]
 struct Actor {
     due: Time,
@@ -101,8 +102,8 @@ impl Calendar {
     /// Adds an actor that is never due until [`Calendar::set`] says otherwise.
     pub fn add(&mut self) -> ActorId {
         let id = self.actors.len() as u32;
-        let (due, key) = (Time::NEVER, Time::NEVER);
-        self.actors.push(Actor { due, key, place: NONE, prev: NONE, next: NONE });
+        let key = if self.files() { Time::NEVER } else { Time::ZERO };
+        self.actors.push(Actor { due: Time::NEVER, key, place: NONE, prev: NONE, next: NONE });
         if self.actors.len() >= FEW && self.actors.len() > self.wheel.room() {
             self.rebuild(self.wheel.width_log2());
         }
@@ -135,15 +136,17 @@ impl Calendar {
     /// Takes the first actor that is due at or before `end`, with its date.
     ///
     /// It is never due again until it is set again.
+    #[inline]
     pub fn pop(&mut self, end: Time) -> Option<(Time, ActorId)> {
         let (due, actor) = self.first()?;
         if due > end {
             return None;
         }
+        let files = self.files();
         let entry = &mut self.actors[actor.0 as usize];
         entry.due = Time::NEVER;
         // An entry in the heap stays until its actor has a new date: most often it only moves.
-        if entry.place & LISTED != 0 {
+        if files && entry.place & LISTED != 0 {
             self.wheel.take((entry.place & !LISTED) as usize);
             entry.place = NONE;
             entry.key = Time::NEVER;
@@ -154,6 +157,26 @@ impl Calendar {
     /// The first date at which an actor is due, and that actor.
     #[inline]
     pub fn first(&mut self) -> Option<(Time, ActorId)> {
+        if self.files() { self.first_filed() } else { self.first_of_few() }
+    }
+
+    /// There are so many actors that each is filed under its date.
+    const fn files(&self) -> bool {
+        self.wheel.room() > 0
+    }
+
+    #[inline]
+    fn first_of_few(&self) -> Option<(Time, ActorId)> {
+        let mut first = (Time::NEVER, 0);
+        for (entry, actor) in self.actors.iter().zip(0..) {
+            if entry.due < first.0 {
+                first = (entry.due, actor);
+            }
+        }
+        (first.0 != Time::NEVER).then_some((first.0, ActorId(first.1)))
+    }
+
+    fn first_filed(&mut self) -> Option<(Time, ActorId)> {
         loop {
             let actor = match self.near.first() {
                 Some(key) => key.actor(),
@@ -256,8 +279,8 @@ impl Calendar {
     #[cold]
     fn rebuild(&mut self, width_log2: u32) {
         self.near.clear();
-        let keys = || self.actors.iter().map(|entry| entry.key);
-        let first = keys().filter(|&key| key != Time::NEVER).min().unwrap_or(Time::ZERO);
+        let dues = || self.actors.iter().map(|entry| entry.due);
+        let first = dues().filter(|&due| due != Time::NEVER).min().unwrap_or(Time::ZERO);
         self.wheel.reset(self.actors.len(), width_log2, first);
         self.near_end = self.wheel.start();
         for actor in 0..self.actors.len() as u32 {

@@ -85,7 +85,7 @@ impl Wheel {
         self.entries = 0;
     }
 
-    pub(super) fn room(&self) -> usize {
+    pub(super) const fn room(&self) -> usize {
         self.room
     }
 
