@@ -157,6 +157,8 @@ impl Daemon for Flusher {
     fn on_event(&mut self, event: &Event, host: &HostView<'_>, commands: &mut Vec<Command>) {
         if let Event::Link { index, up: false } = event {
             assert_eq!(host.interface(*index), host.interface_of(addr(CLIENT, 2)));
+            let known: Vec<u8> = host.kernel.endpoints.iter().map(|endpoint| endpoint.id).collect();
+            assert_eq!((known, host.kernel.limits.subflows), (vec![1, 2], 4));
             commands.push(Command::FlushEndpoints);
         }
     }

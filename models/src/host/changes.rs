@@ -292,7 +292,7 @@ impl Host {
 
     /// Tells the daemon of something that concerns no connection.
     fn hear(&mut self, event: Event) {
-        for command in self.netlink.report(&event) {
+        for command in self.netlink.report(&event, &self.config.endpoints) {
             self.netlink.defer(command);
         }
     }

@@ -15,6 +15,7 @@ pub mod plugins;
 use std::net::{IpAddr, SocketAddr};
 
 use self::netlink::{Command, Event, Netlink};
+use super::endpoints::Config;
 use super::{PathAction, PathEvent, PathsView};
 
 /// What the kernel keeps of a connection that a daemon manages.
@@ -37,11 +38,11 @@ impl Userspace {
         token: u32,
         event: PathEvent,
         view: &PathsView<'_>,
-        netlink: &mut Netlink,
+        (netlink, kernel): (&mut Netlink, &Config),
         actions: &mut Vec<PathAction>,
     ) {
         let Some(event) = translate(token, event, view) else { return };
-        for command in netlink.report(&event) {
+        for command in netlink.report(&event, kernel) {
             if command.token() == Some(token) {
                 self.act(command, view, actions);
             } else {

@@ -261,6 +261,7 @@ impl Daemon for Mptcpd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path_manager::endpoints::Config;
 
     #[derive(Clone, Debug)]
     struct Named(u8);
@@ -277,7 +278,8 @@ mod tests {
 
     fn told(daemon: &mut Mptcpd, event: &Event) -> Vec<Command> {
         let mut commands = Vec::new();
-        daemon.on_event(event, &HostView { addresses: &[] }, &mut commands);
+        let host = HostView { addresses: &[], kernel: &Config::default() };
+        daemon.on_event(event, &host, &mut commands);
         commands
     }
 
@@ -329,7 +331,7 @@ mod tests {
         let mut daemon = Mptcpd::default().load("watcher", 0, Watcher(Vec::new()));
         for index in 0..3 {
             let mut commands = Vec::new();
-            let host = HostView { addresses: &addresses };
+            let host = HostView { addresses: &addresses, kernel: &Config::default() };
             daemon.on_event(&Event::Link { index, up: index == 0 }, &host, &mut commands);
         }
         let shown = format!("{daemon:?}");

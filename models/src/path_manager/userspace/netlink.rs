@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::path_manager::endpoints::{Endpoint, Limits};
+use crate::path_manager::endpoints::{Config, Endpoint, Limits};
 use crate::tcp::Error;
 
 /// What the kernel reports.
@@ -237,18 +237,25 @@ impl Command {
 pub struct HostView<'a> {
     /// Interfaces and their addresses.
     pub addresses: &'a [(String, IpAddr)],
+    /// What the path manager in the kernel has to go by: the endpoints that `MPTCP_PM_CMD_GET_ADDR`
+    /// tells of, the limits that `MPTCP_PM_CMD_GET_LIMITS` does.
+    pub kernel: &'a Config,
 }
 
 impl<'a> HostView<'a> {
     /// The interface that has `addr`.
     pub fn interface_of(&self, addr: IpAddr) -> Option<&'a str> {
-        self.addresses.iter().find(|(_, known)| *known == addr).map(|(name, _)| name.as_str())
+        interface_of(self.addresses, addr)
     }
 
     /// The interface with this number, counted from 0 in the order of the host's addresses.
     pub fn interface(&self, index: u32) -> Option<&'a str> {
         interfaces(self.addresses).nth(index as usize)
     }
+}
+
+fn interface_of(addresses: &[(String, IpAddr)], addr: IpAddr) -> Option<&str> {
+    addresses.iter().find(|(_, known)| *known == addr).map(|(name, _)| name.as_str())
 }
 
 /// The interfaces that have these addresses, each once.
@@ -309,16 +316,17 @@ impl Netlink {
 
     /// The number of the interface that has `addr`.
     pub(crate) fn interface_of(&self, addr: IpAddr) -> Option<u32> {
-        let name = HostView { addresses: &self.addresses }.interface_of(addr)?;
+        let name = interface_of(&self.addresses, addr)?;
         let index = interfaces(&self.addresses).position(|other| other == name)?;
         u32::try_from(index).ok()
     }
 
     /// Tells the daemon, and returns what it wants done.
-    pub(crate) fn report(&mut self, event: &Event) -> Vec<Command> {
+    pub(crate) fn report(&mut self, event: &Event, kernel: &Config) -> Vec<Command> {
         let mut commands = Vec::new();
         if let Some(daemon) = &mut self.daemon {
-            daemon.on_event(event, &HostView { addresses: &self.addresses }, &mut commands);
+            let host = HostView { addresses: &self.addresses, kernel };
+            daemon.on_event(event, &host, &mut commands);
         }
         commands
     }

@@ -110,6 +110,7 @@ mod tests {
     use super::super::mptcpd::{AddrFlags, Mptcpd, NotifyFlags};
     use super::super::netlink::{Daemon, HostView};
     use super::*;
+    use crate::path_manager::endpoints::Config;
 
     fn addr(last: u8) -> IpAddr {
         IpAddr::from([10, 0, last, 1])
@@ -120,8 +121,9 @@ mod tests {
     }
 
     fn told(daemon: &mut Mptcpd, event: Event) -> Vec<Command> {
-        let (mut commands, addresses) = (Vec::new(), addresses());
-        daemon.on_event(&event, &HostView { addresses: &addresses }, &mut commands);
+        let mut commands = Vec::new();
+        let host = HostView { addresses: &addresses(), kernel: &Config::default() };
+        daemon.on_event(&event, &host, &mut commands);
         commands
     }
 
