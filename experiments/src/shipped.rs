@@ -35,6 +35,7 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "fast-open",
     "raspberry-pi",
     "workloads",
+    "recorded",
     "middleboxes",
     "schedulers",
     "policies",
@@ -62,6 +63,21 @@ pub const PAPERS: &[Shipped] = shipped![
     "redundant",
     "handover-modes"
 ];
+
+macro_rules! recorded {
+    ($($name:literal),*) => {
+        &[$(($name, include_str!(concat!("../../scenarios/recorded/", $name)))),*]
+    };
+}
+
+/// Traces and tables that any scenario can name: their names and texts.
+const RECORDED: &[(&str, &str)] =
+    recorded!["cell.trace", "satellite.csv", "sensor.csv", "arrivals.csv"];
+
+/// The text of a trace or table that comes with mptcpsim.
+pub(crate) fn recorded(name: &str) -> Option<&'static str> {
+    RECORDED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
 
 /// The shipped scenario called `name`.
 pub fn find(name: &str) -> Option<&'static Shipped> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::fault::{Fault, Faults, Problem};
 use super::key::KeyPath;
+use crate::shipped;
 
 /// More than any sensible scenario: what is larger is some other file.
 const MAX_LEN: usize = 4 << 20;
@@ -86,10 +87,18 @@ impl Source {
     }
 }
 
-/// A text file that a scenario in `folder` names, or why it cannot be had.
+/// A text file that a scenario in `folder` names, or why it cannot be had. One that is not there may
+/// be one of those that come with mptcpsim.
 pub(super) fn read_beside(folder: Option<&Path>, name: &str) -> Result<String, String> {
-    let folder = folder.ok_or("the scenario is not in a file, so there is no folder to look in")?;
-    read_text(&folder.join(name))
+    let path = folder.map(|folder| folder.join(name));
+    match (path, shipped::recorded(name)) {
+        (Some(path), None) => read_text(&path),
+        (Some(path), Some(_)) if path.exists() => read_text(&path),
+        (_, Some(text)) => Ok(text.to_owned()),
+        (None, None) => {
+            Err("the scenario is not in a file, so there is no folder to look in".to_owned())
+        }
+    }
 }
 
 /// The whole of a text file, or why it cannot be had.

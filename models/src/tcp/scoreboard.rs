@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 
+use mptcpsim_core::prefetch::pop_near;
 use mptcpsim_core::time::Time;
 
 use crate::seq::Seq;
@@ -333,7 +334,7 @@ impl TxQueue {
         if self.listed_to.is_some() {
             self.unlink(0);
         }
-        let record = self.records.pop_front()?;
+        let record = pop_near(&mut self.records)?;
         self.opened -= u32::from(record.marks.has(Marks::OPENS_BUFFER));
         self.first_record = self.first_record.wrapping_add(1);
         if self.listed_to == Some(self.first_record) {
@@ -343,7 +344,7 @@ impl TxQueue {
             && self.first_chunk != self.send_chunk
             && (chunk.seq + chunk.len).at_or_before(record.seq + record.len)
         {
-            self.chunks.pop_front();
+            pop_near(&mut self.chunks);
             self.first_chunk = self.first_chunk.wrapping_add(1);
         }
         Some(record)

@@ -5,6 +5,7 @@
 //! heard again, and all it holds is offered to the others. The connection's timeout is twice the
 //! longest of its subflows; it sends the oldest data somewhere else.
 
+use mptcpsim_core::prefetch::pop_near;
 use mptcpsim_core::time::Span;
 
 use super::State;
@@ -94,7 +95,7 @@ impl Connection {
             let piece = state.again.front_mut()?;
             let end = piece.from + u64::from(piece.len);
             if end <= una {
-                state.again.pop_front();
+                pop_near(&mut state.again);
                 continue;
             }
             if piece.from < una {
@@ -118,7 +119,7 @@ impl Connection {
             first.from += u64::from(len);
             first.len -= len;
             if first.len == 0 {
-                state.again.pop_front();
+                pop_near(&mut state.again);
             }
         }
         env.log.mptcp(env.now, subflow, "reinject", || {
@@ -159,7 +160,7 @@ impl Connection {
         while let Some(piece) = state.sent.front()
             && piece.from + u64::from(piece.len) <= una
         {
-            state.sent.pop_front();
+            pop_near(&mut state.sent);
         }
         state.backoff = 0;
         if std::mem::take(&mut state.lost) {
