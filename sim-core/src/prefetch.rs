@@ -23,27 +23,15 @@ pub fn prefetch<T: ?Sized>(it: &T) {
 }
 
 /// Takes the first of a queue. One that is empty begins anew at the front of its memory, which is
-/// near, instead of wandering through all of it; one that was much longer gives memory back.
+/// near, instead of wandering through all of it.
 #[inline]
 pub fn pop_near<T>(queue: &mut VecDeque<T>) -> Option<T> {
     let first = queue.pop_front();
     if queue.is_empty() {
         queue.clear();
     }
-    if queue.len() < queue.capacity() / 8 && queue.capacity() > SMALL {
-        give_back(queue);
-    }
     first
 }
-
-/// Halves what a queue was given twice, so that it can double again before it asks for more.
-#[cold]
-fn give_back<T>(queue: &mut VecDeque<T>) {
-    queue.shrink_to(queue.capacity() / 4);
-}
-
-/// A queue with room for so many keeps it.
-const SMALL: usize = 64;
 
 /// Bytes of a cache line.
 #[cfg(target_arch = "x86_64")]

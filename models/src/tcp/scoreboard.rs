@@ -8,7 +8,6 @@
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::prefetch::pop_near;
 use mptcpsim_core::time::Time;
 
 use crate::seq::Seq;
@@ -334,7 +333,7 @@ impl TxQueue {
         if self.listed_to.is_some() {
             self.unlink(0);
         }
-        let record = pop_near(&mut self.records)?;
+        let record = self.records.pop_front()?;
         self.opened -= u32::from(record.marks.has(Marks::OPENS_BUFFER));
         self.first_record = self.first_record.wrapping_add(1);
         if self.listed_to == Some(self.first_record) {
@@ -344,7 +343,7 @@ impl TxQueue {
             && self.first_chunk != self.send_chunk
             && (chunk.seq + chunk.len).at_or_before(record.seq + record.len)
         {
-            pop_near(&mut self.chunks);
+            self.chunks.pop_front();
             self.first_chunk = self.first_chunk.wrapping_add(1);
         }
         Some(record)

@@ -5,7 +5,6 @@
 //! heard again, and all it holds is offered to the others. The connection's timeout is twice the
 //! longest of its subflows; it sends the oldest data somewhere else.
 
-use mptcpsim_core::prefetch::pop_near;
 use mptcpsim_core::time::Span;
 
 use super::State;
@@ -95,7 +94,7 @@ impl Connection {
             let piece = state.again.front_mut()?;
             let end = piece.from + u64::from(piece.len);
             if end <= una {
-                pop_near(&mut state.again);
+                state.again.pop_front();
                 continue;
             }
             if piece.from < una {
@@ -119,7 +118,7 @@ impl Connection {
             first.from += u64::from(len);
             first.len -= len;
             if first.len == 0 {
-                pop_near(&mut state.again);
+                state.again.pop_front();
             }
         }
         env.log.mptcp(env.now, subflow, "reinject", || {
@@ -160,7 +159,7 @@ impl Connection {
         while let Some(piece) = state.sent.front()
             && piece.from + u64::from(piece.len) <= una
         {
-            pop_near(&mut state.sent);
+            state.sent.pop_front();
         }
         state.backoff = 0;
         if std::mem::take(&mut state.lost) {
