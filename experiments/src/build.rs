@@ -408,6 +408,7 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
         nagle: Nagle::with_nodelay(flow.app.sets_nodelay()),
         md5_key: end.md5_key.clone(),
         fast_open: end.fast_open,
+        fast_open_without_cookie: false,
     })
 }
 

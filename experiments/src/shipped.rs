@@ -79,6 +79,11 @@ pub(crate) fn recorded(name: &str) -> Option<&'static str> {
     RECORDED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
+/// The name of the one with this text, if it is one of them.
+pub(crate) fn name_of(text: &str) -> Option<&'static str> {
+    RECORDED.iter().find(|(_, known)| *known == text).map(|(name, _)| *name)
+}
+
 /// The shipped scenario called `name`.
 pub fn find(name: &str) -> Option<&'static Shipped> {
     SCENARIOS.iter().chain(PAPERS).find(|shipped| shipped.name == name)

@@ -284,7 +284,7 @@ const KIB: u32 = 1_024;
 
 sysctls! {
     tcp_rmem: BufferLimits = BufferLimits { min: 4 * KIB, default: 128 * KIB, max: 6 * KIB * KIB },
-        1..=2147483647, "net.ipv4.tcp_rmem", "receive buffer: minimum, default, maximum, in bytes";
+        1..=2147483647, "net.ipv4.tcp_rmem", "receive buffer: minimum, default, maximum, in bytes (Linux 6.16 and later with 4 GB of memory: 33554432)";
     tcp_wmem: BufferLimits = BufferLimits { min: 4 * KIB, default: 16 * KIB, max: 4 * KIB * KIB },
         1..=2147483647, "net.ipv4.tcp_wmem", "send buffer: minimum, default, maximum, in bytes";
     tcp_moderate_rcvbuf: bool = true, 0..=1, "net.ipv4.tcp_moderate_rcvbuf",

@@ -8,6 +8,7 @@ use crate::scenario::{
     Addresses, App, Capacity, Delay, Endpoint, EndpointLimits, Flow, Host, HostMptcp, Link, OneWay,
     Path, Record, Scenario, Table,
 };
+use crate::shipped;
 
 impl Plan {
     /// The scenario in its long form with every default written out. Running it gives the same run again.
@@ -47,18 +48,20 @@ impl Plan {
         }
     }
 
-    /// The names of the files that the resolved scenario refers to, with their text.
+    /// The names of the files that the resolved scenario refers to, with their text. What comes with mptcpsim
+    /// keeps its name and is not among them.
     pub fn traces(&self) -> Vec<(String, &str)> {
         let directions =
             self.links.iter().flat_map(|link| [(link, "up", &link.up), (link, "down", &link.down)]);
         let traces = directions.flat_map(|(link, name, plan)| {
             let rate = plan.files.rate.as_deref().map(|text| (rate_name(link, name, plan), text));
-            let delay = plan.files.delay.as_deref().map(|text| (delay_name(link, name), text));
+            let delay =
+                plan.files.delay.as_deref().map(|text| (delay_name(link, name, plan), text));
             rate.into_iter().chain(delay)
         });
         let recordings = self.recordings.iter();
-        let recordings = recordings.map(|(flow, text)| (recording_name(*flow), text.as_str()));
-        traces.chain(recordings).collect()
+        let recordings = recordings.map(|(flow, text)| (self.recording_name(*flow), text.as_str()));
+        traces.chain(recordings).filter(|(_, text)| shipped::name_of(text).is_none()).collect()
     }
 
     fn link(&self, link: &LinkPlan) -> Link {
@@ -135,10 +138,10 @@ impl Plan {
     fn flow(&self, flow: &Flow, index: usize, plan: &FlowPlan) -> Flow {
         let mut flow = flow.clone();
         if let App::Trace { file, .. } = &mut flow.app {
-            *file = recording_name(index);
+            *file = self.recording_name(index);
         }
         if let Some(file) = flow.repeat.as_mut().and_then(|repeat| repeat.file.as_mut()) {
-            *file = recording_name(index);
+            *file = self.recording_name(index);
         }
         Flow {
             name: flow.name.clone().or_else(|| Some(format!("flow{}", index + 1))),
@@ -152,24 +155,31 @@ impl Plan {
             ..flow
         }
     }
-}
 
-/// The name of what a flow replays.
-fn recording_name(flow: usize) -> String {
-    format!("traces/flow{}.csv", flow + 1)
-}
-
-/// The name of the file with the rate of one direction, unique and relative to the scenario.
-fn rate_name(link: &LinkPlan, direction: &str, plan: &DirectionPlan) -> String {
-    match plan.described.rate {
-        Some(Capacity::Series { .. }) => format!("traces/{}-{direction}-rate.csv", link.name),
-        _ => format!("traces/{}-{direction}.trace", link.name),
+    /// The name of what a flow replays.
+    fn recording_name(&self, flow: usize) -> String {
+        let text = self.recordings.get(&flow).map(String::as_str);
+        file_name(text, || format!("traces/flow{}.csv", flow + 1))
     }
 }
 
+/// The name of a file with this text: its own, or another one that is unique and relative to the scenario.
+fn file_name(text: Option<&str>, other: impl FnOnce() -> String) -> String {
+    text.and_then(shipped::name_of).map_or_else(other, str::to_owned)
+}
+
+/// The name of the file with the rate of one direction.
+fn rate_name(link: &LinkPlan, direction: &str, plan: &DirectionPlan) -> String {
+    file_name(plan.files.rate.as_deref(), || match plan.described.rate {
+        Some(Capacity::Series { .. }) => format!("traces/{}-{direction}-rate.csv", link.name),
+        _ => format!("traces/{}-{direction}.trace", link.name),
+    })
+}
+
 /// The same for its delay.
-fn delay_name(link: &LinkPlan, direction: &str) -> String {
-    format!("traces/{}-{direction}-delay.csv", link.name)
+fn delay_name(link: &LinkPlan, direction: &str, plan: &DirectionPlan) -> String {
+    let text = plan.files.delay.as_deref();
+    file_name(text, || format!("traces/{}-{direction}-delay.csv", link.name))
 }
 
 fn one_way(plan: &DirectionPlan, link: &LinkPlan, direction: &str) -> OneWay {
@@ -180,7 +190,7 @@ fn one_way(plan: &DirectionPlan, link: &LinkPlan, direction: &str) -> OneWay {
         *file = rate_name(link, direction, plan);
     }
     if let Some(Delay::Series { series, .. }) = &mut described.delay {
-        *series = delay_name(link, direction);
+        *series = delay_name(link, direction, plan);
     }
     described
 }

@@ -194,9 +194,10 @@ impl World {
                 random: Stream::new(seed, &format!("host.{}", config.name)),
                 ports: EphemeralPorts::default(),
                 active: ActiveMptcp::default(),
-                fast_open: FastOpenCookies::new(
-                    Stream::new(seed, &format!("host.{}.fast-open", config.name)).next_u64(),
-                ),
+                fast_open: {
+                    let mut key = Stream::new(seed, &format!("host.{}.fast-open", config.name));
+                    FastOpenCookies::new([key.next_u64(), key.next_u64()])
+                },
                 cookies: SynCookies::new(
                     Stream::new(seed, &format!("host.{}.cookies", config.name)).next_u64(),
                 ),

@@ -4,16 +4,17 @@
 //! does not take it, it goes out again without mapping, which makes the connection plain TCP.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::hash::Hasher;
+use std::net::IpAddr;
 
 use mptcpsim_core::time::Span;
+use siphasher::sip::SipHasher24;
 
-use super::{Connection, Env, MetaState, cx};
+use super::{Connection, Env, MetaState, SocketOptions, cx};
 use crate::observe::mib::Counter;
 use crate::segment::{FastOpen, FourTuple, MAX_OPTIONS, Segment, TCP_HEADER};
 use crate::sysctl::Sysctl;
 use crate::tcp::Buffer;
-use crate::tcp::cookie::Secret;
 
 /// The bits of `net.ipv4.tcp_fastopen`.
 const CLIENT: u32 = 0x1;
@@ -25,7 +26,7 @@ const ALL_SERVERS: u32 = 0x400;
 /// What a host gives out as a server, and has learnt as a client (`struct tcp_fastopen_metrics`).
 #[derive(Clone, Debug, Default)]
 pub struct FastOpenCookies {
-    secret: Secret,
+    key: [u64; 2],
     known: BTreeMap<(IpAddr, IpAddr), Known>,
 }
 
@@ -39,26 +40,36 @@ struct Known {
 }
 
 impl FastOpenCookies {
-    pub(crate) fn new(secret: u64) -> Self {
-        Self { secret: Secret(secret), known: BTreeMap::new() }
+    /// With a key as `net.ipv4.tcp_fastopen_key` has it.
+    pub(crate) fn new(key: [u64; 2]) -> Self {
+        Self { key, known: BTreeMap::new() }
     }
 
-    /// The cookie for a client (`tcp_fastopen_cookie_gen`), which any of its ports may use.
+    /// The cookie for a client, which any of its ports may use
+    /// (`__tcp_fastopen_cookie_gen_cipher`).
     fn cookie(&self, tuple: FourTuple, experimental: bool) -> FastOpen {
-        let half = |port| {
-            let end = |ip| SocketAddr::new(ip, port);
-            self.secret.of(FourTuple { src: end(tuple.src.ip()), dst: end(tuple.dst.ip()) })
-        };
-        let bytes = u64::from(half(0)) << 32 | u64::from(half(1));
-        FastOpen::new(&bytes.to_be_bytes(), experimental)
+        let mut hash = SipHasher24::new_with_keys(self.key[0], self.key[1]);
+        for end in [tuple.src, tuple.dst] {
+            match end.ip() {
+                IpAddr::V4(ip) => hash.write(&ip.octets()),
+                IpAddr::V6(ip) => hash.write(&ip.octets()),
+            }
+        }
+        FastOpen::new(&hash.finish().to_le_bytes(), experimental)
             .unwrap_or_else(|| FastOpen::request(experimental))
     }
 
-    /// True if a SYN between these addresses could carry data.
-    pub(crate) fn are_of_use(&self, sysctl: &Sysctl, from: IpAddr, to: IpAddr) -> bool {
+    /// True if a SYN `from` an address `to` another could carry data of a socket with these options.
+    pub(crate) fn opens(
+        &self,
+        (from, to): (IpAddr, IpAddr),
+        options: &SocketOptions,
+        sysctl: &Sysctl,
+    ) -> bool {
         let bits = sysctl.tcp_fastopen;
         let known = self.known.get(&(from, to)).is_some_and(|known| known.cookie.is_some());
-        bits & CLIENT != 0 && (known || bits & CLIENT_NO_COOKIE != 0)
+        let without = bits & CLIENT_NO_COOKIE != 0 || options.fast_open_without_cookie;
+        options.fast_open && bits & CLIENT != 0 && (known || without)
     }
 
     fn known(&self, tuple: FourTuple) -> Known {
@@ -92,16 +103,21 @@ pub(super) enum Answer {
 
 /// `tcp_try_fastopen`.
 #[cold]
-pub(super) fn answer(env: &mut Env<'_>, asked: bool, tuple: FourTuple, syn: &Segment) -> Answer {
+pub(super) fn answer(
+    env: &mut Env<'_>,
+    options: &SocketOptions,
+    tuple: FourTuple,
+    syn: &Segment,
+) -> Answer {
     let bits = env.config.sysctl.tcp_fastopen;
     let option = syn.rare().and_then(|rare| rare.fast_open);
     let wishes = option.is_some_and(|option| option.cookie().is_empty());
     env.mib.add(Counter::FastOpenCookieReqd, u64::from(wishes));
-    let serves = bits & SERVER != 0 && (asked || bits & ALL_SERVERS != 0);
+    let serves = bits & SERVER != 0 && (options.fast_open || bits & ALL_SERVERS != 0);
     if !serves || (option.is_none() && syn.payload.is_empty()) {
         return Answer::Ordinarily;
     }
-    if bits & SERVER_NO_COOKIE != 0 {
+    if bits & SERVER_NO_COOKIE != 0 || options.fast_open_without_cookie {
         return Answer::Open;
     }
     let Some(option) = option else { return Answer::Ordinarily };
@@ -127,11 +143,18 @@ impl Connection {
         let mss = env.config.mtu.saturating_sub(headers);
         let room = known.mss.map_or(mss, |known| known.min(mss)).saturating_sub(MAX_OPTIONS.into());
         let (option, room) = match known.cookie {
-            _ if bits & CLIENT_NO_COOKIE != 0 => (None, room),
+            _ if bits & CLIENT_NO_COOKIE != 0 || self.options.fast_open_without_cookie => {
+                (None, room)
+            }
             Some(cookie) => (Some(cookie), room),
             None => (Some(FastOpen::request(known.in_vain == Some(false))), 0),
         };
         self.subs[0].tcp.open_fast(option, room.into());
+    }
+
+    /// True if data of a SYN was taken, by this end or by the peer (`syn_data_acked`).
+    pub const fn opened_with_data(&self) -> bool {
+        self.tx.in_syn > 0 || self.rx.in_syn > 0
     }
 
     /// Bytes that, written now, would leave with the SYN; 0 once it has left.

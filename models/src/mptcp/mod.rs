@@ -147,6 +147,8 @@ pub struct SocketOptions {
     pub md5_key: Option<Md5Key>,
     /// Opens with data in the SYN (`TCP_FASTOPEN_CONNECT`, or `TCP_FASTOPEN` where it listens).
     pub fast_open: bool,
+    /// ... and without a cookie (`TCP_FASTOPEN_NO_COOKIE`).
+    pub fast_open_without_cookie: bool,
 }
 
 impl Default for SocketOptions {
@@ -161,6 +163,7 @@ impl Default for SocketOptions {
             nagle: Nagle::default(),
             md5_key: None,
             fast_open: false,
+            fast_open_without_cookie: false,
         }
     }
 }

@@ -173,7 +173,7 @@ impl Connection {
             return;
         }
         let tuple = self.subs[index].tuple.reversed();
-        match fast_open::answer(env, self.options.fast_open, tuple, syn) {
+        match fast_open::answer(env, &self.options, tuple, syn) {
             fast_open::Answer::Ordinarily => {}
             fast_open::Answer::Open => self.open_by_syn(env, index, syn),
             fast_open::Answer::Cookie(option) => {

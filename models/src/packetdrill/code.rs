@@ -48,6 +48,8 @@ pub(super) enum Operator {
     Divide,
     FloorDivide,
     Modulo,
+    And,
+    Or,
 }
 
 /// A comparison.
@@ -210,7 +212,9 @@ fn arithmetic(left: &Value, operator: Operator, right: &Value) -> Option<Value> 
                 Operator::Subtract => a - b,
                 Operator::Multiply => a * b,
                 Operator::Divide => a / b,
-                Operator::FloorDivide | Operator::Modulo => return None,
+                Operator::FloorDivide | Operator::Modulo | Operator::And | Operator::Or => {
+                    return None;
+                }
             };
             value.is_finite().then_some(Value::Real(value))
         }
@@ -225,6 +229,8 @@ fn whole_arithmetic(a: i64, operator: Operator, b: i64) -> Option<Value> {
         Operator::Multiply => a.checked_mul(b)?,
         Operator::FloorDivide => a.checked_div_euclid(b)?,
         Operator::Modulo => a.checked_rem_euclid(b)?,
+        Operator::And => a & b,
+        Operator::Or => a | b,
         Operator::Divide => {
             let value = a as f64 / b as f64;
             return value.is_finite().then_some(Value::Real(value));
@@ -339,6 +345,7 @@ mod tests {
             "assert tcpi_rtt // 1000 == 20\n assert tcpi_rtt / 1000 > 20.0 # comment",
             "assert -7 % 3 == 2 and 2 + 3 * 4 - 1 == 13",
             "assert 0x10 == 16",
+            "assert (0x70 & 0x30 | 1 + 1) == 0x32; \\\n assert tcpi_rtt & 1 == 0",
             "print(tcpi_rtt); w = tcpi_snd_cwnd; w += 2; w -= 1; assert w == 11, w",
         ] {
             assert_eq!(outcome(code), Outcome::Holds, "{code}");

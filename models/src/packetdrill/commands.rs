@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use winnow::combinator::{alt, delimited, opt, repeat, separated};
 use winnow::prelude::*;
-use winnow::token::take_while;
+use winnow::token::{take_until, take_while};
 
 use super::kernel::Kernel;
+use super::parse::arithmetic;
 use crate::mptcp::{MetaState, Mode};
 use crate::observe::mib::{Counter, Mib};
 use crate::path_manager::{PathEvent, endpoints};
@@ -54,15 +55,28 @@ fn blank(input: &mut &str) -> winnow::Result<()> {
     repeat(0.., alt((gap, "\\\n"))).parse_next(input)
 }
 
-/// Quotes join what they hold; `$(...)` stays as it is.
+/// Quotes join what they hold; `$((...))` is a number, `$(...)` stays as it is.
 fn word(input: &mut &str) -> winnow::Result<String> {
     let plain = take_while(1.., |c: char| !c.is_whitespace() && !"'\";&$(#\\".contains(c));
-    let quoted = |quote: char| delimited(quote, take_while(0.., move |c| c != quote), quote);
     let inner = alt((
         ("$(", take_while(0.., |c| c != ')'), ')').take(),
         ("${", take_while(0.., |c| c != '}'), '}').take(),
     ));
-    repeat(1.., alt((plain, inner, quoted('\''), quoted('"')))).parse_next(input)
+    let quoted = delimited('\'', take_while(0.., |c| c != '\''), '\'');
+    let text = alt((plain, inner, quoted)).map(str::to_owned);
+    let parts = repeat(1.., alt((sum, text, double_quoted)));
+    parts.map(|parts: Vec<String>| parts.concat()).parse_next(input)
+}
+
+fn sum(input: &mut &str) -> winnow::Result<String> {
+    let text = delimited("$((", take_until(0.., "))"), "))");
+    text.verify_map(arithmetic).map(|sum| sum.to_string()).parse_next(input)
+}
+
+fn double_quoted(input: &mut &str) -> winnow::Result<String> {
+    let text = alt((take_while(1.., |c| c != '"' && c != '$'), "$")).map(str::to_owned);
+    let parts = repeat(0.., alt((sum, text)));
+    delimited('"', parts.map(|parts: Vec<String>| parts.concat()), '"').parse_next(input)
 }
 
 /// Runs the commands in `text`.
@@ -129,7 +143,8 @@ impl Shell<'_> {
             _ if name.starts_with("sysctl_restore_") => Done::Well,
             "sleep" => self.sleep(arguments),
             "sysctl" => self.sysctl(arguments),
-            "defaults.sh" | "set_sysctls.py" => self.defaults(name, arguments),
+            "set_sysctls.py" => self.set_sysctls(arguments),
+            "defaults.sh" => self.defaults(program),
             "server.sh" => self.endpoints_of_a_suite(1, &["signal"]),
             "client.sh" => self.endpoints_of_a_suite(0, &[]),
             "multi-ep.sh" => self.multi_endpoints(arguments),
@@ -189,18 +204,20 @@ impl Shell<'_> {
         }
     }
 
-    /// What the suites' `defaults.sh` and `set_sysctls.py` set, as far as it shows.
-    fn defaults(&mut self, name: &str, arguments: &[&str]) -> Done {
-        if name == "set_sysctls.py" {
-            for argument in arguments {
-                let named = argument.trim_start_matches("/proc/sys/");
-                let done = self.sysctl(&[named]);
-                if done != Done::Well {
-                    return done;
-                }
+    /// `set_sysctls.py /proc/sys/net/ipv4/tcp_sack=1 ...`.
+    fn set_sysctls(&mut self, arguments: &[&str]) -> Done {
+        for argument in arguments {
+            let named = argument.trim_start_matches("/proc/sys/");
+            let done = self.sysctl(&[named]);
+            if done != Done::Well {
+                return done;
             }
-            return Done::Well;
         }
+        Done::Well
+    }
+
+    /// What the suites' `defaults.sh` sets, as far as it shows.
+    fn defaults(&mut self, program: &str) -> Done {
         let sysctl = &mut self.kernel.config.sysctl;
         sysctl.tcp_rmem = BufferLimits { min: 4_096, default: 540_000, max: 15_728_640 };
         sysctl.tcp_wmem = BufferLimits { min: 4_096, default: 262_144, max: 4_194_304 };
@@ -208,7 +225,8 @@ impl Shell<'_> {
         sysctl.tcp_sack = true;
         sysctl.tcp_reordering = 3;
         sysctl.tcp_ecn = 0;
-        sysctl.tcp_fastopen = 0x70403;
+        // The scripts that come with the kernel lie beside theirs, which lets listeners decide.
+        sysctl.tcp_fastopen = if program == "./defaults.sh" { 0x3 } else { 0x70403 };
         sysctl.tcp_slow_start_after_idle = false;
         sysctl.tcp_tso_win_divisor = 3;
         sysctl.enabled = true;
@@ -253,7 +271,7 @@ impl Shell<'_> {
     }
 
     fn ip(&mut self, words: &[&str], arguments: &[&str]) -> Done {
-        let done = match arguments {
+        let done = match arguments.strip_prefix(&["-6"]).unwrap_or(arguments) {
             ["mptcp", "endpoint", rest @ ..] => self.ip_endpoint(rest),
             ["mptcp", "limits", "set", rest @ ..] => self.ip_limits(rest),
             // Nothing remembers earlier connections here, and addresses need no interface.
@@ -407,5 +425,9 @@ mod tests {
         assert_eq!(test, ["test", "$(nstat -zjs | jq '.kernel.X')", "-eq", "1"]);
         assert_eq!(split("a # b\n c && d;e").unwrap().iter().filter(|c| !c.is_empty()).count(), 4);
         assert_eq!(words("! a | b"), ["!", "a", "|", "b"]);
+        assert_eq!(
+            words("sysctl a=$((32 * 1024 + 1)) b=\"4 $((2*3)) $x\""),
+            ["sysctl", "a=32769", "b=4 6 $x"]
+        );
     }
 }

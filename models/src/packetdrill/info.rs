@@ -6,6 +6,9 @@ use crate::mptcp::{Connection, Mode};
 use crate::observe::mib::{Counter, Mib};
 use crate::tcp::{Negotiated, State};
 
+/// `TCPI_OPT_SYN_DATA`.
+const SYN_DATA: i64 = 32;
+
 /// The value of the name `name` at `now` for a connection's subflow, if the simulated host has it.
 pub(super) fn value(
     connection: Option<&Connection>,
@@ -47,6 +50,7 @@ fn constant(name: &str) -> Option<i64> {
         "TCPI_OPT_SACK" => 2,
         "TCPI_OPT_WSCALE" => 4,
         "TCPI_OPT_ECN" => 8,
+        "TCPI_OPT_SYN_DATA" => SYN_DATA,
         _ => return None,
     })
 }
@@ -65,7 +69,10 @@ fn tcp(connection: &Connection, index: usize, now: Time, field: &str) -> Option<
         "ca_state" => info.ca_state as i64,
         "retransmits" => i64::from(info.retransmits),
         "backoff" => i64::from(info.backoff),
-        "options" => options(info.options),
+        "options" => {
+            let by_syn = index == 0 && connection.opened_with_data();
+            options(info.options) | if by_syn { SYN_DATA } else { 0 }
+        }
         "snd_wscale" => i64::from(info.options.snd_wscale),
         "rcv_wscale" => i64::from(info.options.rcv_wscale),
         "rto" => info.rto.as_us() as i64,
@@ -98,6 +105,9 @@ fn tcp(connection: &Connection, index: usize, now: Time, field: &str) -> Option<
         "bytes_received" => totals.bytes_received as i64,
         "bytes_sent" => totals.bytes_sent as i64,
         "bytes_retrans" => totals.bytes_retransmitted as i64,
+        "last_data_sent" => now.since(info.last_data_sent).as_ms() as i64,
+        "last_data_recv" => now.since(info.last_data_recv).as_ms() as i64,
+        "last_ack_recv" => now.since(info.last_ack_recv).as_ms() as i64,
         "segs_out" => totals.segs_out as i64,
         "segs_in" => totals.segs_in as i64,
         "data_segs_out" => totals.data_segs_out as i64,

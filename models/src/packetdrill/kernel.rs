@@ -73,6 +73,9 @@ struct Held {
     bound: usize,
 }
 
+/// The key that the suites' `defaults.sh` sets: a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4.
+const FAST_OPEN_KEY: [u64; 2] = [0xb2b2_b2b2_a1a1_a1a1, 0xd4d4_d4d4_c3c3_c3c3];
+
 /// The host.
 #[derive(Debug)]
 pub(super) struct Kernel {
@@ -110,7 +113,7 @@ impl Kernel {
             random: Stream::new(Seed(1), "packetdrill.host"),
             ports: EphemeralPorts::default(),
             active: ActiveMptcp::default(),
-            fast_open: FastOpenCookies::new(2),
+            fast_open: FastOpenCookies::new(FAST_OPEN_KEY),
             cookies: SynCookies::new(1),
             netlink: Netlink::default(),
             held: Vec::new(),
@@ -450,14 +453,14 @@ impl Kernel {
     }
 
     /// True if a SYN to there could carry data.
-    pub(super) fn opens_fast(&self, from: IpAddr, to: IpAddr) -> bool {
-        self.fast_open.are_of_use(&self.config.sysctl, from, to)
+    pub(super) fn opens_fast(&self, ends: (IpAddr, IpAddr), options: &SocketOptions) -> bool {
+        self.fast_open.opens(ends, options, &self.config.sysctl)
     }
 
-    /// Lets a listener take data with SYNs (`TCP_FASTOPEN`).
-    pub(super) fn set_fast_open(&mut self, listener: usize, on: bool) {
+    /// Gives a listener other options.
+    pub(super) fn set_options(&mut self, listener: usize, options: SocketOptions) {
         if let Some(listener) = self.listeners.get_mut(listener) {
-            listener.options.fast_open = on;
+            listener.options = options;
         }
     }
 

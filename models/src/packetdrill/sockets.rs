@@ -24,6 +24,7 @@ pub(super) mod errno {
     pub(in super::super) const EAGAIN: Errno = Errno("EAGAIN");
     pub(in super::super) const EALREADY: Errno = Errno("EALREADY");
     pub(in super::super) const EBADF: Errno = Errno("EBADF");
+    pub(in super::super) const EFAULT: Errno = Errno("EFAULT");
     pub(in super::super) const EINPROGRESS: Errno = Errno("EINPROGRESS");
     pub(in super::super) const EINVAL: Errno = Errno("EINVAL");
     pub(in super::super) const EISCONN: Errno = Errno("EISCONN");
@@ -276,7 +277,7 @@ impl Sockets {
             Kind::Connected(_) => {}
             Kind::Fresh => {
                 let local = socket.local(from);
-                if socket.options.fast_open && kernel.opens_fast(local.ip(), to.ip()) {
+                if kernel.opens_fast((local.ip(), to.ip()), &socket.options) {
                     socket.deferred = Some(to);
                     return Answer::Returns(0);
                 }
@@ -400,6 +401,11 @@ impl Sockets {
         let state = socket.held(kernel).map_or(MetaState::Closed, Connection::state);
         if socket.write_shut || state == MetaState::Closed {
             return Answer::Fails(errno::EPIPE);
+        }
+        // Only after the handshake (`sk_stream_wait_connect`).
+        let opening = state == MetaState::Opening;
+        if opening && socket.held(kernel).is_some_and(Connection::is_client) {
+            return socket.would_block_unless(dontwait);
         }
         let taken = kernel.with(number, |connection, env| connection.write(env, bytes - *done));
         *done += taken.unwrap_or(0);

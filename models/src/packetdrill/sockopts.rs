@@ -39,6 +39,9 @@ const REMEMBERED: [&str; 25] = [
     "TCP_SAVE_SYN",
 ];
 
+/// Options of sockets that are opened with data in the SYN.
+const FAST_OPEN: [&str; 3] = ["TCP_FASTOPEN", "TCP_FASTOPEN_CONNECT", "TCP_FASTOPEN_NO_COOKIE"];
+
 /// The bits of a TOS byte that belong to ECN.
 const ECN_BITS: i64 = 0x3;
 /// Hops of a packet unless the application says otherwise (`ip_default_ttl`).
@@ -94,13 +97,7 @@ pub(super) fn set(caller: &mut Caller<'_>, call: &Call) -> Result<Answer, Unsupp
             socket.options.nagle.cork = cork;
             with(caller, fd, |connection, env| connection.set_cork(env, cork));
         }
-        "TCP_FASTOPEN" | "TCP_FASTOPEN_CONNECT" => {
-            let on = integer(given)? != 0;
-            socket.options.fast_open = on;
-            if let Some(listener) = socket.listener() {
-                caller.kernel.set_fast_open(listener, on);
-            }
-        }
+        _ if FAST_OPEN.contains(&option) => return set_fast_open(caller, fd, option, given),
         "TCP_MD5SIG" => return set_key(caller, fd, given),
         "IP_TOS" | "IPV6_TCLASS" | "IP_TTL" | "IPV6_UNICAST_HOPS" => {
             return set_ip(caller, fd, option, integer(given)?);
@@ -110,6 +107,35 @@ pub(super) fn set(caller: &mut Caller<'_>, call: &Call) -> Result<Answer, Unsupp
             socket.remembered.insert(option.to_owned(), value);
         }
         _ => return Err(Unsupported(format!("the socket option `{option}`"))),
+    }
+    Ok(Answer::Returns(0))
+}
+
+/// `TCP_FASTOPEN` with the number of connections that may be opened so, for sockets that listen or
+/// will; `TCP_FASTOPEN_CONNECT` for those that do neither; `TCP_FASTOPEN_NO_COOKIE` for both
+/// (`do_tcp_setsockopt`).
+fn set_fast_open(
+    caller: &mut Caller<'_>,
+    fd: i64,
+    option: &str,
+    given: &Expression,
+) -> Result<Answer, Unsupported> {
+    let value = integer(given)?;
+    let Some(socket) = caller.sockets.get_mut(fd) else {
+        return Ok(Answer::Fails(errno::EBADF));
+    };
+    let listens = socket.is_listening() && option == "TCP_FASTOPEN_CONNECT";
+    let most = if option == "TCP_FASTOPEN" { i64::MAX } else { 1 };
+    if socket.connection().is_some() || listens || !(0..=most).contains(&value) {
+        return Ok(Answer::Fails(errno::EINVAL));
+    }
+    match option {
+        "TCP_FASTOPEN_NO_COOKIE" => socket.options.fast_open_without_cookie = value != 0,
+        _ => socket.options.fast_open = value != 0,
+    }
+    socket.remembered.insert(option.to_owned(), value);
+    if let Some(listener) = socket.listener() {
+        caller.kernel.set_options(listener, socket.options.clone());
     }
     Ok(Answer::Returns(0))
 }
@@ -225,7 +251,9 @@ pub(super) fn get(caller: &mut Caller<'_>, call: &Call) -> Result<Attempt, Unsup
             i64::from(socket.options.rcvbuf.unwrap_or(0))
         }
         "SO_ACCEPTCONN" => i64::from(socket.is_listening()),
-        _ if REMEMBERED.contains(&option) => socket.remembered.get(option).copied().unwrap_or(0),
+        _ if REMEMBERED.contains(&option) || FAST_OPEN.contains(&option) => {
+            socket.remembered.get(option).copied().unwrap_or(0)
+        }
         _ => return Err(Unsupported(format!("the socket option `{option}`"))),
     };
     let wrong = match value(call)? {

@@ -385,6 +385,10 @@ impl Subflow {
         self.timers.retransmits = 0;
         self.timers.backoff = 0;
         self.rx.last_heard = cx.now;
+        // As if data had come (`lrcvtime`), unless SYNs crossed.
+        if !self.opened_both_ways() {
+            self.acks.last_data = cx.now;
+        }
         let initial = cx.config.initial_cwnd;
         // RFC 5681 section 3.1: a lost SYN is a sign of congestion, a spurious timeout is not.
         cx.w().cwnd = if timeouts > 1 { 1 } else { initial };

@@ -51,6 +51,11 @@ pub(super) fn script(text: &str) -> Result<Script, ScriptError> {
         })
 }
 
+/// What a shell makes of `$((text))`.
+pub(super) fn arithmetic(text: &str) -> Option<i64> {
+    python::constant(text)
+}
+
 fn what_was_expected(error: &ContextError) -> String {
     let wanted = error.context().find_map(|context| match context {
         StrContext::Expected(value) => Some(value.to_string()),

@@ -11,14 +11,17 @@ use crate::packetdrill::script::TcpOption;
 mod kind {
     pub(super) const MD5: u8 = 19;
     pub(super) const FAST_OPEN: u8 = 34;
+    /// Accurate ECN, the counter of ECT(0) first or that of ECT(1).
+    pub(super) const ECN_ZERO_FIRST: u8 = 172;
+    pub(super) const ECN_ONE_FIRST: u8 = 174;
     pub(super) const EXPERIMENTAL: u8 = 254;
 }
 
 /// The number that marks the experimental form of fast open (RFC 6994, RFC 7413).
 const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
 
-const NAMES: [&str; 10] =
-    ["nop", "eol", "mss", "wscale", "sackOK", "sack", "TS", "FO", "FOEXP", "md5"];
+const NAMES: [&str; 11] =
+    ["nop", "eol", "mss", "wscale", "sackOK", "sack", "TS", "FO", "FOEXP", "md5", "ECN"];
 
 /// The options in order; `None` for `<...>`.
 pub(super) fn list(input: &mut Input<'_>) -> ModalResult<Option<Vec<TcpOption>>> {
@@ -53,6 +56,7 @@ fn option(input: &mut Input<'_>) -> ModalResult<TcpOption> {
             })
             .parse_next(input),
         "md5" => bytes.map(|data| TcpOption::Raw { kind: kind::MD5, data }).parse_next(input),
+        "ECN" => ecn_counters.parse_next(input),
         name => mptcp::option(name, input),
     }
 }
@@ -67,6 +71,22 @@ fn timestamps(input: &mut Input<'_>) -> ModalResult<TcpOption> {
     (preceded(keyword("val"), value()), preceded(keyword("ecr"), value()))
         .map(|(val, ecr)| TcpOption::Timestamps { val, ecr })
         .parse_next(input)
+}
+
+/// Counters of bytes that came with each codepoint, 24 bits each: `e0b 1 ceb 0 e1b 1`.
+fn ecn_counters(input: &mut Input<'_>) -> ModalResult<TcpOption> {
+    let name =
+        alt((keyword("e0b").value(true), alt((keyword("ceb"), keyword("e1b"))).value(false)));
+    let counter = (name, number::<u32>("a number of bytes"));
+    let counters: Vec<(bool, u32)> = repeat(1..=3, counter).parse_next(input)?;
+    let zero_first = counters.first().is_some_and(|(zero, _)| *zero);
+    Ok(TcpOption::Raw {
+        kind: if zero_first { kind::ECN_ZERO_FIRST } else { kind::ECN_ONE_FIRST },
+        data: counters
+            .iter()
+            .flat_map(|(_, bytes)| bytes.to_be_bytes().into_iter().skip(1))
+            .collect(),
+    })
 }
 
 /// A cookie in hexadecimal; none asks for one.

@@ -9,7 +9,7 @@ use winnow::token::{take_until, take_while};
 
 use super::DEEPEST;
 use super::lex::{Grammar, Input, expected};
-use crate::packetdrill::code::{Compare, Expr, Operator, Statement};
+use crate::packetdrill::code::{Compare, Expr, Operator, Statement, Value};
 
 /// Statements up to the closing `}%`.
 pub(super) fn statements(input: &mut Input<'_>) -> ModalResult<Vec<Statement>> {
@@ -17,11 +17,20 @@ pub(super) fn statements(input: &mut Input<'_>) -> ModalResult<Vec<Statement>> {
     repeat(0.., terminated(statement, blank_lines)).parse_next(input)
 }
 
-/// Blanks, empty lines, comments and semicolons.
+/// Blanks, empty lines, also those that a backslash ends, comments and semicolons.
 fn blank_lines(input: &mut Input<'_>) -> ModalResult<()> {
     let comment = ('#', take_while(0.., |c| c != '\n' && c != '}')).void();
     let blank = take_while(1.., |c: char| c.is_whitespace() || c == ';').void();
-    repeat(0.., alt((comment, blank))).parse_next(input)
+    repeat(0.., alt((comment, blank, "\\\n".void()))).parse_next(input)
+}
+
+/// The value of an expression in which no name stands.
+pub(super) fn constant(text: &str) -> Option<i64> {
+    let expression = delimited(space0, expression(0), space0).parse(Input::new(text)).ok()?;
+    match expression.value(&|_| None) {
+        Ok(Value::Integer(value)) => Some(value),
+        _ => None,
+    }
 }
 
 fn statement(input: &mut Input<'_>) -> ModalResult<Statement> {
@@ -93,7 +102,9 @@ fn keyword<'s>(text: &'static str) -> impl Grammar<'s, ()> {
 }
 
 /// Operators of one rank, the tightest binding last.
-const RANKS: [&[(&str, Operator)]; 2] = [
+const RANKS: [&[(&str, Operator)]; 4] = [
+    &[("|", Operator::Or)],
+    &[("&", Operator::And)],
     &[("+", Operator::Add), ("-", Operator::Subtract)],
     &[
         ("//", Operator::FloorDivide),
