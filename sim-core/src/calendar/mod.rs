@@ -28,6 +28,8 @@
 mod near;
 mod wheel;
 
+use std::hint::select_unpredictable;
+
 use crate::time::Time;
 use near::{Key, Near};
 use wheel::Wheel;
@@ -169,9 +171,7 @@ impl Calendar {
     fn first_of_few(&self) -> Option<(Time, ActorId)> {
         let mut first = (Time::NEVER, 0);
         for (entry, actor) in self.actors.iter().zip(0..) {
-            if entry.due < first.0 {
-                first = (entry.due, actor);
-            }
+            first = select_unpredictable(entry.due < first.0, (entry.due, actor), first);
         }
         (first.0 != Time::NEVER).then_some((first.0, ActorId(first.1)))
     }
