@@ -38,7 +38,7 @@ use wheel::Wheel;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorId(pub u32);
 
-/// Below this number of actors none is filed: looking at all of them is faster.
+/// Below this number of actors none is filed: looking at all of them takes less, or no longer.
 const FEW: usize = 32;
 
 /// No actor, or no place.
