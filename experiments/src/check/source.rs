@@ -92,10 +92,9 @@ impl Source {
 pub(super) fn read_beside(folder: Option<&Path>, name: &str) -> Result<String, String> {
     let path = folder.map(|folder| folder.join(name));
     match (path, shipped::recorded(name)) {
-        (Some(path), None) => read_text(&path),
-        (Some(path), Some(_)) if path.exists() => read_text(&path),
+        (Some(path), recorded) if recorded.is_none() || path.exists() => read_text(&path),
         (_, Some(text)) => Ok(text.to_owned()),
-        (None, None) => {
+        (_, None) => {
             Err("the scenario is not in a file, so there is no folder to look in".to_owned())
         }
     }

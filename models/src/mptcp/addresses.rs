@@ -65,8 +65,8 @@ impl Connection {
             self.path_manager.on_event(event, &view, &mut actions);
             if let AnyPathManager::Userspace(userspace) = &mut self.path_manager {
                 let token = crate::mptcp_keys::token(self.local_key, self.version);
-                let kernel = (&mut *env.netlink, env.endpoints);
-                userspace.report(token, event, &view, kernel, &mut actions);
+                let (netlink, kernel) = (&mut *env.netlink, env.endpoints);
+                userspace.report(token, event, &view, netlink, kernel, &mut actions);
             }
             self.endpoints.count(event, &actions);
         }

@@ -68,8 +68,8 @@ impl FastOpenCookies {
     ) -> bool {
         let bits = sysctl.tcp_fastopen;
         let known = self.known.get(&(from, to)).is_some_and(|known| known.cookie.is_some());
-        let without = bits & CLIENT_NO_COOKIE != 0 || options.fast_open_without_cookie;
-        options.fast_open && bits & CLIENT != 0 && (known || without)
+        let opens = options.fast_open && bits & CLIENT != 0;
+        opens && (known || needs_no_cookie(options, bits & CLIENT_NO_COOKIE))
     }
 
     fn known(&self, tuple: FourTuple) -> Known {
@@ -89,6 +89,11 @@ impl FastOpenCookies {
             known.in_vain = Some(asked.experimental);
         }
     }
+}
+
+/// The host or the socket does without (`tcp_fastopen_no_cookie`).
+const fn needs_no_cookie(options: &SocketOptions, bit: u32) -> bool {
+    bit != 0 || options.fast_open_without_cookie
 }
 
 /// How a server answers a SYN.
@@ -117,7 +122,7 @@ pub(super) fn answer(
     if !serves || (option.is_none() && syn.payload.is_empty()) {
         return Answer::Ordinarily;
     }
-    if bits & SERVER_NO_COOKIE != 0 || options.fast_open_without_cookie {
+    if needs_no_cookie(options, bits & SERVER_NO_COOKIE) {
         return Answer::Open;
     }
     let Some(option) = option else { return Answer::Ordinarily };
@@ -143,9 +148,7 @@ impl Connection {
         let mss = env.config.mtu.saturating_sub(headers);
         let room = known.mss.map_or(mss, |known| known.min(mss)).saturating_sub(MAX_OPTIONS.into());
         let (option, room) = match known.cookie {
-            _ if bits & CLIENT_NO_COOKIE != 0 || self.options.fast_open_without_cookie => {
-                (None, room)
-            }
+            _ if needs_no_cookie(&self.options, bits & CLIENT_NO_COOKIE) => (None, room),
             Some(cookie) => (Some(cookie), room),
             None => (Some(FastOpen::request(known.in_vain == Some(false))), 0),
         };

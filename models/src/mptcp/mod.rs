@@ -43,6 +43,7 @@ mod receive;
 mod retransmit;
 mod send;
 mod signed;
+mod statistics;
 mod touched;
 mod waits;
 
@@ -58,6 +59,7 @@ pub use self::fast_open::FastOpenCookies;
 pub use self::info::{MptcpInfo, SocketMemory, SubflowInfo};
 pub use self::open::{Opening, Refusal};
 pub(crate) use self::signed::refuses as refuses_signature;
+pub use self::statistics::{Statistics, SubStatistics};
 
 use crate::congestion::{Clock, Congestion, Window};
 use crate::mptcp_keys::{Key, Version, idsn, token};
@@ -67,7 +69,7 @@ use crate::path_manager::binder::SourceRoute;
 use crate::path_manager::userspace::netlink::Netlink;
 use crate::path_manager::{AnyPathManager, PathEvent, endpoints};
 use crate::scheduler::{AnyScheduler, SubflowView};
-use crate::segment::{FourTuple, ResetReason};
+use crate::segment::FourTuple;
 use crate::tcp::{Nagle, Space, State, Subflow, TcpConfig};
 use crate::wire::Md5Key;
 use touched::{Marked, Touched};
@@ -265,51 +267,6 @@ struct Sub {
 /// A subflow that is not mapped infinitely.
 const NOT_INFINITE: u64 = u64::MAX;
 
-/// What a subflow did, beside its TCP totals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SubStatistics {
-    /// How often the scheduler chose it for a piece of data.
-    pub chosen: u32,
-    /// Data bytes it carried that had gone to another subflow before.
-    pub reinjected_bytes: u64,
-    /// Data bytes received on it that were new to the connection.
-    pub delivered_bytes: u64,
-    /// Data bytes received on it that the connection had already.
-    pub duplicate_bytes: u64,
-    /// When it was closed, or [`Time::NEVER`].
-    closed: Time,
-    /// When it was established, or [`Time::NEVER`].
-    established: Time,
-    /// Why the peer or this host reset it, if one did.
-    pub reset_reason: Option<ResetReason>,
-}
-
-impl Default for SubStatistics {
-    fn default() -> Self {
-        Self {
-            chosen: 0,
-            reinjected_bytes: 0,
-            delivered_bytes: 0,
-            duplicate_bytes: 0,
-            closed: Time::NEVER,
-            established: Time::NEVER,
-            reset_reason: None,
-        }
-    }
-}
-
-impl SubStatistics {
-    /// When it was closed.
-    pub fn closed_at(&self) -> Option<Time> {
-        (self.closed != Time::NEVER).then_some(self.closed)
-    }
-
-    /// When it was established.
-    pub fn established_at(&self) -> Option<Time> {
-        (self.established != Time::NEVER).then_some(self.established)
-    }
-}
-
 impl Sub {
     /// May carry data (`mptcp_subflow_active`).
     fn active(&self) -> bool {
@@ -372,21 +329,6 @@ pub struct Connection {
     /// What the out-of-tree line keeps beside all this.
     out_of_tree: Option<Box<out_of_tree::State>>,
     statistics: Statistics,
-}
-
-/// Totals of a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// When the first subflow was established.
-    pub established_at: Option<Time>,
-    /// Data bytes sent again at the connection level.
-    pub reinjected_bytes: u64,
-    /// Data bytes received twice.
-    pub duplicate_bytes: u64,
-    /// Firings of the connection's timer that sent something.
-    pub retransmits: u64,
-    /// Subflows there have been.
-    pub subflows_total: u32,
 }
 
 /// The context of one subflow, borrowed from the parts of the connection that are not the subflow.

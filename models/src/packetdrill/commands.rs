@@ -206,14 +206,8 @@ impl Shell<'_> {
 
     /// `set_sysctls.py /proc/sys/net/ipv4/tcp_sack=1 ...`.
     fn set_sysctls(&mut self, arguments: &[&str]) -> Done {
-        for argument in arguments {
-            let named = argument.trim_start_matches("/proc/sys/");
-            let done = self.sysctl(&[named]);
-            if done != Done::Well {
-                return done;
-            }
-        }
-        Done::Well
+        let named = arguments.iter().map(|argument| argument.trim_start_matches("/proc/sys/"));
+        self.sysctl(&named.collect::<Vec<_>>())
     }
 
     /// What the suites' `defaults.sh` sets, as far as it shows.

@@ -6,9 +6,6 @@ use crate::mptcp::{Connection, Mode};
 use crate::observe::mib::{Counter, Mib};
 use crate::tcp::{Negotiated, State};
 
-/// `TCPI_OPT_SYN_DATA`.
-const SYN_DATA: i64 = 32;
-
 /// The value of the name `name` at `now` for a connection's subflow, if the simulated host has it.
 pub(super) fn value(
     connection: Option<&Connection>,
@@ -50,7 +47,7 @@ fn constant(name: &str) -> Option<i64> {
         "TCPI_OPT_SACK" => 2,
         "TCPI_OPT_WSCALE" => 4,
         "TCPI_OPT_ECN" => 8,
-        "TCPI_OPT_SYN_DATA" => SYN_DATA,
+        "TCPI_OPT_SYN_DATA" => 32,
         _ => return None,
     })
 }
@@ -71,7 +68,7 @@ fn tcp(connection: &Connection, index: usize, now: Time, field: &str) -> Option<
         "backoff" => i64::from(info.backoff),
         "options" => {
             let by_syn = index == 0 && connection.opened_with_data();
-            options(info.options) | if by_syn { SYN_DATA } else { 0 }
+            options(info.options) | i64::from(by_syn) << 5
         }
         "snd_wscale" => i64::from(info.options.snd_wscale),
         "rcv_wscale" => i64::from(info.options.rcv_wscale),

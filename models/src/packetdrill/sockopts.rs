@@ -97,11 +97,11 @@ pub(super) fn set(caller: &mut Caller<'_>, call: &Call) -> Result<Answer, Unsupp
             socket.options.nagle.cork = cork;
             with(caller, fd, |connection, env| connection.set_cork(env, cork));
         }
-        _ if FAST_OPEN.contains(&option) => return set_fast_open(caller, fd, option, given),
         "TCP_MD5SIG" => return set_key(caller, fd, given),
         "IP_TOS" | "IPV6_TCLASS" | "IP_TTL" | "IPV6_UNICAST_HOPS" => {
             return set_ip(caller, fd, option, integer(given)?);
         }
+        _ if FAST_OPEN.contains(&option) => return set_fast_open(caller, fd, option, given),
         _ if REMEMBERED.contains(&option) => {
             let value = integer(given).unwrap_or(0);
             socket.remembered.insert(option.to_owned(), value);

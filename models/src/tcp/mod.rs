@@ -39,10 +39,12 @@ mod rate;
 mod receive;
 mod recovery;
 mod reorder;
+mod retransmit;
 mod rtt;
 mod sack;
 pub(crate) mod scoreboard;
 mod timers;
+mod validate;
 mod window;
 
 use mptcpsim_core::prefetch::prefetch;

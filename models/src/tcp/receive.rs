@@ -1,5 +1,5 @@
-//! Receiving a segment (Linux `tcp_rcv_established`, `tcp_validate_incoming`, `tcp_data_queue`;
-//! RFC 9293 section 3.10.7, RFC 5961, RFC 7323 section 5).
+//! Receiving a segment (Linux `tcp_rcv_established`, `tcp_data_queue`; RFC 9293 section 3.10.7, RFC 7323
+//! section 5). What is refused stands in `validate`.
 //!
 //! A segment is taken in three steps, so that the owner can read its MPTCP
 //! options between the acknowledgement and the data, where Linux does:
@@ -14,7 +14,7 @@ use super::ack::AckVerdict;
 use super::acking::MAX_QUICKACKS;
 use super::reorder::{Inserted, Reorder};
 use super::window::Space;
-use super::{Buffer, Cx, Error, State, Subflow};
+use super::{Buffer, Cx, State, Subflow};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::rules::ReceiveTuning;
@@ -230,153 +230,6 @@ impl Subflow {
         if self.state == State::Closed { Step::Drop } else { Step::Accepted }
     }
 
-    /// True if the segment will not be refused on an open connection.
-    pub(crate) fn accepts(&self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
-        self.state.synchronised()
-            && segment.flags.has(Flags::ACK)
-            && !segment.flags.intersects(Flags::RST | Flags::SYN)
-            && !self.too_old_timestamp(cx, segment)
-            && self.in_window(cx, segment)
-    }
-
-    /// Refuses what is not acceptable (`tcp_validate_incoming`).
-    #[inline(always)]
-    pub(super) fn refuse(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Option<Step> {
-        let reset = segment.flags.has(Flags::RST);
-        if self.too_old_timestamp(cx, segment) && !reset {
-            cx.mib.inc(Counter::PawsEstab);
-            self.duplicate_ack(cx, segment);
-            return Some(Step::Drop);
-        }
-        let resets = reset && self.is_reset_by(segment.seq);
-        if !self.in_window(cx, segment) && !resets {
-            if !reset {
-                if segment.flags.has(Flags::SYN) {
-                    self.challenge_syn(cx);
-                } else {
-                    self.duplicate_ack(cx, segment);
-                }
-            }
-            return Some(Step::Drop);
-        }
-        if reset {
-            if resets {
-                return Some(self.reset_received(cx));
-            }
-            cx.mib.inc(Counter::ChallengeAck);
-            self.challenge(cx, true);
-            return Some(Step::Drop);
-        }
-        if segment.flags.has(Flags::SYN) {
-            self.challenge_syn(cx);
-            return Some(Step::Drop);
-        }
-        (!segment.flags.has(Flags::ACK)).then_some(Step::Drop)
-    }
-
-    /// RFC 5961 section 3.2: only the exact number resets, others are challenged. Linux takes two
-    /// more: that of the FIN, which some hosts repeat (`tcp_reset_check`), and the end of the data
-    /// farthest ahead, as SACK tells it.
-    #[cold]
-    fn is_reset_by(&self, seq: Seq) -> bool {
-        let fin_came = matches!(self.state, State::CloseWait | State::LastAck | State::Closing);
-        let next = self.rx.rcv_nxt;
-        let farthest = self.rx.reorder.farthest_block();
-        seq == next || (fin_came && seq + 1 == next) || farthest == Some(seq)
-    }
-
-    #[cold]
-    fn reset_received(&mut self, cx: &mut Cx<'_>) -> Step {
-        let half_closed = self.state == State::CloseWait;
-        self.fail(cx, if half_closed { Error::Pipe } else { Error::Reset });
-        Step::Reset
-    }
-
-    #[cold]
-    fn challenge_syn(&mut self, cx: &mut Cx<'_>) {
-        cx.mib.inc(Counter::SynChallenge);
-        cx.mib.inc(Counter::ChallengeAck);
-        self.challenge(cx, true);
-    }
-
-    /// RFC 9293 section 3.10.7.4; Linux counts from the last advertisement (`tcp_sequence`).
-    fn in_window(&self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
-        if segment.end_seq().before(self.rx.rcv_wup) {
-            return false;
-        }
-        let edge = self.rx.rcv_nxt + self.rx.remaining_window();
-        if segment.end_seq().at_or_before(edge) {
-            return true;
-        }
-        let unread = if cx.window().multipath { 0 } else { cx.space.used };
-        let nothing_unread = self.rx.queue.is_empty() && unread == 0;
-        let holds = !cx.config.rules.window_is_strict || nothing_unread;
-        let fits = segment.seq.at_or_before(edge) && holds;
-        if !fits && cx.config.rules.window_is_strict {
-            cx.mib.inc(Counter::BeyondWindow);
-        }
-        fits
-    }
-
-    /// PAWS (RFC 7323 section 5), with the exception for reordered pure acknowledgements
-    /// (`tcp_paws_discard`, `tcp_disordered_ack`).
-    fn too_old_timestamp(&self, cx: &mut Cx<'_>, segment: &Segment) -> bool {
-        let Some(stamp) = segment.timestamps.filter(|_| self.negotiated.timestamps) else {
-            return false;
-        };
-        let behind = self.rx.timestamps.recent.wrapping_sub(stamp.val) as i32;
-        if behind <= 0 {
-            return false;
-        }
-        let pure_ack = segment.seq_len() == 0
-            && segment.seq == self.rx.rcv_nxt
-            && segment.ack == cx.w().snd_una
-            && u32::from(segment.window) << self.negotiated.snd_wscale == self.snd_wnd;
-        let tolerance = self.rtt.rto.as_ms() * 12 / 10;
-        !(pure_ack && u64::from(behind as u32) <= tolerance)
-    }
-
-    /// Answers a segment outside the window or with old data (`tcp_send_dupack`).
-    #[cold]
-    fn duplicate_ack(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
-        let rx = &mut self.rx;
-        if segment.seq_len() > 0 && segment.seq.before(rx.rcv_nxt) {
-            cx.mib.inc(Counter::DelayedAckLost);
-            let range = SeqRange::new(segment.seq, segment.end_seq().earliest(rx.rcv_nxt));
-            self.report_duplicate(cx, range);
-            self.enter_quickack_mode(MAX_QUICKACKS);
-        }
-        self.challenge(cx, segment.payload.is_empty());
-    }
-
-    #[cold]
-    fn report_duplicate(&mut self, cx: &mut Cx<'_>, range: SeqRange) {
-        if !self.negotiated.sack || !cx.sysctl().tcp_dsack {
-            return;
-        }
-        cx.mib.inc(if range.start.before(self.rx.rcv_nxt) {
-            Counter::DsackOldSent
-        } else {
-            Counter::DsackOfoSent
-        });
-        self.rx.reorder.dsack = Some(range);
-    }
-
-    /// Reports a duplicate unless another one is being reported that it does not extend
-    /// (`tcp_dsack_extend`).
-    fn report_another_duplicate(&mut self, cx: &mut Cx<'_>, range: SeqRange) {
-        match &mut self.rx.reorder.dsack {
-            None => self.report_duplicate(cx, range),
-            Some(known)
-                if range.start.at_or_before(known.end) && known.start.at_or_before(range.end) =>
-            {
-                *known =
-                    SeqRange::new(known.start.earliest(range.start), known.end.latest(range.end));
-            }
-            Some(_) => {}
-        }
-    }
-
     // ---- timestamps ----------------------------------------------------------------------
 
     /// The value of this host's timestamp clock, in milliseconds.
@@ -464,6 +317,34 @@ impl Subflow {
     }
 
     // ---- data ----------------------------------------------------------------------------
+
+    #[cold]
+    pub(super) fn report_duplicate(&mut self, cx: &mut Cx<'_>, range: SeqRange) {
+        if !self.negotiated.sack || !cx.sysctl().tcp_dsack {
+            return;
+        }
+        cx.mib.inc(if range.start.before(self.rx.rcv_nxt) {
+            Counter::DsackOldSent
+        } else {
+            Counter::DsackOfoSent
+        });
+        self.rx.reorder.dsack = Some(range);
+    }
+
+    /// Reports a duplicate unless another one is being reported that it does not extend
+    /// (`tcp_dsack_extend`).
+    fn report_another_duplicate(&mut self, cx: &mut Cx<'_>, range: SeqRange) {
+        match &mut self.rx.reorder.dsack {
+            None => self.report_duplicate(cx, range),
+            Some(known)
+                if range.start.at_or_before(known.end) && known.start.at_or_before(range.end) =>
+            {
+                *known =
+                    SeqRange::new(known.start.earliest(range.start), known.end.latest(range.end));
+            }
+            Some(_) => {}
+        }
+    }
 
     /// Takes the data of a segment whose header was accepted. `dss` is the mapping that belongs
     /// to it. In-order data then waits in [`Subflow::peek_arrived`].

@@ -18,8 +18,8 @@
 //! bitmap) becomes the near heap when the one before is used up. The width of
 //! the buckets follows the density of what happens, so a bucket holds about
 //! one entry whatever the time scale, and when it holds many, the heap keeps
-//! the order at the cost of a logarithm. Few actors are in no order at all: to
-//! look at each is faster.
+//! the order at the cost of a logarithm. Few actors are in no order at all:
+//! all of them are looked at.
 //!
 //! Due dates move later much more often than earlier (retransmission timers
 //! move with every ACK). A later date is only written down; the entry is moved

@@ -21,6 +21,8 @@ use winnow::error::{ContextError, StrContext};
 use winnow::prelude::*;
 use winnow::token::{any, take_while};
 
+pub(super) use self::python::arithmetic;
+
 use self::lex::{Grammar, Input, expected, gap, quoted, seconds, symbol, token};
 use super::script::{Action, Event, Position, Script, Setting, When};
 
@@ -49,11 +51,6 @@ pub(super) fn script(text: &str) -> Result<Script, ScriptError> {
             settings: settings.into_iter().map(|setting| place_setting(text, setting)).collect(),
             events: events.into_iter().map(|event| place_event(text, event)).collect(),
         })
-}
-
-/// What a shell makes of `$((text))`.
-pub(super) fn arithmetic(text: &str) -> Option<i64> {
-    python::constant(text)
 }
 
 fn what_was_expected(error: &ContextError) -> String {

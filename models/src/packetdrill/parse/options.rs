@@ -76,8 +76,9 @@ fn timestamps(input: &mut Input<'_>) -> ModalResult<TcpOption> {
 /// Counters of bytes that came with each codepoint, 24 bits each: `e0b 1 ceb 0 e1b 1`.
 fn ecn_counters(input: &mut Input<'_>) -> ModalResult<TcpOption> {
     let name =
-        alt((keyword("e0b").value(true), alt((keyword("ceb"), keyword("e1b"))).value(false)));
-    let counter = (name, number::<u32>("a number of bytes"));
+        alt((keyword("e0b").value(true), keyword("ceb").value(false), keyword("e1b").value(false)));
+    let bytes = number::<u32>("a number of bytes, 0 to 16777215");
+    let counter = (name, bytes.verify(|bytes| *bytes < 1 << 24));
     let counters: Vec<(bool, u32)> = repeat(1..=3, counter).parse_next(input)?;
     let zero_first = counters.first().is_some_and(|(zero, _)| *zero);
     Ok(TcpOption::Raw {

@@ -24,8 +24,8 @@ fn blank_lines(input: &mut Input<'_>) -> ModalResult<()> {
     repeat(0.., alt((comment, blank, "\\\n".void()))).parse_next(input)
 }
 
-/// The value of an expression in which no name stands.
-pub(super) fn constant(text: &str) -> Option<i64> {
+/// The value of an expression in which no name stands: what a shell makes of `$((text))`.
+pub(in crate::packetdrill) fn arithmetic(text: &str) -> Option<i64> {
     let expression = delimited(space0, expression(0), space0).parse(Input::new(text)).ok()?;
     match expression.value(&|_| None) {
         Ok(Value::Integer(value)) => Some(value),

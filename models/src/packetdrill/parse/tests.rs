@@ -87,6 +87,15 @@ fn packets_of_other_protocols_end_with_their_line() {
 }
 
 #[test]
+fn counters_of_accurate_ecn_are_24_bits_each() {
+    let raw = |kind, data: &[u8]| [TcpOption::Raw { kind, data: data.to_vec() }];
+    assert_eq!(options("ECN e0b 1 ceb 0 e1b 258"), raw(172, &[0, 0, 1, 0, 0, 0, 0, 1, 2]));
+    assert_eq!(options("ECN e1b 16777215"), raw(174, &[255, 255, 255]));
+    let wrong = error("0 > . 1:1(0) ack 1 <ECN e0b 16777216>");
+    assert!(wrong.contains("0 to 16777215"), "{wrong}");
+}
+
+#[test]
 fn mptcp_options_of_the_handshakes() {
     let [TcpOption::Capable(capable)] =
         &options("mpcapable v1 flags[flag_a,flag_h] key[a=2, b] mpcdatalen 5")[..]

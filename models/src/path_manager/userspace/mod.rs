@@ -38,7 +38,8 @@ impl Userspace {
         token: u32,
         event: PathEvent,
         view: &PathsView<'_>,
-        (netlink, kernel): (&mut Netlink, &Config),
+        netlink: &mut Netlink,
+        kernel: &Config,
         actions: &mut Vec<PathAction>,
     ) {
         let Some(event) = translate(token, event, view) else { return };
