@@ -77,8 +77,9 @@ fn timestamps(input: &mut Input<'_>) -> ModalResult<TcpOption> {
 fn ecn_counters(input: &mut Input<'_>) -> ModalResult<TcpOption> {
     let name =
         alt((keyword("e0b").value(true), keyword("ceb").value(false), keyword("e1b").value(false)));
-    let bytes = number::<u32>("a number of bytes, 0 to 16777215");
-    let counter = (name, bytes.verify(|bytes| *bytes < 1 << 24));
+    let what = "a number of bytes, 0 to 16777215";
+    let bytes = number::<u32>(what).verify(|bytes| *bytes < 1 << 24).context(expected(what));
+    let counter = (name, cut_err(bytes));
     let counters: Vec<(bool, u32)> = repeat(1..=3, counter).parse_next(input)?;
     let zero_first = counters.first().is_some_and(|(zero, _)| *zero);
     Ok(TcpOption::Raw {
