@@ -118,6 +118,7 @@ pub mod trace;
 // Measuring.
 pub mod engine_bench;
 
+mod foresight;
 mod pool;
 
 #[cfg(test)]

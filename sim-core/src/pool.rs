@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 
 use crate::net::{Kind, Place, RouteId};
 use crate::packet::Packet;
+use crate::prefetch::prefetch;
 use crate::units::Bytes;
 
 /// The right to one packet of a [`Pool`], to be handed back in the end.
@@ -36,8 +37,8 @@ impl Ticket {
     }
 
     /// The place of its packet.
-    pub(crate) fn slot(&self) -> NonZeroU32 {
-        self.slot
+    pub(crate) fn place(&self) -> u32 {
+        index(self.slot) as u32
     }
 
     pub(crate) fn is_data(&self) -> bool {
@@ -99,13 +100,15 @@ impl<P: Packet> Pool<P> {
 
     /// Brings the packet near, as somebody will ask for it soon.
     #[inline]
-    pub(crate) fn prefetch(&self, ticket: &Ticket) {
-        crate::prefetch::prefetch(&self.slots[index(ticket.slot)]);
+    pub(crate) fn prefetch(&self, place: u32) {
+        if let Some(slot) = self.slots.get(place as usize) {
+            prefetch(slot);
+        }
     }
 
     /// What is at the place of a ticket that may have been handed back.
-    pub(crate) fn at(&self, slot: NonZeroU32) -> Option<&P> {
-        self.slots[index(slot)].0.as_ref()
+    pub(crate) fn at(&self, place: u32) -> Option<&P> {
+        self.slots.get(place as usize)?.0.as_ref()
     }
 
     pub(crate) fn get(&self, ticket: &Ticket) -> Option<&P> {

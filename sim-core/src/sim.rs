@@ -9,6 +9,7 @@
 use thiserror::Error;
 
 use crate::calendar::{ActorId, Calendar};
+use crate::foresight::{Foresight, Wanted};
 use crate::impair::LossError;
 use crate::link::LinkId;
 use crate::net::{FIRST_LINK, Net, RouteId, Woken};
@@ -34,9 +35,11 @@ pub trait Hosts {
     /// An endpoint is due. It is not due again until [`Outbox::set_due`] says so.
     fn on_wake(&mut self, now: Time, endpoint: u32, out: &mut Outbox<'_, Self::Packet>);
 
-    /// A packet of a flow has come to the last link of its route: what it will meet may be
-    /// [prefetched](crate::prefetch). Nothing else can be done here.
-    fn expect(&mut self, _flow: u64, _tables: &<Self::Packet as Packet>::Tables) {}
+    /// A packet of a flow arrives soon: what it will meet may be [prefetched](crate::prefetch), a
+    /// bit more with each `step`, the first one 0. True if there is more to be brought near.
+    fn expect(&self, _flow: u64, _step: u8, _tables: &<Self::Packet as Packet>::Tables) -> bool {
+        false
+    }
 
     /// An entry of the timeline that is meant for hosts.
     fn on_change(&mut self, _now: Time, _change: u32, _out: &mut Outbox<'_, Self::Packet>) {}
@@ -98,6 +101,51 @@ struct Engine<P: Packet> {
     net: Net<P>,
     first_endpoint: u32,
     stop_requested: bool,
+    foresight: Foresight,
+}
+
+impl<P: Packet> Engine<P> {
+    /// A link is due: in a large network others are looked for that are due soon.
+    #[inline]
+    fn look_ahead(&mut self, link: u32, hosts: &impl Hosts<Packet = P>) {
+        if !self.net.is_large() {
+            return;
+        }
+        self.foresight.links -= usize::from(self.net.forget(link));
+        while !self.foresight.is_enough()
+            && let Some(actor) = self.calendar.foresee()
+        {
+            if let Some(wanted) = self.net.foresee(&self.calendar, actor) {
+                self.foresight.links += 1;
+                self.want(wanted, hosts);
+            }
+        }
+    }
+
+    /// A packet of a flow is on its last link.
+    #[inline]
+    fn expect(&mut self, flow: u64, hosts: &impl Hosts<Packet = P>) {
+        let wanted = bring_near(&self.net, hosts, Wanted::Host(flow, 0));
+        self.want(wanted, hosts);
+    }
+
+    /// Something is wanted some events later, and some of what was wanted earlier is now.
+    #[inline]
+    fn want(&mut self, wanted: Wanted, hosts: &impl Hosts<Packet = P>) {
+        self.foresight.note(wanted, |wanted| bring_near(&self.net, hosts, wanted));
+    }
+}
+
+/// Brings near what is wanted, and says what is wanted next.
+#[inline]
+fn bring_near<P: Packet>(net: &Net<P>, hosts: &impl Hosts<Packet = P>, wanted: Wanted) -> Wanted {
+    match wanted {
+        Wanted::Host(flow, step) if hosts.expect(flow, step, net.tables()) => {
+            Wanted::Host(flow, step + 1)
+        }
+        Wanted::Host(..) => Wanted::Nothing,
+        wanted => net.bring_near(wanted),
+    }
 }
 
 /// What is wrong with a timeline.
@@ -158,8 +206,14 @@ impl<H: Hosts> Simulation<H> {
         calendar.set(TIMELINE, timeline.due());
         net.start(&mut calendar);
         let first_endpoint = calendar.len() as u32;
-        let engine =
-            Engine { now: Time::ZERO, calendar, net, first_endpoint, stop_requested: false };
+        let engine = Engine {
+            now: Time::ZERO,
+            calendar,
+            net,
+            first_endpoint,
+            stop_requested: false,
+            foresight: Foresight::default(),
+        };
         Ok(Self { engine, timeline, hosts })
     }
 
@@ -270,11 +324,12 @@ impl<H: Hosts> Simulation<H> {
             self.change();
         } else if actor.0 < FIRST_LINK + links {
             let link = actor.0 - FIRST_LINK;
+            engine.look_ahead(link, &self.hosts);
             match engine.net.wake_link(&mut engine.calendar, due, link) {
                 Some(Woken::Arrives(route, packet)) => {
                     self.hosts.on_packet(due, route, packet, &mut Outbox { engine });
                 }
-                Some(Woken::Approaches(flow)) => self.hosts.expect(flow, engine.net.tables()),
+                Some(Woken::Approaches(flow)) => engine.expect(flow, &self.hosts),
                 None => {}
             }
         } else if actor.0 < engine.first_endpoint {

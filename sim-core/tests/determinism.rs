@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "each test file uses a part")]
 mod common;
 
-use common::{Holder, World, digest, world};
+use common::{Holder, World, digest, world, world_among};
 use mptcpsim_core::middlebox::Middlebox;
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::trace::{Cause, Point, Points, Trace};
@@ -29,6 +29,12 @@ fn the_order_of_declaration_does_not_matter() {
     for turn in 1..8 {
         assert_eq!(first, digest(&run(world(1, turn))), "turn {turn}");
     }
+}
+
+/// In large networks what comes is foreseen, which is nothing but a hint.
+#[test]
+fn the_size_of_the_network_does_not_matter() {
+    assert_eq!(digest(&run(world(1, 0))), digest(&run(world_among(1, 0, 5_000))));
 }
 
 #[test]

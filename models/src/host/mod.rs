@@ -174,7 +174,6 @@ pub struct World {
     changes: Vec<HostChange>,
     tap: Tap,
     doors: door::Doors,
-    ahead: ahead::Ahead,
     /// Flows whose client has finished.
     finished: usize,
 }
@@ -225,7 +224,6 @@ impl World {
             changes: Vec::new(),
             tap: Tap::default(),
             doors: door::Doors::default(),
-            ahead: ahead::Ahead::default(),
             finished: 0,
         }
     }
@@ -457,10 +455,9 @@ impl Hosts for World {
         }
     }
 
-    fn expect(&mut self, flow: u64, tables: &Tables) {
-        if let Some(binding) = tables.tuples.binding(TupleId(flow as u32)) {
-            self.ahead.announce(binding, &self.actors, &self.hosts);
-        }
+    fn expect(&self, flow: u64, step: u8, tables: &Tables) -> bool {
+        let binding = tables.tuples.binding(TupleId(flow as u32));
+        binding.is_some_and(|binding| self.bring_near(binding, step))
     }
 
     fn on_wake(&mut self, now: Time, endpoint: u32, out: &mut Outbox<'_, Packet>) {

@@ -28,6 +28,7 @@
 mod near;
 mod wheel;
 
+use crate::prefetch::prefetch;
 use crate::time::Time;
 use near::{Key, Near};
 use wheel::Wheel;
@@ -152,6 +153,19 @@ impl Calendar {
             entry.key = Time::NEVER;
         }
         Some((due, actor))
+    }
+
+    /// An actor that is due soon and was not told yet, the first one first, if one is known. This is
+    /// a hint: not all are told, and some may turn out to be due later.
+    #[inline]
+    pub fn foresee(&mut self) -> Option<ActorId> {
+        if self.files() { self.wheel.foresee().map(ActorId) } else { None }
+    }
+
+    /// Brings near where an actor stands.
+    #[inline]
+    pub(crate) fn bring_near(&self, actor: ActorId) {
+        prefetch(&self.actors[actor.0 as usize]);
     }
 
     /// The first date at which an actor is due, and that actor.
@@ -295,6 +309,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::time::Span;
 
     /// Dates on scales from picoseconds to days, many of them equal.
     fn date() -> impl Strategy<Value = u64> {
@@ -378,6 +393,27 @@ mod tests {
         fn equals_a_searched_list_of_many(steps in prop::collection::vec(step(), 0..1_500)) {
             agree(60, steps)?;
         }
+    }
+
+    /// What comes at a steady pace is told before it comes, and telling changes nothing.
+    #[test]
+    fn foresees_most_of_what_comes() {
+        let mut calendar = Calendar::new();
+        for number in 0..200u64 {
+            let actor = calendar.add();
+            calendar.set(actor, Time::from_ps(1_000 * number));
+        }
+        let mut told = 0;
+        for _ in 0..20_000u64 {
+            let (now, actor) = calendar.pop(Time::NEVER).unwrap();
+            assert_eq!(now.as_ps() % 200_000, 1_000 * u64::from(actor.0));
+            calendar.set(actor, now + Span::from_ps(200_000));
+            while let Some(soon) = calendar.foresee() {
+                assert!(calendar.due(soon) > now, "{soon:?} is told at {now}");
+                told += 1;
+            }
+        }
+        assert!(told > 15_000, "{told}");
     }
 
     /// Long enough to turn the outer wheel and to change the width of buckets.

@@ -18,6 +18,9 @@ const BUCKETS_PER_ACTOR: usize = 8;
 /// Entries a bucket of the inner wheel should hold, as a divisor: one in two buckets.
 const BUCKETS_PER_ENTRY: u64 = 4;
 
+/// How many buckets of the inner wheel come up soon.
+const SOON: usize = 512;
+
 /// Widths in powers of two: 16 ps to 18 s.
 const WIDTHS: std::ops::RangeInclusive<u32> = 4..=42;
 
@@ -29,6 +32,8 @@ pub(super) struct Wheel {
     occupied: Vec<u64>,
     /// Lists before this one are empty.
     cursor: usize,
+    /// Lists before this one were foreseen, as far as they had entries then.
+    foreseen: usize,
     /// A bucket of the inner wheel is `1 << width_log2` picoseconds wide.
     width_log2: u32,
     /// The inner wheel has `1 << inner_log2` buckets.
@@ -48,6 +53,7 @@ impl Default for Wheel {
             heads: Vec::new(),
             occupied: Vec::new(),
             cursor: 0,
+            foreseen: 0,
             // Narrow buckets are widened at once when they prove too narrow.
             width_log2: 14,
             inner_log2: 0,
@@ -81,6 +87,7 @@ impl Wheel {
         self.outer_start = Time::from_ps(first.as_ps() >> self.width_log2 << self.width_log2);
         self.inner_start = self.outer_start;
         self.cursor = 0;
+        self.foreseen = 0;
         self.counted_from = 0;
         self.entries = 0;
     }
@@ -155,8 +162,25 @@ impl Wheel {
 
     /// The first list that is not empty.
     pub(super) fn next_occupied(&self) -> Option<usize> {
-        let mut word = self.cursor / 64;
-        let mut bits = self.occupied.get(word)? & (!0 << (self.cursor % 64));
+        self.occupied_from(self.cursor)
+    }
+
+    /// The first actor of the next of the lists that come up soon. Each is asked for once.
+    #[inline]
+    pub(super) fn foresee(&mut self) -> Option<u32> {
+        let soon = (self.cursor + SOON).min(self.inner());
+        let list = self.occupied_from(self.foreseen.max(self.cursor + 1))?;
+        if list >= soon {
+            self.foreseen = soon;
+            return None;
+        }
+        self.foreseen = list + 1;
+        Some(self.heads[list])
+    }
+
+    fn occupied_from(&self, list: usize) -> Option<usize> {
+        let mut word = list / 64;
+        let mut bits = self.occupied.get(word)? & (!0 << (list % 64));
         while bits == 0 {
             word += 1;
             bits = *self.occupied.get(word)?;
@@ -208,6 +232,7 @@ impl Wheel {
             let offset = Span::from_ps((bucket as u64) << self.outer_width_log2());
             self.inner_start = self.outer_start + offset;
             self.cursor = 0;
+            self.foreseen = 0;
             self.counted_from = 0;
         } else {
             self.restart(first);

@@ -163,6 +163,26 @@ impl Link {
         prefetch(&self.tally.busy);
     }
 
+    /// Brings near its first packets: the one that arrives next, and the one that leaves after the
+    /// present one.
+    #[inline]
+    pub(crate) fn bring_departures_near(&self) {
+        if let Some(first) = self.pipe.front() {
+            prefetch(first);
+        }
+        if let Some(next) = self.pipe.get(self.propagating() + 1) {
+            prefetch(next);
+        }
+    }
+
+    /// Brings near where the next packet will be put.
+    #[inline]
+    pub(crate) fn bring_entrance_near(&self) {
+        if let Some(last) = self.pipe.back() {
+            prefetch(last);
+        }
+    }
+
     /// What happened up to the last look at the link. After a run, that is the time of the
     /// simulation.
     pub fn counters(&self) -> Counters {

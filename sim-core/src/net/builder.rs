@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::tape::{MOST, Tape};
 use super::{Kind, Net, RouteId};
+use crate::foresight::{Coming, MANY_LINKS};
 use crate::link::{Link, LinkConfig, LinkError, LinkId};
 use crate::middlebox::{Emit, Middlebox};
 use crate::packet::Packet;
@@ -115,6 +116,7 @@ impl<P: Packet> NetBuilder<P> {
         let (link_names, configs): (Vec<_>, Vec<_>) = links.into_iter().unzip();
         Ok(Net {
             links: build_links(&link_names, configs, seed)?,
+            coming: coming_of(link_names.len()),
             link_names,
             boxes,
             box_names,
@@ -172,6 +174,11 @@ fn sort_by_name<T>(things: Named<T>) -> Result<(Named<T>, Vec<u32>), NetError> {
         numbers[*index] = number;
     }
     Ok((order.into_iter().map(|(_, thing)| thing).collect(), numbers))
+}
+
+/// Where what comes is noted, if it is to be.
+fn coming_of(links: usize) -> Vec<Coming> {
+    if links < MANY_LINKS { Vec::new() } else { vec![Coming::default(); links] }
 }
 
 fn build_links(

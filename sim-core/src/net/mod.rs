@@ -16,6 +16,7 @@ pub(crate) use tape::{Kind, Place};
 use tape::Tape;
 
 use crate::calendar::{ActorId, Calendar};
+use crate::foresight::{Coming, Wanted};
 use crate::link::{Link, LinkChange, LinkId, Refused};
 use crate::middlebox::{Emission, Emit, Middlebox, Passage, Way};
 use crate::packet::Packet;
@@ -52,6 +53,9 @@ pub struct Net<P: Packet> {
     boxes: Vec<Box<dyn Middlebox<P>>>,
     box_names: Vec<String>,
     tape: Tape,
+    /// What each link will do next, apart from the links: it is asked before they are near. Empty in
+    /// networks of few links.
+    coming: Vec<Coming>,
     shared: Shared<P>,
     /// Packets between boxes; empty between events.
     moving: VecDeque<Moving<P>>,
@@ -190,12 +194,12 @@ impl<P: Packet> Net<P> {
         ticket.position += 1;
         match ticket.next.kind() {
             Kind::Link(next) => {
-                let slot = ticket.slot();
-                if self.offer(calendar, now, next, ticket) {
+                let place = ticket.place();
+                if self.offer(calendar, now, next, ticket) && !self.is_large() {
                     return self
                         .shared
                         .pool
-                        .at(slot)
+                        .at(place)
                         .map(|packet| Woken::Approaches(packet.flow()));
                 }
             }
@@ -209,13 +213,73 @@ impl<P: Packet> Net<P> {
         None
     }
 
-    /// Brings near what the next packet of a link meets.
+    /// Brings near what the next packet of a link meets, or notes it, if that would be too early.
     #[inline]
-    fn prefetch_next(&self, link: usize) {
+    fn prefetch_next(&mut self, link: usize) {
         let Some(ticket) = self.links[link].next_ticket() else { return };
-        self.shared.pool.prefetch(ticket);
+        if let Some(coming) = self.coming.get_mut(link) {
+            coming.note(ticket);
+            return;
+        }
+        self.shared.pool.prefetch(ticket.place());
         if let Kind::Link(next) = ticket.next.kind() {
             self.links[next as usize].bring_near();
+        }
+    }
+
+    /// True if it has so many links that the calendar is asked what comes.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        !self.coming.is_empty()
+    }
+
+    /// A link that is due need not be foreseen any more. True if it was.
+    #[inline]
+    pub(crate) fn forget(&mut self, link: u32) -> bool {
+        std::mem::take(&mut self.coming[link as usize].foreseen)
+    }
+
+    /// Brings near what an actor that is due soon will meet, if it is a link.
+    #[inline]
+    pub(crate) fn foresee(&mut self, calendar: &Calendar, actor: ActorId) -> Option<Wanted> {
+        let link = actor.0.checked_sub(FIRST_LINK)?;
+        let coming = self.coming.get_mut(link as usize)?;
+        if std::mem::replace(&mut coming.foreseen, true) {
+            return None;
+        }
+        let Coming { to, slot, position, .. } = *coming;
+        self.links[link as usize].bring_near();
+        Some(match to.kind() {
+            Kind::Link(next) => {
+                self.links[next as usize].bring_near();
+                self.tape.bring_near(position + 2);
+                calendar.bring_near(link_actor(next));
+                Wanted::Queues(link, next)
+            }
+            Kind::End(route) => {
+                self.shared.pool.prefetch(slot);
+                self.prefetch_way_back(route);
+                Wanted::Flow(link, slot)
+            }
+            Kind::Box(_) => Wanted::Nothing,
+        })
+    }
+
+    /// Brings near more of what an event will meet, and says what is wanted then.
+    #[inline]
+    pub(crate) fn bring_near(&self, wanted: Wanted) -> Wanted {
+        match wanted {
+            Wanted::Queues(link, next) => {
+                self.links[link as usize].bring_departures_near();
+                self.links[next as usize].bring_entrance_near();
+                Wanted::Nothing
+            }
+            Wanted::Flow(link, slot) => {
+                self.links[link as usize].bring_departures_near();
+                let packet = self.shared.pool.at(slot);
+                packet.map_or(Wanted::Nothing, |packet| Wanted::Host(packet.flow(), 0))
+            }
+            Wanted::Nothing | Wanted::Host(..) => Wanted::Nothing,
         }
     }
 
@@ -262,14 +326,23 @@ impl<P: Packet> Net<P> {
         ticket.next = self.tape.at(ticket.position + 1);
         let last = match ticket.next.kind() {
             Kind::End(route) => {
-                self.prefetch_way_back(route);
+                if !self.is_large() {
+                    self.prefetch_way_back(route);
+                }
                 true
             }
             _ => false,
         };
         let link = &mut self.links[index as usize];
         match link.push(now, ticket, &mut self.shared) {
-            Ok(Some(due)) => calendar.set(link_actor(index), due),
+            Ok(Some(due)) => {
+                calendar.set(link_actor(index), due);
+                if let Some(coming) = self.coming.get_mut(index as usize)
+                    && let Some(first) = link.next_ticket()
+                {
+                    coming.note(first);
+                }
+            }
             Ok(None) => {}
             Err(Refused(ticket)) => self.shared.pool.discard(ticket),
         }

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::middlebox::Direction;
+use crate::prefetch::prefetch;
 
 /// A route from one host to another. Routes come in pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +38,7 @@ pub(crate) enum Kind {
 }
 
 /// One place of the tape: a [`Kind`] in four bytes, as there are very many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place(u32);
 
 /// How large the numbers in places can be.
@@ -90,6 +91,14 @@ impl Tape {
 
     pub(super) fn at(&self, position: u32) -> Place {
         self.places[position as usize]
+    }
+
+    /// Brings near what stands at a position.
+    #[inline]
+    pub(super) fn bring_near(&self, position: u32) {
+        if let Some(place) = self.places.get(position as usize) {
+            prefetch(place);
+        }
     }
 
     /// The route that a position belongs to.

@@ -218,7 +218,16 @@ fn links() -> Vec<(&'static str, LinkConfig)> {
 
 /// The world. `turn` changes the order in which things are declared, which must not matter.
 pub(crate) fn world(seed: u64, turn: usize) -> World {
+    world_among(seed, turn, 0)
+}
+
+/// The world in a network with so many more links, which nobody uses.
+pub(crate) fn world_among(seed: u64, turn: usize, idle: usize) -> World {
     let mut builder = Net::builder();
+    for number in 0..idle {
+        let idle = LinkConfig::new(Capacity::Unlimited, Span::ZERO);
+        builder.link(format!("idle{number}"), idle);
+    }
     let mut names = links();
     let count = names.len();
     names.rotate_left(turn % count);
