@@ -409,6 +409,8 @@ fn socket(plan: &Plan, flow: &FlowPlan, end: &FlowEnd) -> Result<SocketOptions, 
         md5_key: end.md5_key.clone(),
         fast_open: end.fast_open,
         fast_open_without_cookie: false,
+        fast_open_keys: None,
+        user_timeout: Span::ZERO,
     })
 }
 

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod clock;
 pub mod congestion;
+pub mod fast_open_keys;
 pub mod host;
 pub mod middlebox;
 pub mod mptcp;

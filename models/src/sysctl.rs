@@ -7,6 +7,7 @@
 use thiserror::Error;
 
 use crate::congestion;
+use crate::fast_open_keys::FastOpenKeys;
 use crate::path_manager::binder::Gateways;
 use crate::rules::Stack;
 use crate::scheduler;
@@ -164,6 +165,19 @@ impl Knob for String {
     }
     fn expected(_: i64, _: i64) -> String {
         "a name".into()
+    }
+}
+
+impl Knob for Option<FastOpenKeys> {
+    fn read(text: &str, _: i64, _: i64) -> Option<Self> {
+        text.parse().ok().map(Some)
+    }
+    fn show(&self) -> String {
+        self.map_or_else(|| "drawn at random".to_owned(), |keys| keys.to_string())
+    }
+    fn expected(_: i64, _: i64) -> String {
+        "four groups of hexadecimal digits with - between them, perhaps a comma and four more"
+            .into()
     }
 }
 
@@ -340,6 +354,8 @@ sysctls! {
         "queueing discipline of interfaces: with fq connections are paced, with the others only those whose congestion control wants it";
     tcp_fastopen: u32 = 1, 0..=4294967295, "net.ipv4.tcp_fastopen",
         "TCP Fast Open, a sum: 1 clients, 2 servers, 4 clients without cookies, 512 servers without cookies, 1024 all servers";
+    tcp_fastopen_key: Option<FastOpenKeys> = None, 0..=0, "net.ipv4.tcp_fastopen_key",
+        "key of the cookies that servers give out, and behind a comma the one before: its cookies still open";
     tcp_comp_sack_nr: u8 = 44, 0..=255, "net.ipv4.tcp_comp_sack_nr",
         "duplicate ACKs that may be compressed into one";
     tcp_comp_sack_delay_ns: u64 = 1_000_000, 0..=1000000000, "net.ipv4.tcp_comp_sack_delay_ns",

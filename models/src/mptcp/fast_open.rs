@@ -4,13 +4,12 @@
 //! does not take it, it goes out again without mapping, which makes the connection plain TCP.
 
 use std::collections::BTreeMap;
-use std::hash::Hasher;
 use std::net::IpAddr;
 
 use mptcpsim_core::time::Span;
-use siphasher::sip::SipHasher24;
 
 use super::{Connection, Env, MetaState, SocketOptions, cx};
+use crate::fast_open_keys::{Brought, FastOpenKeys};
 use crate::observe::mib::Counter;
 use crate::segment::{FastOpen, FourTuple, MAX_OPTIONS, Segment, TCP_HEADER};
 use crate::sysctl::Sysctl;
@@ -26,7 +25,8 @@ const ALL_SERVERS: u32 = 0x400;
 /// What a host gives out as a server, and has learnt as a client (`struct tcp_fastopen_metrics`).
 #[derive(Clone, Debug, Default)]
 pub struct FastOpenCookies {
-    key: [u64; 2],
+    /// Drawn when the host started, for as long as nobody sets others.
+    keys: FastOpenKeys,
     known: BTreeMap<(IpAddr, IpAddr), Known>,
 }
 
@@ -40,23 +40,15 @@ struct Known {
 }
 
 impl FastOpenCookies {
-    /// With a key as `net.ipv4.tcp_fastopen_key` has it.
+    /// With the key of a host that nobody has given one.
     pub(crate) fn new(key: [u64; 2]) -> Self {
-        Self { key, known: BTreeMap::new() }
+        Self { keys: FastOpenKeys::new(key), known: BTreeMap::new() }
     }
 
-    /// The cookie for a client, which any of its ports may use
-    /// (`__tcp_fastopen_cookie_gen_cipher`).
-    fn cookie(&self, tuple: FourTuple, experimental: bool) -> FastOpen {
-        let mut hash = SipHasher24::new_with_keys(self.key[0], self.key[1]);
-        for end in [tuple.src, tuple.dst] {
-            match end.ip() {
-                IpAddr::V4(ip) => hash.write(&ip.octets()),
-                IpAddr::V6(ip) => hash.write(&ip.octets()),
-            }
-        }
-        FastOpen::new(&hash.finish().to_le_bytes(), experimental)
-            .unwrap_or_else(|| FastOpen::request(experimental))
+    /// The keys of a listener: its own, else the host's (`tcp_fastopen_get_ctx`).
+    pub(crate) fn keys(&self, options: &SocketOptions, sysctl: &Sysctl) -> FastOpenKeys {
+        let own = options.fast_open_keys.as_deref().copied();
+        own.or(sysctl.tcp_fastopen_key).unwrap_or(self.keys)
     }
 
     /// True if a SYN `from` an address `to` another could carry data of a socket with these options.
@@ -102,8 +94,8 @@ pub(super) enum Answer {
     Ordinarily,
     /// With a cookie for the next time.
     Cookie(FastOpen),
-    /// It takes it, data and all.
-    Open,
+    /// It takes it, data and all, perhaps with a cookie that is to replace the client's.
+    Open(Option<FastOpen>),
 }
 
 /// `tcp_try_fastopen`.
@@ -123,15 +115,25 @@ pub(super) fn answer(
         return Answer::Ordinarily;
     }
     if needs_no_cookie(options, bits & SERVER_NO_COOKIE) {
-        return Answer::Open;
+        return Answer::Open(None);
     }
     let Some(option) = option else { return Answer::Ordinarily };
-    let valid = env.fast_open.cookie(tuple, option.experimental);
-    if option == valid {
-        return Answer::Open;
+    let keys = env.fast_open.keys(options, &env.config.sysctl);
+    let valid = keys.cookie(tuple, option.experimental);
+    if wishes {
+        return Answer::Cookie(valid);
     }
-    env.mib.add(Counter::FastOpenPassiveFail, u64::from(!wishes));
-    Answer::Cookie(valid)
+    match keys.check(tuple, option) {
+        Brought::Valid => Answer::Open(None),
+        Brought::Outdated => {
+            env.mib.inc(Counter::FastOpenPassiveAltKey);
+            Answer::Open(Some(valid))
+        }
+        Brought::Invalid => {
+            env.mib.inc(Counter::FastOpenPassiveFail);
+            Answer::Cookie(valid)
+        }
+    }
 }
 
 impl Connection {
@@ -201,13 +203,20 @@ impl Connection {
     }
 
     /// The SYN is enough: the application has the connection, and the data (`tcp_fastopen_add_skb`,
-    /// `mptcp_fastopen_subflow_synack_set_params`). MPTCP sends when the peer's key is there.
+    /// `mptcp_fastopen_subflow_synack_set_params`). MPTCP sends when the peer's key is there. A
+    /// `renewed` cookie goes with the answer.
     #[cold]
-    pub(super) fn open_by_syn(&mut self, env: &mut Env<'_>, index: usize, syn: &Segment) {
+    pub(super) fn open_by_syn(
+        &mut self,
+        env: &mut Env<'_>,
+        index: usize,
+        syn: &Segment,
+        renewed: Option<FastOpen>,
+    ) {
         env.mib.inc(Counter::FastOpenPassive);
         let early = !self.is_mptcp();
         let sub = &mut self.subs[index];
-        sub.tcp.take_syn(&mut cx!(self, env, index), syn, early);
+        sub.tcp.take_syn(&mut cx!(self, env, index), syn, early, renewed);
         self.rx.start_tuning(env.now);
         if !syn.payload.is_empty() {
             self.rx.in_syn = u64::from(syn.payload.len());

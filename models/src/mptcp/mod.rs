@@ -62,6 +62,7 @@ pub(crate) use self::signed::refuses as refuses_signature;
 pub use self::statistics::{Statistics, SubStatistics};
 
 use crate::congestion::{Clock, Congestion, Window};
+use crate::fast_open_keys::FastOpenKeys;
 use crate::mptcp_keys::{Key, Version, idsn, token};
 use crate::observe::event::EventLog;
 use crate::observe::mib::{Counter, Mib};
@@ -151,6 +152,11 @@ pub struct SocketOptions {
     pub fast_open: bool,
     /// ... and without a cookie (`TCP_FASTOPEN_NO_COOKIE`).
     pub fast_open_without_cookie: bool,
+    /// The keys of the cookies that it gives out, if not the host's (`TCP_FASTOPEN_KEY`).
+    pub fast_open_keys: Option<Box<FastOpenKeys>>,
+    /// Ends a plain TCP connection whose data is not acknowledged for so long (`TCP_USER_TIMEOUT`);
+    /// zero leaves that to the number of retries.
+    pub user_timeout: Span,
 }
 
 impl Default for SocketOptions {
@@ -166,6 +172,8 @@ impl Default for SocketOptions {
             md5_key: None,
             fast_open: false,
             fast_open_without_cookie: false,
+            fast_open_keys: None,
+            user_timeout: Span::ZERO,
         }
     }
 }

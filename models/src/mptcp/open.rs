@@ -19,7 +19,7 @@ use crate::path_manager::multipath::Multipath;
 use crate::path_manager::{AnyPathManager, Name, PathEvent};
 use crate::rules::{Procedures, Stack};
 use crate::scheduler::AnyScheduler;
-use crate::segment::{FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment};
+use crate::segment::{FastOpen, FourTuple, MpCapable, MpJoin, MpTcpRst, ResetReason, Segment};
 use crate::seq::Seq;
 use crate::tcp::{Error, Offer, Subflow};
 
@@ -108,6 +108,7 @@ impl Connection {
         options.mptcp &= !signed || env.config.rules.procedures == Procedures::Upstream;
         let mut connection = Self::new(env, opening, options, true);
         connection.add_active(env, opening.tuple, opening.iss, false, None);
+        connection.start_user_timeout(env);
         if connection.options.fast_open {
             connection.open_fast(env, opening.tuple);
         }
@@ -162,6 +163,7 @@ impl Connection {
         if connection.options.md5_key.is_some() {
             connection.subs[index].tcp.choose_sack_over_timestamps();
         }
+        connection.start_user_timeout(env);
         connection.answer_fast_open(env, index, syn);
         connection
     }
@@ -175,16 +177,21 @@ impl Connection {
         let tuple = self.subs[index].tuple.reversed();
         match fast_open::answer(env, &self.options, tuple, syn) {
             fast_open::Answer::Ordinarily => {}
-            fast_open::Answer::Open => self.open_by_syn(env, index, syn),
-            fast_open::Answer::Cookie(option) => {
-                let mptcp = self.is_mptcp();
-                let tcp = &mut self.subs[index].tcp;
-                tcp.answer_fast_open(option);
-                if mptcp {
-                    // `subflow_v4_send_synack`: all three do not fit.
-                    tcp.forgo_timestamps();
-                }
+            fast_open::Answer::Open(renewed) => {
+                self.make_room_for_cookie(index, renewed);
+                self.open_by_syn(env, index, syn, renewed);
             }
+            fast_open::Answer::Cookie(option) => {
+                self.subs[index].tcp.answer_fast_open(option);
+                self.make_room_for_cookie(index, Some(option));
+            }
+        }
+    }
+
+    /// A cookie, timestamps and MP_CAPABLE do not fit all three (`subflow_v4_send_synack`).
+    fn make_room_for_cookie(&mut self, index: usize, cookie: Option<FastOpen>) {
+        if cookie.is_some() && self.is_mptcp() {
+            self.subs[index].tcp.forgo_timestamps();
         }
     }
 

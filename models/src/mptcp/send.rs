@@ -1,7 +1,7 @@
 //! Sending: from the application's stream to the subflows' queues
 //! (Linux `mptcp_sendmsg`, `__mptcp_push_pending`, `mptcp_sendmsg_frag`, `ack_update_msk`).
 
-use mptcpsim_core::time::Time;
+use mptcpsim_core::time::{Span, Time};
 
 use super::fragments::Fragments;
 use super::{Connection, Env, MetaState, Mode, SocketOptions, cx};
@@ -220,6 +220,23 @@ impl Connection {
         if nodelay {
             self.mark_all_ready();
             self.push_pending(env);
+        }
+    }
+
+    /// C: ends the connection when data is not acknowledged for `limit`, or leaves that to the number
+    /// of retries if it is zero (`TCP_USER_TIMEOUT`). MPTCP has none (`mptcp_supported_sockopt`).
+    pub fn set_user_timeout(&mut self, env: &mut Env<'_>, limit: Span) {
+        self.options.user_timeout = limit;
+        if self.mode == Mode::Plain {
+            let sub = &mut self.subs[0];
+            sub.tcp.set_user_timeout(&cx!(self, env, 0), limit);
+        }
+    }
+
+    /// The same for a connection that begins.
+    pub(super) fn start_user_timeout(&mut self, env: &mut Env<'_>) {
+        if !self.options.user_timeout.is_zero() {
+            self.set_user_timeout(env, self.options.user_timeout);
         }
     }
 

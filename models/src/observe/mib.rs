@@ -92,6 +92,7 @@ counters! {
     FastOpenActiveFail = "TcpExtTCPFastOpenActiveFail",
     FastOpenPassive = "TcpExtTCPFastOpenPassive",
     FastOpenPassiveFail = "TcpExtTCPFastOpenPassiveFail",
+    FastOpenPassiveAltKey = "TcpExtTCPFastOpenPassiveAltKey",
     FastOpenCookieReqd = "TcpExtTCPFastOpenCookieReqd",
     Md5NotFound = "TcpExtTCPMD5NotFound",
     Md5Unexpected = "TcpExtTCPMD5Unexpected",

@@ -412,10 +412,7 @@ const MSG_MORE: i64 = 0x8000;
 /// `inet_addr("...")`.
 fn ip_address(expression: &Expression) -> Option<IpAddr> {
     match expression {
-        Expression::Function(_, arguments) => match arguments.first()? {
-            Expression::Text(text) => text.parse().ok(),
-            _ => None,
-        },
+        Expression::Function(_, arguments) => arguments.first()?.text()?.parse().ok(),
         _ => None,
     }
 }

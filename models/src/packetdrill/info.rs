@@ -65,6 +65,7 @@ fn tcp(connection: &Connection, index: usize, now: Time, field: &str) -> Option<
         "state" => i64::from(state(info.state)),
         "ca_state" => info.ca_state as i64,
         "retransmits" => i64::from(info.retransmits),
+        "probes" => i64::from(info.probes),
         "backoff" => i64::from(info.backoff),
         "options" => {
             let by_syn = index == 0 && connection.opened_with_data();

@@ -12,6 +12,7 @@ use mptcpsim_core::rng::{Seed, Stream};
 use mptcpsim_core::time::Time;
 
 use crate::congestion::Clock;
+use crate::fast_open_keys::FastOpenKeys;
 use crate::mptcp::{
     ActiveMptcp, Connection, Env, EphemeralPorts, FastOpenCookies, MetaState, Opening,
     SocketOptions, SynCookies, refuses_signature,
@@ -220,9 +221,11 @@ impl Kernel {
             self.bindings.insert(tuple.reversed(), (number, held.bound));
             held.bound += 1;
         }
-        let opening = held.connection.state() == MetaState::Opening;
-        if !opening
+        let state = held.connection.state();
+        // Of a handshake that fails nothing is left to accept (`inet_csk_reqsk_queue_drop`).
+        if state != MetaState::Opening
             && let Some(listener) = held.listener.take()
+            && state != MetaState::Closed
             && let Some(listener) = self.listeners.get_mut(listener)
             && listener.open
         {
@@ -455,6 +458,11 @@ impl Kernel {
     /// True if a SYN to there could carry data.
     pub(super) fn opens_fast(&self, ends: (IpAddr, IpAddr), options: &SocketOptions) -> bool {
         self.fast_open.opens(ends, options, &self.config.sysctl)
+    }
+
+    /// The keys of the cookies that a socket gives out.
+    pub(super) fn fast_open_keys(&self, options: &SocketOptions) -> FastOpenKeys {
+        self.fast_open.keys(options, &self.config.sysctl)
     }
 
     /// Gives a listener other options.

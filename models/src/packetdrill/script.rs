@@ -302,7 +302,8 @@ pub(super) enum Expression {
     Ellipsis,
     Integer(i64),
     Word(String),
-    Text(String),
+    /// Its bytes, without the escapes that it is written with.
+    Text(Vec<u8>),
     List(Vec<Self>),
     Or(Vec<Self>),
     Assign(String, Box<Self>),
@@ -322,6 +323,12 @@ pub(super) struct Field {
 }
 
 impl Expression {
+    /// The text that it is.
+    pub(super) fn text(&self) -> Option<&str> {
+        let Self::Text(bytes) = self else { return None };
+        std::str::from_utf8(bytes).ok()
+    }
+
     /// The element `name` of a structure.
     pub(super) fn field(&self, name: &str) -> Option<&Self> {
         let Self::Struct(fields) = self else { return None };

@@ -109,8 +109,8 @@ impl Settings {
     pub(super) fn places(&self) -> Places {
         let (local, remote, any) = if self.v6 {
             (
-                IpAddr::V6(Ipv6Addr::new(0xfd3d, 0xfa7b, 0xd17d, 0, 0, 0, 0, 0)),
-                IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+                IpAddr::V6(Ipv6Addr::new(0xfd3d, 0x0a0b, 0x17d6, 0, 0, 0, 0, 1)),
+                IpAddr::V6(Ipv6Addr::new(0xfd3d, 0xfa7b, 0xd17d, 0, 0, 0, 0, 1)),
                 IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             )
         } else {

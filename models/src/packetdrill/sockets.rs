@@ -141,6 +141,12 @@ impl Socket {
         self.mptcp && matches!(self.kind, Kind::Fresh)
     }
 
+    /// True if the program has a socket of MPTCP, even if its connection is plain TCP by now.
+    pub(super) fn is_of_mptcp(&self, kernel: &Kernel) -> bool {
+        let connection = self.held(kernel);
+        connection.map_or(self.mptcp, |connection| connection.mode() != Mode::Plain)
+    }
+
     /// Bytes to read (`SIOCINQ`).
     pub(super) fn unread(&self, kernel: &Kernel) -> i64 {
         let arrived = self.held(kernel).map_or(0, Connection::unread_bytes);
@@ -256,6 +262,8 @@ impl Sockets {
         let mut accepted =
             Socket::new(Kind::Connected(number), socket.mptcp, socket.options.clone());
         accepted.nonblocking = nonblocking;
+        // The keys are the listener's own (`inet_csk_clone_lock`).
+        accepted.options.fast_open_keys = None;
         accepted.ip = socket.ip;
         accepted.remembered = socket.remembered.clone();
         accepted.connect_reported = true;

@@ -1,11 +1,14 @@
 //! Socket options: `setsockopt` and `getsockopt`.
 
+use mptcpsim_core::time::Span;
+
 use super::calls::{
     Attempt, Caller, Unsupported, argument, constant, descriptor, error_number, integer,
 };
 use super::script::{Call, Expression};
-use super::sockets::{Answer, Socket, errno};
+use super::sockets::{Answer, Errno, Socket, errno};
 use crate::congestion;
+use crate::fast_open_keys::FastOpenKeys;
 use crate::mptcp::{Connection, Env};
 use crate::rules::Procedures;
 use crate::wire::Md5Key;
@@ -97,10 +100,12 @@ pub(super) fn set(caller: &mut Caller<'_>, call: &Call) -> Result<Answer, Unsupp
             socket.options.nagle.cork = cork;
             with(caller, fd, |connection, env| connection.set_cork(env, cork));
         }
+        "TCP_USER_TIMEOUT" => return set_user_timeout(caller, fd, integer(given)?),
         "TCP_MD5SIG" => return set_key(caller, fd, given),
         "IP_TOS" | "IPV6_TCLASS" | "IP_TTL" | "IPV6_UNICAST_HOPS" => {
             return set_ip(caller, fd, option, integer(given)?);
         }
+        "TCP_FASTOPEN_KEY" => return set_fast_open_keys(caller, fd, call),
         _ if FAST_OPEN.contains(&option) => return set_fast_open(caller, fd, option, given),
         _ if REMEMBERED.contains(&option) => {
             let value = integer(given).unwrap_or(0);
@@ -140,6 +145,57 @@ fn set_fast_open(
     Ok(Answer::Returns(0))
 }
 
+/// `TCP_FASTOPEN_KEY`: at any time, but what it says matters to a listener only
+/// (`tcp_fastopen_reset_cipher`).
+fn set_fast_open_keys(
+    caller: &mut Caller<'_>,
+    fd: i64,
+    call: &Call,
+) -> Result<Answer, Unsupported> {
+    let Expression::Text(text) = argument(call, 3)? else {
+        return Err(Unsupported("a value of TCP_FASTOPEN_KEY that is no text".to_owned()));
+    };
+    let bytes = usize::try_from(integer(argument(call, 4)?)?).ok();
+    let given = bytes.map(|bytes| text.get(..bytes).unwrap_or(text));
+    let keys = given.and_then(FastOpenKeys::from_bytes);
+    let (Some(socket), Some(keys)) = (caller.sockets.get_mut(fd), keys) else {
+        return Ok(Answer::Fails(errno::EINVAL));
+    };
+    socket.options.fast_open_keys = Some(Box::new(keys));
+    if let Some(listener) = socket.listener() {
+        caller.kernel.set_options(listener, socket.options.clone());
+    }
+    Ok(Answer::Returns(0))
+}
+
+/// Milliseconds, for sockets of TCP only (`mptcp_supported_sockopt`).
+fn set_user_timeout(caller: &mut Caller<'_>, fd: i64, ms: i64) -> Result<Answer, Unsupported> {
+    if caller.sockets.get(fd).is_some_and(|socket| socket.is_of_mptcp(caller.kernel)) {
+        return no_mptcp_option(caller, "TCP_USER_TIMEOUT", errno::ENOPROTOOPT);
+    }
+    let Some(socket) = caller.sockets.get_mut(fd) else {
+        return Ok(Answer::Fails(errno::EBADF));
+    };
+    let Ok(ms) = u32::try_from(ms) else {
+        return Ok(Answer::Fails(errno::EINVAL));
+    };
+    let limit = Span::from_ms(ms.into());
+    socket.options.user_timeout = limit;
+    if let Some(listener) = socket.listener() {
+        caller.kernel.set_options(listener, socket.options.clone());
+    }
+    with(caller, fd, |connection, env| connection.set_user_timeout(env, limit));
+    Ok(Answer::Returns(0))
+}
+
+/// What an upstream socket of MPTCP says of an option that it does not have.
+fn no_mptcp_option(caller: &Caller<'_>, option: &str, error: Errno) -> Result<Answer, Unsupported> {
+    match caller.kernel.config.rules.procedures {
+        Procedures::Upstream => Ok(Answer::Fails(error)),
+        _ => Err(Unsupported(format!("{option} of a socket of MPTCP"))),
+    }
+}
+
 /// Tells the connection behind a descriptor, if there is one.
 fn with(caller: &mut Caller<'_>, fd: i64, call: impl FnOnce(&mut Connection, &mut Env<'_>)) {
     if let Some(number) = caller.sockets.get(fd).and_then(Socket::connection) {
@@ -161,7 +217,7 @@ fn set_buffer(caller: &mut Caller<'_>, fd: i64, receive: bool, bytes: u32) {
 }
 
 fn set_congestion(socket: &mut Socket, given: &Expression) -> Result<Answer, Unsupported> {
-    let Expression::Text(text) = given else {
+    let Some(text) = given.text() else {
         return Err(Unsupported("this value of TCP_CONGESTION".to_owned()));
     };
     let Some(algorithm) = congestion::Name::from_name(text) else {
@@ -186,7 +242,7 @@ fn set_key(caller: &mut Caller<'_>, fd: i64, given: &Expression) -> Result<Answe
     let Expression::Text(text) = given else {
         return Err(Unsupported("a value of TCP_MD5SIG that is no text".to_owned()));
     };
-    let Some(key) = Md5Key::new(text.as_bytes()) else {
+    let Some(key) = Md5Key::new(text) else {
         return Ok(Answer::Fails(errno::EINVAL));
     };
     if socket.connection().is_some() || socket.is_listening() {
@@ -231,7 +287,15 @@ pub(super) fn get(caller: &mut Caller<'_>, call: &Call) -> Result<Attempt, Unsup
     if option == "TCP_CONGESTION" {
         return get_congestion(caller, socket, value(call)?);
     }
+    if option == "TCP_FASTOPEN_KEY" {
+        let keys = caller.kernel.fast_open_keys(&socket.options);
+        return get_bytes(call, &keys.to_bytes());
+    }
+    if option == "TCP_USER_TIMEOUT" && socket.is_of_mptcp(caller.kernel) {
+        return no_mptcp_option(caller, option, errno::EOPNOTSUPP).map(Attempt::from);
+    }
     let found = match option {
+        "TCP_USER_TIMEOUT" => socket.options.user_timeout.as_ms() as i64,
         "SO_ERROR" => {
             caller.sockets.take_error(fd, caller.kernel).map_or(0, |error| error_number(error.0))
         }
@@ -287,11 +351,28 @@ fn get_congestion(
     let found = chosen(socket).unwrap_or(default).name();
     let wrong = match expected {
         Expression::Ellipsis => None,
+        expected => match expected.text() {
+            Some(text) if text == found => None,
+            Some(text) => Some(format!("TCP_CONGESTION is {found} where {text} is expected")),
+            None => return Err(Unsupported("this value of TCP_CONGESTION".to_owned())),
+        },
+    };
+    Ok(Attempt { answer: Answer::Returns(0), wrong })
+}
+
+/// An option that is bytes: the script has room for so many of them.
+fn get_bytes(call: &Call, found: &[u8]) -> Result<Attempt, Unsupported> {
+    let room = match argument(call, 4)? {
+        Expression::List(lens) => lens.first().map(integer).transpose()?,
+        len => Some(integer(len)?),
+    };
+    let room = room.and_then(|room| usize::try_from(room).ok()).unwrap_or(0);
+    let found = found.get(..room).unwrap_or(found);
+    let wrong = match value(call)? {
+        Expression::Ellipsis => None,
         Expression::Text(text) if text == found => None,
-        Expression::Text(text) => {
-            Some(format!("TCP_CONGESTION is {found} where {text} is expected"))
-        }
-        _ => return Err(Unsupported("this value of TCP_CONGESTION".to_owned())),
+        Expression::Text(_) => Some(format!("the bytes are \"{}\"", found.escape_ascii())),
+        _ => return Err(Unsupported("a value that is no text".to_owned())),
     };
     Ok(Attempt { answer: Answer::Returns(0), wrong })
 }

@@ -74,8 +74,9 @@ impl Translation<'_> {
         let flow = self.names.flows.get(self.flow);
         let (host, script) = flow.map_or((0, 0), |flow| (flow.host_offset, flow.script_offset));
         match (self.packet.is_outbound(), self.packet.flags.has(Flags::SYN)) {
-            (true, _) => (host, script),
-            // It is what the others are counted from.
+            (true, false) => (host, script),
+            // The numbers of the script's SYN are what all others are counted from.
+            (true, true) => (host, 0),
             (false, true) => (0, host),
             (false, false) => (script, host),
         }

@@ -22,6 +22,8 @@ pub(super) fn sent(
     let (offset, ack_offset) = flow
         .and_then(|flow| names.flows.get(flow))
         .map_or((segment.seq.0, 0), |flow| (flow.host_offset, flow.script_offset));
+    // A SYN/ACK acknowledges the script's SYN, whose number is the script's.
+    let ack_offset = if segment.flags.has(Flags::SYN) { 0 } else { ack_offset };
     let pair = flow.map(|flow| names.pair(flow)).unwrap_or_default();
     let words = Words { names, sender: pair.host, receiver: pair.script };
     let ends = [tuple.src, tuple.dst].map(|end| format!("{}:{}", end.ip(), end.port()));

@@ -420,6 +420,7 @@ impl Subflow {
         let end = nxt + left.min(self.current_mss());
         if end.at_or_before(self.window_end(cx)) {
             self.timers.backoff = 0;
+            self.end_probing();
             if self.timers.kind() == TimerKind::WindowProbe {
                 self.timers.stop_retransmit();
             }

@@ -28,6 +28,8 @@ pub(super) struct FastOpening {
     early: bool,
     /// ... after which there is no more.
     closing: bool,
+    /// The SYN was enough to open it.
+    by_syn: bool,
 }
 
 impl Subflow {
@@ -109,11 +111,25 @@ impl Subflow {
     }
 
     /// The SYN opens the subflow at once, with the data it brought; data may leave `early`, before
-    /// the handshake is complete.
+    /// the handshake is complete. The answer has a cookie if it is `renewed`.
     #[cold]
-    pub(crate) fn take_syn(&mut self, cx: &mut Cx<'_>, syn: &Segment, early: bool) {
+    pub(crate) fn take_syn(
+        &mut self,
+        cx: &mut Cx<'_>,
+        syn: &Segment,
+        early: bool,
+        renewed: Option<FastOpen>,
+    ) {
         let data = syn.payload.len();
-        let opening = FastOpening { data, accepted: data, early, ..FastOpening::default() };
+        let option = renewed;
+        let opening = FastOpening {
+            option,
+            data,
+            accepted: data,
+            early,
+            by_syn: true,
+            ..FastOpening::default()
+        };
         self.fast_open = Some(Box::new(opening));
         self.irs += data;
         self.rx.start_at(self.irs + 1);
@@ -140,8 +156,7 @@ impl Subflow {
 
     /// True if the SYN was enough to open it.
     pub(super) fn opened_by_syn(&self) -> bool {
-        self.state == State::SynReceived
-            && self.fast_open.as_ref().is_some_and(|it| it.option.is_none())
+        self.state == State::SynReceived && self.fast_open.as_ref().is_some_and(|it| it.by_syn)
     }
 
     /// Closes as soon as the handshake is complete.

@@ -18,6 +18,8 @@ pub struct TcpInfo {
     pub retransmits: u8,
     /// How often the timeout is doubled.
     pub backoff: u8,
+    /// Probes of a closed window without an answer.
+    pub probes: u8,
     /// What both ends agreed on: `options`, `snd_wscale` and `rcv_wscale`.
     pub options: Negotiated,
     /// The retransmission timeout.
@@ -98,6 +100,7 @@ impl Subflow {
             ca_state: window.ca_state,
             retransmits: self.retransmits(),
             backoff: self.backoff(),
+            probes: self.timers.probes_out,
             options: self.negotiated,
             rto: self.rtt.rto,
             ato: self.acks.ato,

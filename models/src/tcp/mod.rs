@@ -44,6 +44,7 @@ mod rtt;
 mod sack;
 pub(crate) mod scoreboard;
 mod timers;
+mod user_timeout;
 mod validate;
 mod window;
 

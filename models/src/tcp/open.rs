@@ -243,7 +243,8 @@ impl Subflow {
         let linear = if active { sysctl.tcp_syn_linear_timeouts } else { 0 };
         // One more for what is open already (`tcp_fastopen_synack_timer`).
         let retries = retries + u8::from(self.opened_by_syn());
-        if self.timers.total_timeouts >= u32::from(retries) + u32::from(linear) {
+        let waited = active && self.user_timed_out(cx.now) == Some(true);
+        if waited || self.timers.total_timeouts >= u32::from(retries) + u32::from(linear) {
             cx.mib.inc(Counter::AttemptFails);
             self.time_out(cx);
             return;
@@ -260,7 +261,10 @@ impl Subflow {
         let retransmits = self.timers.retransmits;
         cx.event(Event::Timeout(retransmits));
         self.wants.syn = true;
-        let delay = self.backed_off_rto();
+        let mut delay = self.backed_off_rto();
+        if active {
+            delay = self.clamp_rto_to_user_timeout(cx, delay);
+        }
         self.timers.set(cx, TimerKind::Rto, delay);
     }
 

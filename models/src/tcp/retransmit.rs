@@ -158,6 +158,7 @@ impl Subflow {
             self.send_new(cx, chunk, len, false, false, &mut out);
             out.segment.flags = out.segment.flags | Flags::PSH;
             self.burst.sent = 0;
+            self.end_probing();
             return out;
         }
         let segment = self.header(cx, cx.window().snd_una - 1, Flags::NONE);

@@ -7,6 +7,7 @@
 
 use mptcpsim_core::time::{Span, Time};
 
+use super::user_timeout::UserTimeout;
 use super::{Cx, Error, State, Subflow};
 use crate::clock::timer_expiry;
 use crate::observe::event::Event;
@@ -99,6 +100,8 @@ pub(super) struct Timers {
     pub(super) total_timeouts: u32,
     /// Unanswered window probes.
     pub(super) probes_out: u8,
+    /// How long the application waits.
+    pub(super) user_timeout: Option<Box<UserTimeout>>,
 }
 
 impl Timers {
@@ -227,13 +230,16 @@ impl Subflow {
         cx.event(Event::Timeout(retransmits));
         self.wants.head = true;
         self.timers.backoff = (self.timers.backoff + 1).min(30);
-        let delay = self.backed_off_rto();
+        let delay = self.clamp_rto_to_user_timeout(cx, self.backed_off_rto());
         self.timers.set(cx, TimerKind::Rto, delay);
     }
 
-    /// True once the retries are used up (`tcp_write_timeout`): as many timeouts as `retries`
-    /// doublings of the minimum timeout last.
+    /// True once the application waits no longer, or the retries are used up (`tcp_write_timeout`):
+    /// as many timeouts as `retries` doublings of the minimum timeout last.
     fn gives_up(&self, cx: &Cx<'_>) -> bool {
+        if let Some(over) = self.user_timed_out(cx.now) {
+            return over;
+        }
         let sysctl = &cx.config.sysctl;
         let retries = if self.fin_queued && !self.state.can_send() {
             match sysctl.tcp_orphan_retries {
@@ -261,7 +267,8 @@ impl Subflow {
     #[cold]
     pub(super) fn fail(&mut self, cx: &mut Cx<'_>, error: Error) {
         self.error = Some(error);
-        self.timers = Timers::default();
+        // `tcp_info` still tells how often it was probed.
+        self.timers = Timers { probes_out: self.timers.probes_out, ..Timers::default() };
         self.wants = super::Wants::default();
         self.set_state(cx, State::Closed);
     }
@@ -272,6 +279,7 @@ impl Subflow {
     pub(super) fn arm_window_probe(&mut self, cx: &mut Cx<'_>) {
         let floor = Span::from_us(u64::from(cx.sysctl().tcp_rto_min_us));
         let delay = self.rtt.rto.max(floor) * (1 << self.timers.backoff.min(15));
+        let delay = self.clamp_probe_to_user_timeout(cx, delay);
         self.timers.set(cx, TimerKind::WindowProbe, delay);
     }
 
@@ -280,9 +288,10 @@ impl Subflow {
         if cx.w().packets_out > 0 || self.tx.unsent(nxt).is_none() {
             self.timers.probes_out = 0;
             self.timers.backoff = 0;
+            self.end_probing();
             return;
         }
-        if self.timers.probes_out > cx.sysctl().tcp_retries2 {
+        if self.probed_too_long(cx.now) || self.timers.probes_out > cx.sysctl().tcp_retries2 {
             self.time_out(cx);
             return;
         }

@@ -78,9 +78,28 @@ fn simple(depth: u8, input: &mut Input<'_>) -> ModalResult<Expression> {
 
 /// Texts in a row are one; `...` behind them says that more follows.
 fn text(input: &mut Input<'_>) -> ModalResult<Expression> {
-    let parts: Vec<&str> = repeat(1.., quoted('"')).parse_next(input)?;
+    let part = quoted('"').verify_map(|text| bytes.parse(text).ok());
+    let part = part
+        .context(expected("a text; escapes are \\n, \\t, \\r, \\\\, \\\" and \\x with two digits"));
+    let parts: Vec<Vec<u8>> = repeat(1.., part).parse_next(input)?;
     opt(symbol("...")).parse_next(input)?;
     Ok(Expression::Text(parts.concat()))
+}
+
+/// What stands between quotes, with its escapes, as bytes.
+fn bytes(input: &mut &str) -> winnow::Result<Vec<u8>> {
+    let plain = take_while(1.., |c| c != '\\').map(|text: &str| text.as_bytes().to_vec());
+    let byte = preceded('x', take_while(2, |c: char| c.is_ascii_hexdigit()))
+        .try_map(|digits| u8::from_str_radix(digits, 16));
+    let sign = alt((
+        'n'.value(b'\n'),
+        't'.value(b'\t'),
+        'r'.value(b'\r'),
+        '\\'.value(b'\\'),
+        '"'.value(b'"'),
+    ));
+    let escape = preceded('\\', alt((byte, sign))).map(|byte| vec![byte]);
+    repeat(0.., alt((plain, escape))).map(|parts: Vec<_>| parts.concat()).parse_next(input)
 }
 
 /// `WORD`, `word(...)` or `WORD = value`.
