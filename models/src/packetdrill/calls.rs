@@ -137,6 +137,9 @@ impl Caller<'_> {
             }
             return Ok(Answer::Fails(errno::EAFNOSUPPORT));
         }
+        if is_nowhere(argument(call, 1)?) {
+            return Ok(self.sockets.disconnect(descriptor(call)?, self.kernel));
+        }
         let to = self.address(call, 1, self.places.remote)?;
         Ok(self.sockets.connect(descriptor(call)?, self.places.local, to, self.kernel))
     }
@@ -408,6 +411,12 @@ const MSG_ZEROCOPY: i64 = 0x400_0000;
 const MSG_FASTOPEN: i64 = 0x2000_0000;
 const MSG_NOSIGNAL: i64 = 0x4000;
 const MSG_MORE: i64 = 0x8000;
+
+/// An address of no family.
+fn is_nowhere(address: &Expression) -> bool {
+    let family = address.field("sa_family").unwrap_or(address);
+    *family == Expression::Word("AF_UNSPEC".to_owned())
+}
 
 /// `inet_addr("...")`.
 fn ip_address(expression: &Expression) -> Option<IpAddr> {

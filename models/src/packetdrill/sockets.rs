@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::kernel::{IpHeader, Kernel};
 use super::zerocopy::ZeroCopy;
 use crate::mptcp::{Connection, MetaState, Mode, SocketOptions};
+use crate::tcp::{State, Subflow};
 
 /// A number of `errno.h` by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub(super) mod errno {
     pub(in super::super) const EAGAIN: Errno = Errno("EAGAIN");
     pub(in super::super) const EALREADY: Errno = Errno("EALREADY");
     pub(in super::super) const EBADF: Errno = Errno("EBADF");
+    pub(in super::super) const ECONNRESET: Errno = Errno("ECONNRESET");
     pub(in super::super) const EFAULT: Errno = Errno("EFAULT");
     pub(in super::super) const EINPROGRESS: Errno = Errno("EINPROGRESS");
     pub(in super::super) const EINVAL: Errno = Errno("EINVAL");
@@ -82,6 +84,8 @@ pub(super) struct Socket {
     left_over: u64,
     /// The connection's error was reported.
     error_taken: bool,
+    /// What is left to report of the connection it had before it was disconnected.
+    left_error: Option<Errno>,
     /// `connect` has reported that the connection is open.
     connect_reported: bool,
     write_shut: bool,
@@ -103,6 +107,7 @@ impl Socket {
             linger: None,
             left_over: 0,
             error_taken: false,
+            left_error: None,
             connect_reported: false,
             write_shut: false,
             read_shut: false,
@@ -182,8 +187,8 @@ impl Socket {
 
     /// The error that the next call reports (`sk_err`).
     fn pending_error(&self, kernel: &Kernel) -> Option<Errno> {
-        if self.error_taken {
-            return None;
+        if self.error_taken || self.left_error.is_some() {
+            return self.left_error;
         }
         let connection = self.held(kernel)?;
         let over = connection.state() == MetaState::Closed;
@@ -192,7 +197,7 @@ impl Socket {
 
     fn take_error(&mut self, kernel: &Kernel) -> Option<Errno> {
         let error = self.pending_error(kernel)?;
-        self.error_taken = true;
+        self.error_taken = self.left_error.take().is_none();
         Some(error)
     }
 }
@@ -289,6 +294,7 @@ impl Sockets {
                     socket.deferred = Some(to);
                     return Answer::Returns(0);
                 }
+                socket.left_error = None;
                 let options = socket.options.clone();
                 let (number, _) = kernel.connect((local, to), options, socket.ip, 0);
                 socket.kind = Kind::Connected(number);
@@ -311,6 +317,30 @@ impl Sockets {
             }
             (false, _) => Answer::Returns(0),
         }
+    }
+
+    /// Connects to no address: what it was it is no more, and it can be used again
+    /// (`tcp_disconnect`, `mptcp_disconnect`).
+    pub(super) fn disconnect(&mut self, fd: i64, kernel: &mut Kernel) -> Answer {
+        let Some(socket) = self.table.get_mut(&fd) else { return Answer::Fails(errno::EBADF) };
+        let left_error = socket.error_of_disconnecting(kernel);
+        match socket.kind {
+            Kind::Fresh => {}
+            Kind::Listening(listener) => kernel.close_listener(listener),
+            Kind::Connected(number) => {
+                kernel.with(number, |connection, env| connection.abort(env));
+            }
+        }
+        *socket = Socket {
+            nonblocking: socket.nonblocking,
+            bound: socket.bound,
+            ip: socket.ip,
+            remembered: std::mem::take(&mut socket.remembered),
+            linger: socket.linger,
+            left_error,
+            ..Socket::new(Kind::Fresh, socket.mptcp, socket.options.clone())
+        };
+        Answer::Returns(0)
     }
 
     /// Connects with `bytes` bytes to be written, as many of them as fit in the SYN; `done` of them
@@ -355,7 +385,9 @@ impl Sockets {
         kernel: &mut Kernel,
     ) -> Answer {
         let Some(socket) = self.table.get_mut(&fd) else { return Answer::Fails(errno::EBADF) };
-        let Some(number) = socket.connection() else { return Answer::Fails(errno::ENOTCONN) };
+        let Some(number) = socket.connection() else {
+            return Answer::Fails(socket.take_error(kernel).unwrap_or(errno::ENOTCONN));
+        };
         if bytes == 0 {
             return Answer::Returns(0);
         }
@@ -400,7 +432,9 @@ impl Sockets {
         kernel: &mut Kernel,
     ) -> Answer {
         let Some(socket) = self.table.get_mut(&fd) else { return Answer::Fails(errno::EBADF) };
-        let Some(number) = socket.connection() else { return Answer::Fails(errno::EPIPE) };
+        let Some(number) = socket.connection() else {
+            return Answer::Fails(socket.take_error(kernel).unwrap_or(errno::EPIPE));
+        };
         if *done == 0
             && let Some(error) = socket.take_error(kernel)
         {
@@ -468,7 +502,10 @@ impl Sockets {
         use events::{ERR, HUP, IN, OUT, RDHUP, READ_NORMAL, WRITE_NORMAL};
         let Some(socket) = self.table.get(&fd) else { return 0x20 };
         let connection = match socket.kind {
-            Kind::Fresh => return OUT | HUP | WRITE_NORMAL,
+            Kind::Fresh => {
+                let failed = socket.pending_error(kernel).map_or(0, |_| ERR);
+                return OUT | HUP | WRITE_NORMAL | failed;
+            }
             Kind::Listening(listener) => {
                 return if kernel.acceptable(listener) { IN | READ_NORMAL } else { 0 };
             }
@@ -517,6 +554,20 @@ impl Sockets {
 }
 
 impl Socket {
+    /// What is to be reported after it is disconnected: that a connection of TCP was reset, if this
+    /// did so, and otherwise what was not told yet.
+    fn error_of_disconnecting(&self, kernel: &Kernel) -> Option<Errno> {
+        use State::{CloseWait, Established, FinWait1, FinWait2, SynReceived, SynSent};
+        let pending = self.pending_error(kernel);
+        let subflow = self.held(kernel).and_then(|held| held.subflow(0));
+        let state = subflow.filter(|_| !self.is_of_mptcp(kernel)).map(Subflow::state);
+        let resets = matches!(
+            state,
+            Some(Established | CloseWait | FinWait1 | FinWait2 | SynReceived | SynSent)
+        );
+        if resets { Some(errno::ECONNRESET) } else { pending }
+    }
+
     /// The address that it connects from, if nothing else was said `from`.
     fn local(&self, from: IpAddr) -> SocketAddr {
         match self.bound {
