@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use mptcpsim_core::time::{Span, Time};
 
+use super::files::Files;
 use super::kernel::Kernel;
 use super::script::{Call, Expression, Field};
 use super::sockets::{Answer, Shutdown, Socket, Sockets, errno, events};
@@ -62,6 +63,7 @@ pub(super) fn unsupported<T>(what: impl Into<String>) -> Result<T, Unsupported> 
 pub(super) struct Caller<'a> {
     pub(super) sockets: &'a mut Sockets,
     pub(super) kernel: &'a mut Kernel,
+    pub(super) files: &'a mut Files,
     pub(super) places: Places,
 }
 
@@ -93,6 +95,9 @@ impl Caller<'_> {
                 return Ok(Attempt { answer, wrong });
             }
             "write" | "send" | "sendto" | "writev" | "sendmsg" => self.write(call, progress)?,
+            "open" => self.open(call)?,
+            "sendfile" => self.sendfile(call, progress)?,
+            "close" if self.files.close(descriptor(call)?) => Answer::Returns(0),
             "close" => self.sockets.close(descriptor(call)?, self.kernel),
             "shutdown" => self.shutdown(call)?,
             "fcntl" => self.fcntl(call)?,
@@ -203,24 +208,21 @@ impl Caller<'_> {
         if flags & !known != 0 {
             return unsupported(format!("the flags {flags:#x} of `{}`", call.name));
         }
-        let pieces = argument(call, 1)?.field("msg_iov");
-        if flags & MSG_ZEROCOPY != 0 && matches!(pieces, Some(Expression::List(p)) if p.len() > 1) {
-            // Each would be a fragment of its own, of which a buffer holds 17.
-            return unsupported("several pieces of memory with `MSG_ZEROCOPY`");
-        }
         let dontwait = flags & MSG_DONTWAIT != 0;
         let fd = descriptor(call)?;
         let connection = self.sockets.get(fd).and_then(Socket::connection);
         if let Some(number) = connection.filter(|_| flags & MSG_MORE != 0) {
             self.kernel.with(number, |connection, _| connection.expect_more(true));
         }
+        let agreed = self.sockets.get(fd).and_then(|socket| socket.remembered.get("SO_ZEROCOPY"));
+        let uncopied = flags & MSG_ZEROCOPY != 0 && agreed.is_some_and(|value| *value != 0);
         let answer = match self.fast_open(call, fd, bytes, flags, progress)? {
             Some(answer) => answer,
+            None if uncopied => self.write_uncopied(call, progress, dontwait)?,
             None => self.sockets.write(fd, bytes, &mut progress.written, dontwait, self.kernel),
         };
         if let (Some(socket), Answer::Returns(bytes)) = (self.sockets.get_mut(fd), answer) {
-            let agreed = socket.remembered.get("SO_ZEROCOPY").is_some_and(|value| *value != 0);
-            socket.zerocopy.wrote(bytes, agreed && flags & MSG_ZEROCOPY != 0);
+            socket.zerocopy.wrote(bytes, uncopied);
         }
         if let Some(number) = connection {
             self.kernel.with(number, |connection, _| {
@@ -231,6 +233,37 @@ impl Caller<'_> {
             });
         }
         Ok(answer)
+    }
+
+    /// Pieces of memory that are not copied fill buffers by their number, not by their length
+    /// (`tcp_sendmsg_locked`).
+    fn write_uncopied(
+        &mut self,
+        call: &Call,
+        progress: &mut Progress,
+        dontwait: bool,
+    ) -> Result<Answer, Unsupported> {
+        let fd = descriptor(call)?;
+        let (bytes, _) = self.transfer(call)?;
+        let ends = match argument(call, 1)?.field("msg_iov") {
+            Some(pieces) => zerocopy::buffer_ends(&lengths(pieces)?)?,
+            None => Vec::new(),
+        };
+        let waiting = self.sockets.get(fd).map_or(0, |socket| socket.unsent(self.kernel));
+        if ends.len() > 1 && progress.written == 0 && waiting > 0 {
+            return unsupported("many pieces of memory behind data that waits");
+        }
+        for end in ends.into_iter().filter(|end| *end < bytes) {
+            let written = &mut progress.written;
+            let answer = self.sockets.write(fd, end.max(*written), written, dontwait, self.kernel);
+            if *written < end {
+                return Ok(answer);
+            }
+            if let Some(number) = self.sockets.get(fd).and_then(Socket::connection) {
+                self.kernel.with(number, |connection, _| connection.end_record());
+            }
+        }
+        Ok(self.sockets.write(fd, bytes, &mut progress.written, dontwait, self.kernel))
     }
 
     /// What a write gives that connects; none if it does not.
@@ -295,6 +328,37 @@ impl Caller<'_> {
             return Ok(self.sockets.read(from, bytes, false, false, self.kernel));
         }
         Ok(self.sockets.write(to, bytes, &mut progress.written, false, self.kernel))
+    }
+
+    /// `open("/tmp/file", O_RDONLY) = 5`, of a file that the script has made.
+    fn open(&mut self, call: &Call) -> Result<Answer, Unsupported> {
+        let Some(path) = argument(call, 0)?.text() else {
+            return unsupported("this path of a file");
+        };
+        if integer(argument(call, 1)?)? & 0x3 != 0 {
+            return unsupported("files to be written");
+        }
+        let fd = new_descriptor(call)?;
+        let there = self.files.open(fd, path);
+        Ok(if there { Answer::Returns(fd) } else { Answer::Fails(errno::ENOENT) })
+    }
+
+    /// `sendfile(4, 5, [0], 5) = 5`: no more than there is.
+    fn sendfile(&mut self, call: &Call, progress: &mut Progress) -> Result<Answer, Unsupported> {
+        let (to, from) = (descriptor(call)?, integer(argument(call, 1)?)?);
+        let offset = match argument(call, 2)? {
+            Expression::List(offset) => offset.first().map(size).transpose()?,
+            Expression::Word(null) if null == "NULL" => None,
+            _ => return unsupported("this offset of `sendfile`"),
+        };
+        let Some(bytes) = self.files.left(from, offset, size(argument(call, 3)?)?) else {
+            return Ok(Answer::Fails(errno::EBADF));
+        };
+        let answer = self.sockets.write(to, bytes, &mut progress.written, false, self.kernel);
+        if let (Answer::Returns(sent), None) = (answer, offset) {
+            self.files.advance(from, sent as u64);
+        }
+        Ok(answer)
     }
 
     /// `ioctl(4, SIOCINQ, 1000) = 0`: bytes to read, bytes not acknowledged, bytes not sent.
@@ -467,6 +531,11 @@ fn size(expression: &Expression) -> Result<u64, Unsupported> {
 
 /// Bytes of `[{..., 500}, {..., 10}]`.
 fn vector_len(expression: &Expression) -> Result<u64, Unsupported> {
+    Ok(lengths(expression)?.into_iter().fold(0, u64::saturating_add))
+}
+
+/// Bytes of each.
+fn lengths(expression: &Expression) -> Result<Vec<u64>, Unsupported> {
     let Expression::List(parts) = expression else { return unsupported("this vector") };
     let length = |part: &Expression| match part {
         Expression::Struct(fields) => match fields.last() {
@@ -475,7 +544,7 @@ fn vector_len(expression: &Expression) -> Result<u64, Unsupported> {
         },
         _ => unsupported("this vector"),
     };
-    parts.iter().try_fold(0_u64, |sum, part| Ok(sum.saturating_add(length(part)?)))
+    parts.iter().map(length).collect()
 }
 
 /// The number that an expression stands for.

@@ -3,12 +3,14 @@
 //! A handful of programs and of the suites' own helper scripts is known by
 //! name; whatever else a script wants to run is reported, not guessed.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use winnow::combinator::{alt, delimited, opt, repeat, separated};
 use winnow::prelude::*;
 use winnow::token::{take_until, take_while};
 
+use super::files::Files;
 use super::kernel::Kernel;
 use super::parse::arithmetic;
 use crate::mptcp::{MetaState, Mode};
@@ -34,6 +36,7 @@ pub(super) struct Shell<'a> {
     pub(super) local: IpAddr,
     /// The counters when `nstat -n` was last run.
     pub(super) counted: &'a mut Mib,
+    pub(super) files: &'a mut Files,
 }
 
 /// Splits commands at line ends, `;` and `&&`, and each into its words.
@@ -108,6 +111,11 @@ impl Shell<'_> {
             ["ss", flags, "|", "grep", "-q", word] | ["ss", flags, "|", "grep", word] => {
                 self.sockets_listed(flags, word)
             }
+            ["grep", first, files @ .., "|", "grep", second]
+                if files.iter().all(|file| ["/proc/net/tcp", "/proc/net/tcp6"].contains(file)) =>
+            {
+                self.listeners_listed(first, second)
+            }
             words => self.command(words),
         }
     }
@@ -133,6 +141,16 @@ impl Shell<'_> {
         }
     }
 
+    /// `grep " 0A " /proc/net/tcp | grep ":1F90"`: sockets that listen (`get_tcp4_sock`).
+    fn listeners_listed(&self, first: &str, second: &str) -> Done {
+        let lines = self.kernel.listening_ports().map(|port| format!(":{port:04X} :0000 0A "));
+        let mut found = lines.filter(|line| line.contains(first) && line.contains(second));
+        match found.next() {
+            Some(_) => Done::Well,
+            None => Done::Failed(format!("no socket that listens is {first} and {second}")),
+        }
+    }
+
     fn command(&mut self, words: &[&str]) -> Done {
         let Some((program, arguments)) = words.split_first() else { return Done::Well };
         let name = program.rsplit('/').next().unwrap_or(program);
@@ -141,6 +159,8 @@ impl Shell<'_> {
             "true" | "echo" | "ethtool" => Done::Well,
             "tc" => self.tc(arguments),
             _ if name.starts_with("sysctl_restore_") => Done::Well,
+            "rm" => self.remove_files(arguments),
+            "dd" => self.make_file(arguments),
             "sleep" => self.sleep(arguments),
             "sysctl" => self.sysctl(arguments),
             "set_sysctls.py" => self.set_sysctls(arguments),
@@ -161,9 +181,35 @@ impl Shell<'_> {
 
     /// `tc qdisc replace dev tun0 root fq`: the kind of the root is what connections notice.
     fn tc(&mut self, arguments: &[&str]) -> Done {
+        if value_of(arguments, "limit") == Some("0") {
+            return Done::Unsupported("a queueing discipline that takes no packet".to_owned());
+        }
         let kind = arguments.iter().skip_while(|word| **word != "root").nth(1);
         if let Some(qdisc) = kind.and_then(|kind| Qdisc::from_name(kind)) {
             self.kernel.config.sysctl.default_qdisc = qdisc;
+        }
+        Done::Well
+    }
+
+    /// `rm -f FILE...`.
+    fn remove_files(&mut self, arguments: &[&str]) -> Done {
+        for path in arguments.iter().filter(|argument| !argument.starts_with('-')) {
+            self.files.remove(path);
+        }
+        Done::Well
+    }
+
+    /// `dd bs=1 count=5 if=/dev/zero of=FILE`.
+    fn make_file(&mut self, arguments: &[&str]) -> Done {
+        let mut given: BTreeMap<&str, &str> =
+            arguments.iter().filter_map(|argument| argument.split_once('=')).collect();
+        given.remove("status");
+        let mut number = |name| given.remove(name)?.parse::<u64>().ok();
+        let len = number("bs").zip(number("count")).and_then(|(size, n)| size.checked_mul(n));
+        let zeros = given.remove("if") == Some("/dev/zero");
+        match (len, given.remove("of")) {
+            (Some(len), Some(path)) if zeros && given.is_empty() => self.files.make(path, len),
+            _ => return Done::Unsupported(command_name(&format!("dd {}", arguments.join(" ")))),
         }
         Done::Well
     }

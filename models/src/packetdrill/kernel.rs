@@ -503,6 +503,11 @@ impl Kernel {
         self.listeners.get_mut(listener)?.queue.pop_front()
     }
 
+    /// The ports of the sockets that listen.
+    pub(super) fn listening_ports(&self) -> impl Iterator<Item = u16> {
+        self.listeners.iter().filter(|listener| listener.open).map(|it| it.addr.port())
+    }
+
     /// True if a connection waits to be accepted.
     pub(super) fn acceptable(&self, listener: usize) -> bool {
         self.listeners.get(listener).is_some_and(|listener| !listener.queue.is_empty())

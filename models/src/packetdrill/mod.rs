@@ -21,6 +21,7 @@ mod code;
 mod commands;
 mod compare;
 mod defines;
+mod files;
 mod info;
 mod kernel;
 mod names;

@@ -13,6 +13,7 @@ use mptcpsim_core::time::{Span, Time};
 use super::calls::{self, Caller, Progress, Unsupported};
 use super::commands::{self, Done, Shell};
 use super::compare::{self, Mismatch};
+use super::files::Files;
 use super::kernel::{Kernel, Sent};
 use super::names::Names;
 use super::script::{Action, Call, EcnField, Event, Packet, Script, When};
@@ -80,6 +81,7 @@ struct Runner {
     version: Version,
     kernel: Kernel,
     sockets: Sockets,
+    files: Files,
     names: Names,
     counted: Mib,
     /// What the script's code has given names to.
@@ -109,6 +111,7 @@ impl Runner {
             version,
             kernel,
             sockets: Sockets::default(),
+            files: Files::default(),
             names,
             counted: Mib::default(),
             variables: BTreeMap::new(),
@@ -399,7 +402,12 @@ impl Runner {
         let Some(mut blocked) = self.blocked.take() else { return Ok(()) };
         let Action::Call(call) = &blocked.event.action else { return Ok(()) };
         let places = self.settings.places();
-        let mut caller = Caller { sockets: &mut self.sockets, kernel: &mut self.kernel, places };
+        let mut caller = Caller {
+            sockets: &mut self.sockets,
+            kernel: &mut self.kernel,
+            files: &mut self.files,
+            places,
+        };
         let attempt = caller.attempt(call, &mut blocked.progress)?;
         if attempt.answer == Answer::Blocks {
             self.blocked = Some(blocked);
@@ -450,6 +458,7 @@ impl Runner {
             stack: self.stack,
             local,
             counted: &mut self.counted,
+            files: &mut self.files,
         };
         match commands::run(command, &mut shell) {
             Done::Well => Ok(()),

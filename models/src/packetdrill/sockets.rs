@@ -30,6 +30,7 @@ pub(super) mod errno {
     pub(in super::super) const EINPROGRESS: Errno = Errno("EINPROGRESS");
     pub(in super::super) const EINVAL: Errno = Errno("EINVAL");
     pub(in super::super) const EISCONN: Errno = Errno("EISCONN");
+    pub(in super::super) const ENOENT: Errno = Errno("ENOENT");
     pub(in super::super) const ENOPROTOOPT: Errno = Errno("ENOPROTOOPT");
     pub(in super::super) const ENOTCONN: Errno = Errno("ENOTCONN");
     pub(in super::super) const EOPNOTSUPP: Errno = Errno("EOPNOTSUPP");

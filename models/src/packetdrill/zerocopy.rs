@@ -13,6 +13,11 @@ use super::script::Expression;
 const ORIGIN: i64 = 5;
 const COPIED: i64 = 1;
 
+/// Fragments of a buffer (`MAX_SKB_FRAGS`).
+const MOST_FRAGMENTS: usize = 17;
+/// Bytes that are one fragment wherever the application has them, next to what its allocator needs.
+const LONGEST_FRAGMENT: u64 = 4_000;
+
 /// The calls of a socket with `MSG_ZEROCOPY`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ZeroCopy {
@@ -24,11 +29,26 @@ pub(super) struct ZeroCopy {
     waiting: VecDeque<(i64, i64)>,
 }
 
+/// Where the buffers end that pieces of memory of these lengths fill: each piece is a fragment
+/// (`skb_zerocopy_iter_stream`, `zerocopy_fill_skb_from_iter`).
+pub(super) fn buffer_ends(pieces: &[u64]) -> Result<Vec<u64>, Unsupported> {
+    let pieces: Vec<u64> = pieces.iter().copied().filter(|len| *len > 0).collect();
+    if pieces.len() > 1 && pieces.iter().any(|len| *len > LONGEST_FRAGMENT) {
+        return unsupported("long pieces of memory with `MSG_ZEROCOPY`");
+    }
+    let buffers = pieces.chunks(MOST_FRAGMENTS).map(|buffer| buffer.iter().sum::<u64>());
+    let ends = buffers.scan(0, |end, len| {
+        *end += len;
+        Some(*end)
+    });
+    Ok(ends.collect())
+}
+
 impl ZeroCopy {
     /// A call has written `bytes`.
     pub(super) fn wrote(&mut self, bytes: i64, flagged: bool) {
         self.written += bytes;
-        if flagged {
+        if flagged && bytes > 0 {
             self.waiting.push_back((self.written, self.next));
             self.next += 1;
         }
