@@ -266,6 +266,7 @@ fn host_config(whole: &Plan, id: usize, plan: &HostPlan) -> HostConfig {
         initial_cwnd: plan.route.initcwnd.unwrap_or(INITIAL_CWND),
         quickack: plan.route.quickack,
         tso: true,
+        merged_size: None,
     };
     HostConfig {
         name: plan.name.clone(),

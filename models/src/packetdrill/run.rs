@@ -104,6 +104,7 @@ impl Runner {
         let version = options.rules.version;
         let mut kernel = Kernel::new(options.rules, vec![places.local], START);
         kernel.config.mtu = settings.mtu();
+        kernel.config.merged_size = settings.mss;
         let names = Names::new(version, places.local, places.remote.ip(), places.bind.port());
         Self {
             settings,

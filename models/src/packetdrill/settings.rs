@@ -25,6 +25,8 @@ pub(super) struct Settings {
     pub(super) strict: bool,
     /// Bytes of the largest packet.
     pub(super) mtu: Option<u16>,
+    /// Longer packets of the script are several segments with so many bytes of data.
+    pub(super) mss: Option<u16>,
 }
 
 impl Default for Settings {
@@ -40,12 +42,13 @@ impl Default for Settings {
             stamp_tick_us: 0,
             strict: false,
             mtu: None,
+            mss: None,
         }
     }
 }
 
 /// Settings that change nothing here.
-const WITHOUT_EFFECT: [&str; 17] = [
+const WITHOUT_EFFECT: [&str; 16] = [
     "code_command",
     "code_format",
     "code_sockopt",
@@ -54,7 +57,6 @@ const WITHOUT_EFFECT: [&str; 17] = [
     "dry_run",
     "gateway_ip",
     "init_scripts",
-    "mss",
     "netmask_ip",
     "netmask",
     "non_fatal",
@@ -99,6 +101,7 @@ impl Settings {
             "connect_port" => self.connect_port = value.parse().ok()?,
             "strict_segments" => self.strict = matches!(value, "" | "1" | "true"),
             "mtu" => self.mtu = Some(value.parse().ok()?),
+            "mss" => self.mss = Some(value.parse().ok()?),
             name if WITHOUT_EFFECT.contains(&name) => {}
             _ => return None,
         }

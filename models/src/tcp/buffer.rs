@@ -7,6 +7,9 @@ const SKB_STRUCT: u32 = 256;
 /// Bytes beside the packet in its buffer: `NET_SKB_PAD`, `NET_IP_ALIGN`, `skb_shared_info`.
 const SKB_BESIDE_DATA: u32 = 66 + 320;
 
+/// Bytes of a page of memory.
+const PAGE: u32 = 4_096;
+
 /// The buffer that a packet came in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Buffer {
@@ -24,6 +27,14 @@ impl Buffer {
         let size = used.next_power_of_two();
         let tailroom = if rules.buffers_coalesce { size - used } else { 0 };
         Self { truesize: size + SKB_STRUCT, tailroom }
+    }
+
+    /// That of a packet that is longer than a page: the first one beside the structures, then whole
+    /// pages (`tun_alloc_skb`).
+    #[cold]
+    pub(crate) const fn in_pages(wire_len: u32) -> Self {
+        let rest = wire_len.saturating_sub(PAGE - SKB_BESIDE_DATA);
+        Self { truesize: PAGE + SKB_STRUCT + rest.next_multiple_of(PAGE), tailroom: 0 }
     }
 
     /// `len` bytes that follow are copied behind the data here if there is room, and their own buffer
@@ -51,6 +62,12 @@ mod tests {
         assert_eq!(of(1_500), Buffer { truesize: 2_304, tailroom: 162 });
         assert_eq!(of(52), Buffer { truesize: 768, tailroom: 74 });
         assert_eq!(Buffer::of(52, &OUT_OF_TREE), Buffer { truesize: 768, tailroom: 0 });
+    }
+
+    #[test]
+    fn long_packets_take_pages() {
+        assert_eq!(Buffer::in_pages(4_040).truesize, 8_448);
+        assert_eq!(Buffer::in_pages(20_040).truesize, 20_736);
     }
 
     /// The pieces of a segment of 1424 bytes that a box has cut at 700.

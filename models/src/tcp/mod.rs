@@ -72,7 +72,7 @@ use crate::congestion::{
 use crate::observe::event::{Event, EventLog};
 use crate::observe::mib::{Counter, Mib};
 use crate::rules::Rules;
-use crate::segment::Flags;
+use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
 use crate::sysctl::Sysctl;
 
@@ -149,22 +149,47 @@ pub struct TcpConfig {
     pub quickack: bool,
     /// Form bursts as segmentation offload does (`tcp_tso_should_defer`).
     pub tso: bool,
+    /// The device hands over longer packets as what it has merged from segments with so many bytes
+    /// of data (`gso_size`).
+    pub merged_size: Option<u16>,
 }
 
 impl TcpConfig {
     /// A host of a kernel line as it is when nobody has set anything, on Ethernet.
     pub fn new(rules: &'static Rules) -> Self {
         let sysctl = rules.sysctl_defaults();
-        Self { sysctl, rules, mtu: 1_500, initial_cwnd: 10, quickack: false, tso: true }
+        Self {
+            sysctl,
+            rules,
+            mtu: 1_500,
+            initial_cwnd: 10,
+            quickack: false,
+            tso: true,
+            merged_size: None,
+        }
     }
 
     /// True if nothing differs.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        let Self { sysctl, rules, mtu, initial_cwnd, quickack, tso } = self;
+        let Self { sysctl, rules, mtu, initial_cwnd, quickack, tso, merged_size } = self;
         std::ptr::eq(*rules, other.rules)
             && *sysctl == other.sysctl
             && (*mtu, *initial_cwnd) == (other.mtu, other.initial_cwnd)
             && (*quickack, *tso) == (other.quickack, other.tso)
+            && *merged_size == other.merged_size
+    }
+
+    /// The size of the segments that a packet with `len` bytes of data was merged from.
+    fn merged_from(&self, len: u32) -> Option<u16> {
+        self.merged_size.filter(|size| len > u32::from(*size))
+    }
+
+    /// The buffer that a segment comes in.
+    fn buffer(&self, segment: &Segment) -> Buffer {
+        match self.merged_from(segment.payload.len()) {
+            None => Buffer::of(segment.wire_len(), self.rules),
+            Some(_) => Buffer::in_pages(segment.wire_len()),
+        }
     }
 }
 

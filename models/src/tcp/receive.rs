@@ -182,13 +182,14 @@ impl Receiver {
     }
 
     /// Learns the peer's segment size and the share of payload in memory
-    /// (`tcp_measure_rcv_mss`). Returns whether the segment was a full one.
-    fn measure_mss(&mut self, len: u16, truesize: u32, measured: bool) -> bool {
+    /// (`tcp_measure_rcv_mss`). A packet has `payload` bytes, in segments of `len`. Returns whether
+    /// they were full ones.
+    fn measure_mss(&mut self, len: u16, (payload, truesize): (u32, u32), measured: bool) -> bool {
         if len < self.rcv_mss {
             return false;
         }
         if len != self.rcv_mss && measured {
-            let ratio = (u32::from(len) << 8) / truesize.max(1);
+            let ratio = (payload << 8) / truesize.max(1);
             if ratio as u16 != self.ratio {
                 self.ratio = (ratio as u16).max(1);
                 self.clamp_to_ratio();
@@ -364,7 +365,7 @@ impl Subflow {
             payload: segment.payload.clone(),
             dss,
             fin: segment.flags.has(Flags::FIN),
-            buffer: Buffer::of(segment.wire_len(), cx.config.rules),
+            buffer: cx.config.buffer(segment),
             at: cx.now,
         };
         if segment.flags.has(Flags::SYN) {
@@ -511,14 +512,15 @@ impl Subflow {
     /// Bookkeeping of arriving data (`tcp_event_data_recv`).
     fn event_data_recv(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
         let len = segment.payload.len();
-        let size = Buffer::of(segment.wire_len(), cx.config.rules).truesize;
+        let size = cx.config.buffer(segment).truesize;
         let measured = matches!(
             cx.config.rules.window_from_space,
             crate::rules::WindowFromSpace::MeasuredRatio
         );
         if len > 0 {
             let len16 = len.min(u32::from(u16::MAX)) as u16;
-            let full = self.rx.measure_mss(len16, size, measured);
+            let len16 = cx.config.merged_from(len).unwrap_or(len16);
+            let full = self.rx.measure_mss(len16, (len, size), measured);
             if !full && len16 >= MIN_MSS && self.acks.repeats_size(len16) {
                 self.rx.rcv_mss = len16;
             } else {
