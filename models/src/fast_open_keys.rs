@@ -154,7 +154,7 @@ mod tests {
         option.cookie().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Cookies that Linux 6.18 gave out.
+    /// Cookies that public packet scripts expect of Linux.
     #[test]
     fn cookies_are_the_kernels() {
         let keys: FastOpenKeys = TEXT.parse().unwrap();

@@ -433,6 +433,13 @@ mod tests {
         assert_eq!(sysctl.tcp_rmem.max, 131_072);
         sysctl.set(Stack::Upstream, "net.mptcp.enabled", "0").unwrap();
         assert!(!sysctl.enabled);
+        let key = "1-2-3-4,5-6-7-8";
+        sysctl.set(Stack::Upstream, "net.ipv4.tcp_fastopen_key", key).unwrap();
+        let shown = sysctl.tcp_fastopen_key.show();
+        assert_eq!(
+            shown,
+            "00000001-00000002-00000003-00000004,00000005-00000006-00000007-00000008"
+        );
     }
 
     #[test]

@@ -125,10 +125,7 @@ pub(super) fn answer(
     }
     match keys.check(tuple, option) {
         Brought::Valid => Answer::Open(None),
-        Brought::Outdated => {
-            env.mib.inc(Counter::FastOpenPassiveAltKey);
-            Answer::Open(Some(valid))
-        }
+        Brought::Outdated => Answer::Open(Some(valid)),
         Brought::Invalid => {
             env.mib.inc(Counter::FastOpenPassiveFail);
             Answer::Cookie(valid)

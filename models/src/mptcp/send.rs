@@ -266,6 +266,14 @@ impl Connection {
         }
     }
 
+    /// C: waits in the queue of a listener, or was taken from it. Who says nothing of it has
+    /// accepted it at once.
+    pub fn await_accept(&mut self, waits: bool) {
+        for sub in &mut self.subs {
+            sub.tcp.await_accept(waits);
+        }
+    }
+
     /// C: gives the send buffer a size of its own, in bytes of memory (`SO_SNDBUF` doubled).
     pub fn set_sndbuf(&mut self, bytes: u32) {
         self.tx.fixed_sndbuf = Some(bytes);

@@ -92,7 +92,6 @@ counters! {
     FastOpenActiveFail = "TcpExtTCPFastOpenActiveFail",
     FastOpenPassive = "TcpExtTCPFastOpenPassive",
     FastOpenPassiveFail = "TcpExtTCPFastOpenPassiveFail",
-    FastOpenPassiveAltKey = "TcpExtTCPFastOpenPassiveAltKey",
     FastOpenCookieReqd = "TcpExtTCPFastOpenCookieReqd",
     Md5NotFound = "TcpExtTCPMD5NotFound",
     Md5Unexpected = "TcpExtTCPMD5Unexpected",

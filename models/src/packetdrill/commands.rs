@@ -111,6 +111,9 @@ impl Shell<'_> {
             ["ss", flags, "|", "grep", "-q", word] | ["ss", flags, "|", "grep", word] => {
                 self.sockets_listed(flags, word)
             }
+            ["nstat", "|", "grep", name, "|", "grep", "-q", value] => {
+                self.counter_listed(name, value)
+            }
             ["grep", first, files @ .., "|", "grep", second]
                 if files.iter().all(|file| ["/proc/net/tcp", "/proc/net/tcp6"].contains(file)) =>
             {
@@ -148,6 +151,15 @@ impl Shell<'_> {
         match found.next() {
             Some(_) => Done::Well,
             None => Done::Failed(format!("no socket that listens is {first} and {second}")),
+        }
+    }
+
+    /// `nstat | grep NAME | grep -q " 3 "`: counters that have changed since `nstat -n`.
+    fn counter_listed(&self, name: &str, value: &str) -> Done {
+        match self.count(&format!("$(nstat {name})")) {
+            None => Done::Unsupported(format!("the counter {name}")),
+            Some(count) if count != 0 && value.trim() == count.to_string() => Done::Well,
+            Some(count) => Done::Failed(format!("{name} is {count}")),
         }
     }
 

@@ -17,6 +17,9 @@ pub(super) fn value(
         let connection = connection?;
         match name.strip_prefix("tcpi_") {
             Some(field) => tcp(connection, index, now, field),
+            None if name == "SK_MEMINFO_RCVBUF" => {
+                connection.subflow(index).map(|subflow| i64::from(subflow.rcvbuf()))
+            }
             None => mptcp(connection, name.strip_prefix("mptcpi_")?),
         }
     })

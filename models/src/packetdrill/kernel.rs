@@ -424,6 +424,8 @@ impl Kernel {
         ip: IpHeader,
     ) -> usize {
         let number = self.held.len();
+        let mut connection = connection;
+        connection.await_accept(listener.is_some());
         if let Some(key) = key {
             self.tokens.insert(token(key, self.version), number);
         }
@@ -500,7 +502,9 @@ impl Kernel {
 
     /// The connection that has waited longest to be accepted.
     pub(super) fn accept(&mut self, listener: usize) -> Option<usize> {
-        self.listeners.get_mut(listener)?.queue.pop_front()
+        let number = self.listeners.get_mut(listener)?.queue.pop_front()?;
+        self.with(number, |connection, _| connection.await_accept(false));
+        Some(number)
     }
 
     /// The ports of the sockets that listen.

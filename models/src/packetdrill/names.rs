@@ -267,6 +267,13 @@ impl Names {
         self.flows.iter().any(|flow| flow.tuple == tuple)
     }
 
+    /// True if a packet of this tuple is of a connection before the one that the script last spoke of.
+    pub(super) fn is_of_earlier_connection(&self, tuple: FourTuple) -> bool {
+        let flow = self.flows.iter().find(|flow| flow.tuple == tuple);
+        let current = self.current.and_then(|current| self.flows.get(current));
+        flow.zip(current).is_some_and(|(flow, current)| flow.pair < current.pair)
+    }
+
     // ---- learning ------------------------------------------------------------------------
 
     /// Takes in the names that a packet of the script defines.

@@ -334,7 +334,10 @@ impl Runner {
             if let Some(sent) = self.kernel.next_sent() {
                 // A subflow that the script never speaks of is not its subject.
                 let opens = sent.segment.flags.has(Flags::SYN) && !packet.flags.has(Flags::SYN);
-                if !opens || self.names.knows(sent.tuple) {
+                let unspoken = opens && !self.names.knows(sent.tuple);
+                // Nor is an earlier connection, unless it is named.
+                let named = packet.from.is_some() || packet.to.is_some();
+                if !unspoken && (named || !self.names.is_of_earlier_connection(sent.tuple)) {
                     return Ok(Some(sent));
                 }
             } else if !self.step(limit)? {

@@ -42,6 +42,12 @@ impl Subflow {
         }
     }
 
+    /// Waits to be accepted, or was: until then its buffer keeps its size.
+    #[cold]
+    pub fn await_accept(&mut self, waits: bool) {
+        self.unaccepted = waits;
+    }
+
     /// Resets the connection: one RST will follow (`tcp_send_active_reset`).
     pub fn abort(&mut self, cx: &mut Cx<'_>) {
         let speaks = !matches!(self.state, State::Closed | State::TimeWait | State::SynSent);

@@ -385,6 +385,8 @@ pub struct Subflow {
     fin_sent: bool,
     /// Nobody reads what arrives.
     orphaned: bool,
+    /// No application has accepted it yet (`sk_socket`).
+    unaccepted: bool,
     /// Only a shadow is left that waits for the peer's FIN or for strays
     /// (`struct tcp_timewait_sock`).
     shadow: bool,

@@ -59,6 +59,7 @@ impl Subflow {
             fin_queued: false,
             fin_sent: false,
             orphaned: false,
+            unaccepted: false,
             shadow: false,
             nagle: offer.nagle,
             small_sent: offer.iss + 1,

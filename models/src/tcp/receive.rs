@@ -504,7 +504,8 @@ impl Subflow {
             self.rx.rmem += size;
         }
         self.rx.rmem -= freed;
-        if cx.config.rules.receive_tuning == ReceiveTuning::GrowingRound && !self.orphaned {
+        let owned = !self.orphaned && !self.unaccepted;
+        if cx.config.rules.receive_tuning == ReceiveTuning::GrowingRound && owned {
             self.rx.grow_rcvbuf(cx.sysctl(), self.rx.rtt.read);
         }
     }

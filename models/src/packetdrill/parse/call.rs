@@ -81,6 +81,7 @@ fn text(input: &mut Input<'_>) -> ModalResult<Expression> {
     let part = quoted('"').verify_map(|text| bytes.parse(text).ok());
     let part = part
         .context(expected("a text; escapes are \\n, \\t, \\r, \\\\, \\\" and \\x with two digits"));
+    let part = preceded(peek('"'), cut_err(part));
     let parts: Vec<Vec<u8>> = repeat(1.., part).parse_next(input)?;
     opt(symbol("...")).parse_next(input)?;
     Ok(Expression::Text(parts.concat()))

@@ -291,3 +291,13 @@ const PIECES: &[&str] = &[
     "\u{fffd}",
     "é",
 ];
+
+#[test]
+fn texts_have_escapes() {
+    let argument = |text: &str| call(&format!("f({text}) = 0")).arguments.remove(0);
+    assert_eq!(argument(r#""a\x00\xfF\n\\\"""#), Expression::Text(b"a\0\xff\n\\\"".to_vec()));
+    assert_eq!(argument(r#""one " "text""#), Expression::Text(b"one text".to_vec()));
+    for wrong in [r#""\x1""#, r#""\q""#] {
+        assert!(error(&format!("0 f({wrong}) = 0")).contains("escapes"), "{wrong}");
+    }
+}
