@@ -123,6 +123,9 @@ pub struct Rules {
     /// A segment that ends beyond the window is refused while data is unread (`tcp_sequence`, since
     /// Linux 6.17).
     pub window_is_strict: bool,
+    /// What arrives ahead of a gap tells the peer's segment size too (`tcp_data_queue_ofo`, since
+    /// Linux 6.17).
+    pub measures_ahead_of_gaps: bool,
     /// Resets say why (MP_TCPRST, RFC 8684 section 3.6).
     pub reset_reasons: bool,
     /// Connections from a host to itself use MPTCP (`mptcp_doit`).
@@ -215,6 +218,7 @@ pub const UPSTREAM: Rules = Rules {
     key_draws: Some([4, 5]),
     crossing_syn_ack_opens: true,
     window_is_strict: true,
+    measures_ahead_of_gaps: true,
     join_cookies: true,
     reset_reasons: true,
     loopback: true,
@@ -282,6 +286,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     key_draws: None,
     crossing_syn_ack_opens: false,
     window_is_strict: false,
+    measures_ahead_of_gaps: false,
     join_cookies: false,
     reset_reasons: false,
     loopback: false,

@@ -482,6 +482,9 @@ impl Subflow {
             self.totals.drops += 1;
             return;
         }
+        if cx.config.rules.measures_ahead_of_gaps {
+            self.measure_segment(cx, segment, new.buffer.truesize);
+        }
         self.acks.scheduled = true;
         let range = SeqRange::new(new.seq, new.end());
         if self.rx.reorder.displaces_blocks(range) {
@@ -514,21 +517,7 @@ impl Subflow {
     fn event_data_recv(&mut self, cx: &mut Cx<'_>, segment: &Segment) {
         let len = segment.payload.len();
         let size = cx.config.buffer(segment).truesize;
-        let measured = matches!(
-            cx.config.rules.window_from_space,
-            crate::rules::WindowFromSpace::MeasuredRatio
-        );
-        if len > 0 {
-            let len16 = len.min(u32::from(u16::MAX)) as u16;
-            let len16 = cx.config.merged_from(len).unwrap_or(len16);
-            let full = self.rx.measure_mss(len16, (len, size), measured);
-            if !full && len16 >= MIN_MSS && self.acks.repeats_size(len16) {
-                self.rx.rcv_mss = len16;
-            } else {
-                let psh = cx.config.rules.full_push_acks && segment.flags.has(Flags::PSH);
-                self.acks.note_push(full, psh);
-            }
-        }
+        self.measure_segment(cx, segment, size);
         if !self.negotiated.timestamps {
             self.measure_rtt_by_window(cx.now);
         }
@@ -536,6 +525,27 @@ impl Subflow {
         self.check_ce(segment);
         if len >= 128 {
             self.grow_window(cx, len, size);
+        }
+    }
+
+    /// Learns from a segment how long those of the peer are (`tcp_measure_rcv_mss`).
+    fn measure_segment(&mut self, cx: &Cx<'_>, segment: &Segment, truesize: u32) {
+        let len = segment.payload.len();
+        if len == 0 {
+            return;
+        }
+        let measured = matches!(
+            cx.config.rules.window_from_space,
+            crate::rules::WindowFromSpace::MeasuredRatio
+        );
+        let len16 = len.min(u32::from(u16::MAX)) as u16;
+        let len16 = cx.config.merged_from(len).unwrap_or(len16);
+        let full = self.rx.measure_mss(len16, (len, truesize), measured);
+        if !full && len16 >= MIN_MSS && self.acks.repeats_size(len16) {
+            self.rx.rcv_mss = len16;
+        } else {
+            let psh = cx.config.rules.full_push_acks && segment.flags.has(Flags::PSH);
+            self.acks.note_push(full, psh);
         }
     }
 

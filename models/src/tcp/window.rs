@@ -239,9 +239,7 @@ impl Subflow {
         let current = self.rx.remaining_window();
         let space = self.rx.seen(*cx.space);
         let (full, free) = (space.full(), space.free());
-        if free < full / 2 && !shares_window(cx) {
-            self.acks.leave_quick_mode();
-        }
+        self.end_quick_mode_if_short(cx);
         let mut window = self.rx.selectable_window(full, free, shift);
         let may_shrink = data_ack && cx.config.rules.subflow_windows_shrink;
         if window < current && !may_shrink {
@@ -252,6 +250,14 @@ impl Subflow {
         let largest = u32::from(u16::MAX) << shift;
         self.rx.rcv_wnd = window.min(largest);
         (self.rx.rcv_wnd >> shift) as u16
+    }
+
+    /// No more quick acknowledgements once the buffer is half full.
+    pub(super) fn end_quick_mode_if_short(&mut self, cx: &Cx<'_>) {
+        let space = self.rx.seen(*cx.space);
+        if space.free() < space.full() / 2 && !shares_window(cx) {
+            self.acks.leave_quick_mode();
+        }
     }
 
     /// The right edge of the window last advertised, relative to what was received: with MPTCP
