@@ -126,6 +126,9 @@ pub struct Rules {
     /// What arrives ahead of a gap tells the peer's segment size too (`tcp_data_queue_ofo`, since
     /// Linux 6.17).
     pub measures_ahead_of_gaps: bool,
+    /// So many more window probes may go unanswered than `net.ipv4.tcp_retries2` says
+    /// (`tcp_probe_timer`).
+    pub probes_beyond_retries: u8,
     /// Resets say why (MP_TCPRST, RFC 8684 section 3.6).
     pub reset_reasons: bool,
     /// Connections from a host to itself use MPTCP (`mptcp_doit`).
@@ -219,6 +222,7 @@ pub const UPSTREAM: Rules = Rules {
     crossing_syn_ack_opens: true,
     window_is_strict: true,
     measures_ahead_of_gaps: true,
+    probes_beyond_retries: 0,
     join_cookies: true,
     reset_reasons: true,
     loopback: true,
@@ -287,6 +291,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     crossing_syn_ack_opens: false,
     window_is_strict: false,
     measures_ahead_of_gaps: false,
+    probes_beyond_retries: 1,
     join_cookies: false,
     reset_reasons: false,
     loopback: false,

@@ -12,6 +12,7 @@ use super::{Cx, Error, State, Subflow};
 use crate::clock::timer_expiry;
 use crate::observe::event::Event;
 use crate::observe::mib::Counter;
+use crate::sysctl::Sysctl;
 
 /// Timeouts of a connection nobody owns any more (`tcp_orphan_retries` = 0).
 const ORPHAN_RETRIES: u8 = 8;
@@ -241,14 +242,8 @@ impl Subflow {
             return over;
         }
         let sysctl = &cx.config.sysctl;
-        let retries = if self.fin_queued && !self.state.can_send() {
-            match sysctl.tcp_orphan_retries {
-                0 => ORPHAN_RETRIES,
-                retries => retries,
-            }
-        } else {
-            sysctl.tcp_retries2
-        };
+        let retries =
+            if self.is_left() { orphan_retries(sysctl, true) } else { sysctl.tcp_retries2 };
         let Some(since) = self.recovery.retrans_stamp else { return false };
         if self.timers.retransmits == 0 {
             return false;
@@ -256,6 +251,11 @@ impl Subflow {
         let base = Span::from_us(u64::from(sysctl.tcp_rto_min_us));
         let longest = Span::from_ms(u64::from(sysctl.tcp_rto_max_ms));
         cx.now - since >= boundary(base, longest, retries)
+    }
+
+    /// The application has closed it and waits for nothing (`SOCK_DEAD`).
+    const fn is_left(&self) -> bool {
+        self.fin_queued && !self.state.can_send()
     }
 
     pub(super) fn time_out(&mut self, cx: &mut Cx<'_>) {
@@ -283,6 +283,22 @@ impl Subflow {
         self.timers.set(cx, TimerKind::WindowProbe, delay);
     }
 
+    /// As many probes as retries were not answered; those of a connection that its application has
+    /// left end with the longest timeout, answered or not.
+    fn probed_too_often(&self, cx: &Cx<'_>) -> bool {
+        let sysctl = &cx.config.sysctl;
+        let mut retries = sysctl.tcp_retries2;
+        if self.is_left() {
+            let longest = Span::from_ms(u64::from(sysctl.tcp_rto_max_ms));
+            let alive = self.backed_off_rto() < longest;
+            retries = orphan_retries(sysctl, alive);
+            if !alive && self.timers.backoff >= retries {
+                return true;
+            }
+        }
+        self.timers.probes_out >= retries.saturating_add(cx.config.rules.probes_beyond_retries)
+    }
+
     fn window_probe_timeout(&mut self, cx: &mut Cx<'_>) {
         let nxt = cx.w().snd_nxt;
         if cx.w().packets_out > 0 || self.tx.unsent(nxt).is_none() {
@@ -291,7 +307,7 @@ impl Subflow {
             self.end_probing();
             return;
         }
-        if self.probed_too_long(cx.now) || self.timers.probes_out > cx.sysctl().tcp_retries2 {
+        if self.probed_too_long(cx.now) || self.probed_too_often(cx) {
             self.time_out(cx);
             return;
         }
@@ -299,6 +315,15 @@ impl Subflow {
         self.timers.probes_out = self.timers.probes_out.saturating_add(1);
         self.timers.backoff = (self.timers.backoff + 1).min(cx.sysctl().tcp_retries2);
         self.arm_window_probe(cx);
+    }
+}
+
+/// How often a connection that its application has left tries again (`tcp_orphan_retries`); `alive`
+/// while its timeouts are not the longest.
+const fn orphan_retries(sysctl: &Sysctl, alive: bool) -> u8 {
+    match sysctl.tcp_orphan_retries {
+        0 if alive => ORPHAN_RETRIES,
+        retries => retries,
     }
 }
 

@@ -255,7 +255,8 @@ impl Subflow {
     /// No more quick acknowledgements once the buffer is half full.
     pub(super) fn end_quick_mode_if_short(&mut self, cx: &Cx<'_>) {
         let space = self.rx.seen(*cx.space);
-        if space.free() < space.full() / 2 && !shares_window(cx) {
+        let full = space.full().min(self.rx.window_clamp);
+        if space.free() < full / 2 && !shares_window(cx) {
             self.acks.leave_quick_mode();
         }
     }
