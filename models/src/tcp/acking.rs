@@ -139,7 +139,8 @@ impl Subflow {
         let no_low_water = cx.window().multipath && cx.config.rules.no_low_water;
         let reader_sees_all = !no_low_water && !cx.space.plain;
         let reader_waits = reader_sees_all && self.rx.copied == self.rx.rcv_nxt;
-        let window_grows = more_than_a_segment && (reader_waits || self.window_grows(cx));
+        let window_grows =
+            more_than_a_segment && (reader_waits || self.window_now(cx) >= self.rx.rcv_wnd);
         if window_grows || self.acks.now || self.acks.in_quick_mode() || cx.config.quickack {
             self.wants.ack = true;
         } else if may_reorder && !self.rx.reorder.is_empty() {
@@ -147,13 +148,6 @@ impl Subflow {
         } else {
             self.delay_ack(cx);
         }
-    }
-
-    /// The window would be no smaller than the last; if the buffer is half full, quick
-    /// acknowledgements end with the question (`__tcp_select_window`).
-    fn window_grows(&mut self, cx: &Cx<'_>) -> bool {
-        self.end_quick_mode_if_short(cx);
-        self.rx.window_in(*cx.space, self.negotiated.rcv_wscale) >= self.rx.rcv_wnd
     }
 
     /// Duplicate ACKs: three at once, then one now and then (`tcp_comp_sack_*`).

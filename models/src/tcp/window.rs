@@ -237,10 +237,7 @@ impl Subflow {
     pub(super) fn select_window(&mut self, cx: &mut Cx<'_>, data_ack: bool) -> u16 {
         let shift = self.negotiated.rcv_wscale;
         let current = self.rx.remaining_window();
-        let space = self.rx.seen(*cx.space);
-        let (full, free) = (space.full(), space.free());
-        self.end_quick_mode_if_short(cx);
-        let mut window = self.rx.selectable_window(full, free, shift);
+        let mut window = self.window_now(cx);
         let may_shrink = data_ack && cx.config.rules.subflow_windows_shrink;
         if window < current && !may_shrink {
             window = round_up_shift(current, shift);
@@ -252,13 +249,15 @@ impl Subflow {
         (self.rx.rcv_wnd >> shift) as u16
     }
 
-    /// No more quick acknowledgements once the buffer is half full.
-    pub(super) fn end_quick_mode_if_short(&mut self, cx: &Cx<'_>) {
+    /// The window that the buffer allows now. If it is half full, quick acknowledgements end with the
+    /// question (`__tcp_select_window`).
+    pub(super) fn window_now(&mut self, cx: &Cx<'_>) -> u32 {
         let space = self.rx.seen(*cx.space);
-        let full = space.full().min(self.rx.window_clamp);
-        if space.free() < full / 2 && !shares_window(cx) {
+        let (full, free) = (space.full(), space.free());
+        if free < full.min(self.rx.window_clamp) / 2 && !shares_window(cx) {
             self.acks.leave_quick_mode();
         }
+        self.rx.selectable_window(full, free, self.negotiated.rcv_wscale)
     }
 
     /// The right edge of the window last advertised, relative to what was received: with MPTCP
