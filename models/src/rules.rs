@@ -115,6 +115,9 @@ pub struct Rules {
     /// in use (`mptcp_token_new_connect`, `subflow_check_req`); without it they draw on
     /// (`mptcp_connect_init`, `mptcp_reqsk_new_mptcp`).
     pub key_draws: Option<[u32; 2]>,
+    /// When the answer to a join was sent is not remembered: only an echoed timestamp tells the round
+    /// trip of the handshake, and without timestamps the first data does (seen on Linux 6.18).
+    pub joins_timed_by_echo: bool,
     /// SYN cookies are used for joins too (`subflow_init_req_cookie_join_save`).
     pub join_cookies: bool,
     /// The SYN/ACK of a peer whose SYN crossed ours opens the connection; before 6.11 it is challenged,
@@ -224,6 +227,7 @@ pub const UPSTREAM: Rules = Rules {
     measures_ahead_of_gaps: true,
     probes_beyond_retries: 0,
     join_cookies: true,
+    joins_timed_by_echo: true,
     reset_reasons: true,
     loopback: true,
     congestion_control: congestion::Name::Cubic,
@@ -293,6 +297,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     measures_ahead_of_gaps: false,
     probes_beyond_retries: 1,
     join_cookies: false,
+    joins_timed_by_echo: false,
     reset_reasons: false,
     loopback: false,
     congestion_control: congestion::Name::Lia,

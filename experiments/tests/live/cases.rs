@@ -158,6 +158,9 @@ fn handshakes() -> Vec<Case> {
         Network { server_sysctl: CHECKSUM, ..PLAIN }.case("checksum_of_server", Joins(1)),
         Network { client_sysctl: OFF, ..PLAIN }.case("client_without_mptcp", Tcp),
         Network { server_sysctl: OFF, ..PLAIN }.case("server_without_mptcp", Tcp),
+        Network { server_sysctl: r#""net.ipv4.tcp_syncookies" = 2"#, ..PLAIN }
+            .case("syn_cookies", Joins(1))
+            .counting(&[], &["TcpExtSyncookiesSent", "TcpExtSyncookiesRecv"]),
         Network {
             client_addresses: r#"c0 = "fd00:0::1", c1 = "fd00:1::1""#,
             server_addresses: r#"s0 = "fd00:0::2", s1 = "fd00:1::2""#,

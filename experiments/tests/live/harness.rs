@@ -80,6 +80,10 @@ fn run(case: &Case, client: &str, server: &str) -> Result<(), Failed> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("cannot set") {
+        return Err(said.into_owned().into());
+    }
     let report: Value = serde_json::from_slice(&output.stdout)?;
     let kernel = if client == "kernel" { "client" } else { "server" };
     let counters = counters(&out.join("counters.csv"), kernel)?;

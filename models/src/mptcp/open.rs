@@ -216,6 +216,9 @@ impl Connection {
         sub.backup_by_peer = backup;
         sub.local_id = local_id;
         sub.backup_by_us = backup_by_us;
+        if env.config.rules.joins_timed_by_echo {
+            sub.tcp.forget_answer_time();
+        }
         if self.out_of_tree.is_none() && self.has_other_port(index) {
             env.mib.inc(Counter::MpJoinPortSynRx);
         }

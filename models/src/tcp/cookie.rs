@@ -135,6 +135,11 @@ impl Subflow {
     pub fn answered_before(&mut self) {
         self.wants.syn = false;
         self.timers.stop_retransmit();
+        self.forget_answer_time();
+    }
+
+    /// When the SYN/ACK was sent is not remembered: the handshake measures no time by itself.
+    pub fn forget_answer_time(&mut self) {
         self.unmeasured = true;
     }
 }

@@ -244,9 +244,12 @@ impl Subflow {
         }
         self.rx.rcv_wnd = window;
         self.rx.rcv_wup = self.rx.rcv_nxt;
-        let largest = u32::from(u16::MAX) << shift;
-        self.rx.rcv_wnd = window.min(largest);
-        (self.rx.rcv_wnd >> shift) as u16
+        self.window_field()
+    }
+
+    /// What the header says of the window: as much of it as fits.
+    fn window_field(&self) -> u16 {
+        (self.rx.rcv_wnd >> self.negotiated.rcv_wscale).min(u32::from(u16::MAX)) as u16
     }
 
     /// The window that the buffer allows now. If it is half full, quick acknowledgements end with the
@@ -276,8 +279,8 @@ impl Subflow {
     pub fn raise_advertised_window(&mut self, window: u32, rounds_up: bool) -> u16 {
         let shift = self.negotiated.rcv_wscale;
         let window = if rounds_up { round_up_shift(window, shift) } else { window };
-        self.rx.rcv_wnd = window.min(u32::from(u16::MAX) << shift);
-        (self.rx.rcv_wnd >> shift) as u16
+        self.rx.rcv_wnd = window;
+        self.window_field()
     }
 
     /// Lets the subflow send up to `edge` bytes beyond what is acknowledged, because the
