@@ -20,3 +20,4 @@ mod slow_start;
 mod transfers;
 mod unused_windows;
 mod wire;
+mod without_options;
