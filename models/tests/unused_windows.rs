@@ -59,3 +59,36 @@ fn only_upstream_subflows_start_anew_when_they_have_rested() {
     assert!(upstream > 0.75, "{upstream}");
     assert!(out_of_tree < 0.6, "{out_of_tree}");
 }
+
+/// The server's window before and after it was restarted, in packets.
+fn restart(mptcp: bool) -> (u32, u32) {
+    let script = Script::alike(Bytes::new(100), Bytes::new(150_000), Span::from_ms(350), 3);
+    let lab = Lab::download(vec![path(20, 40)], 0).with(|lab| {
+        lab.options.mptcp = mptcp;
+        lab.client_app =
+            AppSpec::Request { script: script.clone(), delay: Span::ZERO, server_closes: false };
+        lab.server_app = AppSpec::Respond { script, close_after: None };
+    });
+    let mut simulation = lab.build();
+    let mut before = 0;
+    for step in 1..5_000 {
+        simulation.run_until(Time::ZERO + Span::from_ms(step));
+        let server = simulation.hosts().actors().get(1);
+        let now = server.and_then(|it| it.connection().window(0)).map_or(0, |it| it.cwnd);
+        if now < before {
+            return (before, now);
+        }
+        before = now;
+    }
+    panic!("no restart");
+}
+
+/// After a rest of more than one timeout the window is halved, and with MPTCP once more for each further buffer
+/// that is filled before the first one leaves (`tcp_skb_entail`): a write of 64 KiB takes two.
+#[test]
+fn each_buffer_that_is_filled_after_a_rest_halves_the_window() {
+    let (before, after) = restart(false);
+    assert_eq!(after, before / 2, "TCP");
+    let (before, after) = restart(true);
+    assert_eq!(after, (before / 4).max(10), "MPTCP from {before}");
+}

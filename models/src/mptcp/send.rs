@@ -311,7 +311,7 @@ impl Connection {
             return;
         } else if waiting {
             self.refresh_views();
-            while self.tx.head < self.tx.written && self.push_burst(env) {}
+            self.push_bursts(env);
             self.start_timer_if_idle(env);
         }
         if self.tx.una < self.tx.nxt && self.scheduler.repeats() {
@@ -321,14 +321,30 @@ impl Connection {
         self.check_data_fin(env);
     }
 
-    /// One burst on one subflow; false if nothing could be given away.
-    fn push_burst(&mut self, env: &mut Env<'_>) -> bool {
-        self.update_interval(env);
-        match self.pick(env, Ask::New(self.next_piece())) {
-            Pick::On { subflow, limit } => self.push_burst_on(env, subflow, limit),
-            Pick::Copy { subflow, from, limit } => self.push_copy(env, subflow, from, limit),
-            Pick::Wait => false,
+    /// All that can be given away, burst by burst. A subflow sends when it is another one's turn
+    /// (`mptcp_push_release`).
+    fn push_bursts(&mut self, env: &mut Env<'_>) {
+        let mut filled = None;
+        while self.tx.head < self.tx.written
+            && let Some(subflow) = self.push_burst(env)
+        {
+            if let Some(before) = filled.replace(subflow).filter(|before| *before != subflow) {
+                self.subs[before].tcp.sends_at(env.now);
+            }
         }
+    }
+
+    /// One burst on one subflow, and on which; `None` if nothing could be given away.
+    fn push_burst(&mut self, env: &mut Env<'_>) -> Option<usize> {
+        self.update_interval(env);
+        let (subflow, pushed) = match self.pick(env, Ask::New(self.next_piece())) {
+            Pick::On { subflow, limit } => (subflow, self.push_burst_on(env, subflow, limit)),
+            Pick::Copy { subflow, from, limit } => {
+                (subflow, self.push_copy(env, subflow, from, limit))
+            }
+            Pick::Wait => return None,
+        };
+        pushed.then_some(subflow)
     }
 
     fn push_burst_on(&mut self, env: &mut Env<'_>, subflow: usize, limit: u32) -> bool {

@@ -251,10 +251,11 @@ impl Subflow {
     /// Queues `len` bytes of the stream from `stream` on for sending. Mapped bytes form chunks of
     /// at most `limit` bytes, one mapping each.
     pub fn push(&mut self, cx: &mut Cx<'_>, stream: u64, len: u32, mapped: bool, limit: u32) {
-        self.restart_after_idle(cx);
         self.nagle_queued();
         let nxt = cx.w().snd_nxt;
-        self.tx.push(stream, len, mapped, limit, nxt);
+        if self.tx.push(stream, len, mapped, limit, nxt) {
+            self.restart_after_idle(cx);
+        }
         self.wants.push = true;
     }
 
@@ -307,7 +308,8 @@ impl Subflow {
     }
 
     /// The window decays over idle times longer than the timeout
-    /// (RFC 2861; `tcp_slow_start_after_idle_check`, `tcp_cwnd_restart`).
+    /// (RFC 2861; `tcp_slow_start_after_idle_check`, `tcp_cwnd_restart`), and does so with each buffer
+    /// that is filled before anything leaves (`tcp_skb_entail`). TCP sends one before it fills another.
     fn restart_after_idle(&mut self, cx: &mut Cx<'_>) {
         let goes_on = cx.window().multipath && !cx.config.rules.subflows_restart_after_idle;
         let exempt = goes_on || self.pacing.controls_rate;
@@ -331,7 +333,14 @@ impl Subflow {
         w.cwnd = w.cwnd.max(floor);
         self.burst.used = 0;
         self.burst.validated_at = cx.now;
-        self.last_sent = cx.now;
+        if !cx.window().multipath {
+            self.sends_at(cx.now);
+        }
+    }
+
+    /// What is queued begins to leave.
+    pub(crate) const fn sends_at(&mut self, now: Time) {
+        self.last_sent = now;
     }
 
     /// Lets new data leave if there is any, and notes a full window (`tcp_data_snd_check`).

@@ -139,8 +139,15 @@ impl TxQueue {
     }
 
     /// Queues `len` bytes of the stream from `stream` on. They join the last chunk if they
-    /// continue it, nothing of it was sent, and it stays within `limit` bytes.
-    pub(crate) fn push(&mut self, stream: u64, len: u32, mapped: bool, limit: u32, snd_nxt: Seq) {
+    /// continue it, nothing of it was sent, and it stays within `limit` bytes; true if they do not.
+    pub(crate) fn push(
+        &mut self,
+        stream: u64,
+        len: u32,
+        mapped: bool,
+        limit: u32,
+        snd_nxt: Seq,
+    ) -> bool {
         let seq = self.write_seq;
         self.write_seq += len;
         if let Some(last) = self.chunks.back_mut() {
@@ -150,7 +157,7 @@ impl TxQueue {
             if continues && unsent && !last.frozen && last.len + len <= limit {
                 last.len += len;
                 last.pushed = false;
-                return;
+                return false;
             }
         }
         self.chunks.push_back(Chunk {
@@ -162,6 +169,7 @@ impl TxQueue {
             pushed: false,
             refused: false,
         });
+        true
     }
 
     /// The chunks with something not acknowledged, the first one cut to that.
