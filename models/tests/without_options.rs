@@ -49,3 +49,20 @@ fn without_window_scaling_the_window_inside_is_larger_than_the_field() {
     assert!((back / 0.735 - 1.0).abs() < 0.1, "{back}");
     assert!((shared / 1_052.0 - 1.0).abs() < 0.2, "{shared}");
 }
+
+/// Without SACK a lost packet is repeated once, and that is all: what was outstanding then has been
+/// acknowledged exactly, duplicates of before are no sign of further losses (RFC 6582 section 3.2), and the
+/// state is left with what is acknowledged next.
+#[test]
+fn without_sack_a_loss_is_repaired_once() {
+    let lossy = crate::lab::Path { lost: vec![100], ..path(20, 20).queue(4.0) };
+    let lab = Lab::upload(vec![lossy], 1_000_000).with(|lab| {
+        lab.options.mptcp = false;
+        lab.client.sysctl.tcp_sack = false;
+    });
+    let outcome = lab.run(10);
+    assert_eq!(outcome.retransmissions(0), 1);
+    assert_eq!(outcome.counter(CLIENT, Counter::RenoRecovery), 1);
+    let window = outcome.client().connection().window(0).unwrap();
+    assert!(window.cwnd >= window.ssthresh, "{window:?}");
+}

@@ -60,20 +60,27 @@ impl Subflow {
         }
         if cx.w().ca_state == CaState::Open {
             self.recovery.retrans_stamp = None;
-        } else if cx.w().snd_una.at_or_after(self.recovery.high_seq) {
-            self.leave_episode(cx);
+        } else if cx.w().snd_una.at_or_after(self.recovery.high_seq) && self.leave_episode(cx) {
+            return;
         }
         match cx.w().ca_state {
-            CaState::Recovery => self.in_recovery(cx, ack),
+            CaState::Recovery => {
+                if !ack.flags.has(AckFlags::SND_UNA_ADVANCED) {
+                    self.count_reno_sacks(cx, ack, duplicate);
+                }
+                self.in_recovery(cx, ack);
+            }
             CaState::Loss => {
                 self.process_loss(cx, ack, duplicate);
                 self.identify_loss(cx, ack);
                 let open = cx.w().ca_state == CaState::Open;
                 if open || ack.flags.has(AckFlags::LOST_RETRANS) {
+                    self.count_reno_sacks(cx, ack, duplicate);
                     self.maybe_enter_recovery(cx, ack);
                 }
             }
             CaState::Open | CaState::Disorder | CaState::Cwr => {
+                self.count_reno_sacks(cx, ack, duplicate);
                 if cx.w().ca_state <= CaState::Disorder {
                     self.try_undo_dsack(cx);
                 }
@@ -83,8 +90,8 @@ impl Subflow {
         }
     }
 
-    /// All that was outstanding when the episode began is acknowledged.
-    fn leave_episode(&mut self, cx: &mut Cx<'_>) {
+    /// All that was outstanding when the episode began is acknowledged. True if its state is held.
+    fn leave_episode(&mut self, cx: &mut Cx<'_>) -> bool {
         let una = cx.w().snd_una;
         match cx.w().ca_state {
             CaState::Cwr if una != self.recovery.high_seq => {
@@ -92,11 +99,29 @@ impl Subflow {
                 self.change_ca_state(cx, CaState::Open);
             }
             CaState::Recovery => {
-                self.try_undo_recovery(cx);
+                if !self.negotiated.sack {
+                    cx.w().sacked_out = 0;
+                }
+                if self.try_undo_recovery(cx) {
+                    return true;
+                }
                 self.end_cwnd_reduction(cx);
             }
             _ => {}
         }
+        false
+    }
+
+    /// Without SACK the state is held until something above what was outstanding is acknowledged:
+    /// duplicates of before are no sign of new losses (RFC 6582 section 3.2; `tcp_is_non_sack_preventing_reopen`).
+    fn holds_state(&mut self, cx: &mut Cx<'_>) -> bool {
+        if self.negotiated.sack || cx.w().snd_una != self.recovery.high_seq {
+            return false;
+        }
+        if !self.any_retrans_done() {
+            self.recovery.retrans_stamp = None;
+        }
+        true
     }
 
     fn in_recovery(&mut self, cx: &mut Cx<'_>, ack: &mut Ack) {
@@ -144,22 +169,29 @@ impl Subflow {
         }
     }
 
-    /// NewReno without SACK: each duplicate acknowledgement stands for one packet that left the
-    /// network, the third marks the head, a partial acknowledgement marks the next
-    /// (RFC 6582; `tcp_add_reno_sack`, `tcp_newreno_mark_lost`).
-    fn newreno_mark_lost(&mut self, cx: &mut Cx<'_>, ack: &mut Ack) {
-        let advanced = ack.flags.has(AckFlags::SND_UNA_ADVANCED);
-        let una = cx.w().snd_una;
-        let w = cx.w();
-        if advanced && w.ca_state < CaState::Recovery {
-            w.sacked_out = 0;
-        } else if !advanced && !ack.flags.has(AckFlags::NOT_DUP) {
-            let before = w.sacked_out;
-            w.sacked_out += 1;
+    /// Without SACK each duplicate acknowledgement stands for one packet that left the network; an
+    /// acknowledgement of new data begins the count anew (`tcp_add_reno_sack`, `tcp_reset_reno_sack`).
+    fn count_reno_sacks(&mut self, cx: &mut Cx<'_>, ack: &Ack, duplicate: bool) {
+        if self.negotiated.sack {
+            return;
+        }
+        if ack.flags.has(AckFlags::SND_UNA_ADVANCED) {
+            cx.w().sacked_out = 0;
+        }
+        if duplicate {
+            let before = cx.w().sacked_out;
+            cx.w().sacked_out += 1;
             self.check_reno_reordering(cx, 0);
             let delivered = cx.w().sacked_out.saturating_sub(before);
             self.rate.delivered = self.rate.delivered.wrapping_add(delivered);
         }
+    }
+
+    /// NewReno without SACK: the third duplicate acknowledgement marks the head, a partial
+    /// acknowledgement the next (RFC 6582; `tcp_newreno_mark_lost`).
+    fn newreno_mark_lost(&mut self, cx: &mut Cx<'_>, ack: &mut Ack) {
+        let advanced = ack.flags.has(AckFlags::SND_UNA_ADVANCED);
+        let una = cx.w().snd_una;
         let w = cx.w();
         let third = w.ca_state < CaState::Recovery && w.sacked_out >= self.recovery.reordering;
         let partial = w.ca_state == CaState::Recovery && advanced;
@@ -446,6 +478,13 @@ impl Subflow {
             self.try_undo_recovery(cx);
             return;
         }
+        if !self.negotiated.sack {
+            // Duplicates tell of new data once it is under way.
+            let tells = duplicate && cx.w().snd_nxt.after(self.recovery.high_seq);
+            if tells || advanced {
+                self.count_reno_sacks(cx, ack, tells);
+            }
+        }
         ack.rexmit = Rexmit::Lost;
     }
 
@@ -508,7 +547,8 @@ impl Subflow {
         cx.event(Event::Undo);
     }
 
-    fn try_undo_recovery(&mut self, cx: &mut Cx<'_>) {
+    /// The end of an episode, undone if it was none (`tcp_try_undo_recovery`). True if the state is held.
+    fn try_undo_recovery(&mut self, cx: &mut Cx<'_>) -> bool {
         if self.may_undo() {
             let loss = cx.w().ca_state == CaState::Loss;
             self.undo_reduction(cx, false);
@@ -516,7 +556,11 @@ impl Subflow {
         } else {
             self.rack.recovery_ended();
         }
+        if self.holds_state(cx) {
+            return true;
+        }
         self.change_ca_state(cx, CaState::Open);
+        false
     }
 
     fn try_undo_dsack(&mut self, cx: &mut Cx<'_>) -> bool {
@@ -557,7 +601,7 @@ impl Subflow {
             cx.mib.inc(Counter::SpuriousRtos);
         }
         self.timers.retransmits = 0;
-        if frto || self.negotiated.sack {
+        if !self.holds_state(cx) && (frto || self.negotiated.sack) {
             self.change_ca_state(cx, CaState::Open);
         }
         true
