@@ -29,18 +29,24 @@ fn the_window_of_a_writer_that_waits_for_room_stays() {
     assert!(windows.all(|(cwnd, _)| cwnd == first));
 }
 
+/// Answers to requests over 20 Mbit/s and 40 ms.
+fn answers(script: Script) -> Lab {
+    Lab::download(vec![path(20, 40)], 0).with(|lab| {
+        lab.client_app =
+            AppSpec::Request { script: script.clone(), delay: Span::ZERO, server_closes: false };
+        lab.server_app = AppSpec::Respond { script, close_after: None };
+    })
+}
+
 /// How much longer or shorter the second of two answers takes, two seconds after the first.
 fn second_answer(stack: Stack) -> f64 {
     let think = Span::from_secs(2);
     let script = Script::alike(Bytes::new(100), Bytes::new(150_000), think, 2);
-    let lab = Lab::download(vec![path(20, 40)], 0).with(|lab| {
+    let lab = answers(script).with(|lab| {
         for host in [&mut lab.client, &mut lab.server] {
             host.rules = stack.rules();
             host.sysctl = host.rules.sysctl_defaults();
         }
-        lab.client_app =
-            AppSpec::Request { script: script.clone(), delay: Span::ZERO, server_closes: false };
-        lab.server_app = AppSpec::Respond { script: script.clone(), close_after: None };
     });
     let outcome = lab.run(10);
     assert_eq!(outcome.world().host_config(CLIENT).unwrap().tcp.rules.stack, stack);
@@ -63,12 +69,7 @@ fn only_upstream_subflows_start_anew_when_they_have_rested() {
 /// The server's window before and after it was restarted, in packets.
 fn restart(mptcp: bool) -> (u32, u32) {
     let script = Script::alike(Bytes::new(100), Bytes::new(150_000), Span::from_ms(350), 3);
-    let lab = Lab::download(vec![path(20, 40)], 0).with(|lab| {
-        lab.options.mptcp = mptcp;
-        lab.client_app =
-            AppSpec::Request { script: script.clone(), delay: Span::ZERO, server_closes: false };
-        lab.server_app = AppSpec::Respond { script, close_after: None };
-    });
+    let lab = answers(script).with(|lab| lab.options.mptcp = mptcp);
     let mut simulation = lab.build();
     let mut before = 0;
     for step in 1..5_000 {

@@ -1,11 +1,11 @@
-//! MPTCP without options of TCP, beside what two kernels of Linux 6.18 did over links like these.
+//! Transfers without options of TCP, those of MPTCP beside what two kernels of Linux 6.18 did over links like these.
 
 use mptcpsim_models::observe::mib::Counter;
 
-use crate::lab::{CLIENT, Lab, SERVER, path};
+use crate::lab::{CLIENT, Lab, Path, SERVER, path};
 
 /// Paths of 20 Mbit/s and 10 ms, 10 Mbit/s and 25 ms.
-fn paths() -> Vec<crate::lab::Path> {
+fn paths() -> Vec<Path> {
     vec![path(20, 10), path(10, 25)]
 }
 
@@ -55,7 +55,7 @@ fn without_window_scaling_the_window_inside_is_larger_than_the_field() {
 /// state is left with what is acknowledged next.
 #[test]
 fn without_sack_a_loss_is_repaired_once() {
-    let lossy = crate::lab::Path { lost: vec![100], ..path(20, 20).queue(4.0) };
+    let lossy = Path { lost: vec![100], ..path(20, 20).queue(4.0) };
     let lab = Lab::upload(vec![lossy], 1_000_000).with(|lab| {
         lab.options.mptcp = false;
         lab.client.sysctl.tcp_sack = false;

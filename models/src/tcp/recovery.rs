@@ -118,9 +118,7 @@ impl Subflow {
         if self.negotiated.sack || cx.w().snd_una != self.recovery.high_seq {
             return false;
         }
-        if !self.any_retrans_done() {
-            self.recovery.retrans_stamp = None;
-        }
+        self.check_retrans_stamp();
         true
     }
 
@@ -189,10 +187,10 @@ impl Subflow {
 
     /// NewReno without SACK: the third duplicate acknowledgement marks the head, a partial
     /// acknowledgement the next (RFC 6582; `tcp_newreno_mark_lost`).
-    fn newreno_mark_lost(&mut self, cx: &mut Cx<'_>, ack: &mut Ack) {
+    fn newreno_mark_lost(&mut self, cx: &mut Cx<'_>, ack: &Ack) {
         let advanced = ack.flags.has(AckFlags::SND_UNA_ADVANCED);
-        let una = cx.w().snd_una;
         let w = cx.w();
+        let una = w.snd_una;
         let third = w.ca_state < CaState::Recovery && w.sacked_out >= self.recovery.reordering;
         let partial = w.ca_state == CaState::Recovery && advanced;
         if third || partial {
@@ -478,13 +476,9 @@ impl Subflow {
             self.try_undo_recovery(cx);
             return;
         }
-        if !self.negotiated.sack {
-            // Duplicates tell of new data once it is under way.
-            let tells = duplicate && cx.w().snd_nxt.after(self.recovery.high_seq);
-            if tells || advanced {
-                self.count_reno_sacks(cx, ack, tells);
-            }
-        }
+        // Duplicates tell of new data once it is under way.
+        let tells = duplicate && cx.w().snd_nxt.after(self.recovery.high_seq);
+        self.count_reno_sacks(cx, ack, tells);
         ack.rexmit = Rexmit::Lost;
     }
 
@@ -582,9 +576,7 @@ impl Subflow {
         if cx.w().retrans_out > 0 {
             return true;
         }
-        if !self.any_retrans_done() {
-            self.recovery.retrans_stamp = None;
-        }
+        self.check_retrans_stamp();
         self.undo_reduction(cx, true);
         cx.mib.inc(Counter::PartialUndo);
         self.try_keep_open(cx);
@@ -607,14 +599,19 @@ impl Subflow {
         true
     }
 
+    /// The time of the first retransmission is of no use once none is outstanding.
+    fn check_retrans_stamp(&mut self) {
+        if !self.any_retrans_done() {
+            self.recovery.retrans_stamp = None;
+        }
+    }
+
     fn any_retrans_done(&self) -> bool {
         self.tx.front().is_some_and(|record| record.marks.has(Marks::EVER_RETRANS))
     }
 
     fn try_to_open(&mut self, cx: &mut Cx<'_>, ack: &Ack) {
-        if !self.any_retrans_done() {
-            self.recovery.retrans_stamp = None;
-        }
+        self.check_retrans_stamp();
         if ack.flags.has(AckFlags::ECE) {
             self.enter_cwr(cx);
         }
