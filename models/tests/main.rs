@@ -16,6 +16,7 @@ mod middleboxes;
 mod out_of_tree;
 mod path_managers;
 mod policies;
+mod receive_windows;
 mod slow_start;
 mod transfers;
 mod unused_windows;

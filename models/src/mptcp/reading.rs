@@ -6,7 +6,7 @@ use mptcpsim_core::time::Time;
 
 use super::{Connection, Env, Mode};
 use crate::payload::Payload;
-use crate::tcp::{INITIAL_SEGMENTS, Space, State};
+use crate::tcp::{INITIAL_SEGMENTS, Space, State, Subflow};
 
 /// Automatic sizing of the receive buffer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,10 +111,11 @@ impl Connection {
         if tuning.rtt_us > 0 && elapsed.as_us() < u64::from(tuning.rtt_us >> 3) {
             return;
         }
-        // One that is being opened counts too, with the share of payload a new socket assumes
-        // (`conn_list`).
-        let counts = |state: State| state.synchronised() || state == State::SynSent;
-        let live = || self.subs.iter().filter(|sub| counts(sub.tcp.state()));
+        // One that is being opened counts too, with the share of payload a new socket assumes (`conn_list`),
+        // but what makes it open is read before the worker does that.
+        let opening = |tcp: &Subflow| tcp.state() == State::SynSent && tcp.opened_at() < env.now;
+        let counts = |tcp: &Subflow| tcp.state().synchronised() || opening(tcp);
+        let live = || self.subs.iter().filter(|sub| counts(&sub.tcp));
         let rtt_us = live().map(|sub| sub.tcp.rcv_rtt_us()).max().unwrap_or(0);
         self.rx.tuning.rtt_us = rtt_us;
         if let Some(ratio) = live().map(|sub| sub.tcp.scaling_ratio()).min() {
