@@ -22,8 +22,9 @@ use self::video::{Player, UNIT, Video};
 
 use crate::mptcp::{Connection, Env, MetaState};
 
-/// Bytes that an application writes at once; then it asks again whether there is room (`poll`).
-const WRITE_SIZE: u64 = 65_536;
+/// Bytes that an application writes at once; then it asks again whether there is room (`poll`). With MPTCP it
+/// matters: windows that have rested shrink with each buffer that a call fills before anything leaves.
+pub const WRITE_SIZE: u64 = 65_536;
 
 /// What an application does, from one end.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use mptcpsim_core::time::{Span, Time};
+use mptcpsim_models::app::WRITE_SIZE;
 use mptcpsim_models::payload::Payload;
 use socket2::Socket;
 
@@ -15,9 +16,6 @@ use super::App;
 
 /// Bytes taken from the kernel at once.
 const CHUNK: usize = 65_536;
-/// Bytes handed to it at once: a program that has more to say says it in one call, for the end of
-/// what it says may wait for an acknowledgement (`tcp_nagle_check`).
-const CALL: u64 = 4_000_000;
 
 /// What happened on a connection.
 #[derive(Debug, Default)]
@@ -156,7 +154,7 @@ impl Writer<'_> {
     /// Writes the stream up to `end`.
     fn write_to(&mut self, end: u64) -> io::Result<()> {
         while self.sent < end {
-            let length = (end - self.sent).min(CALL);
+            let length = (end - self.sent).min(WRITE_SIZE);
             self.chunk.clear();
             let piece = Payload::pattern(self.sent, u32::try_from(length).unwrap_or(u32::MAX));
             piece.write_to(usize::MAX, &mut self.chunk);
