@@ -218,18 +218,19 @@ impl Driver {
 
     /// What the run found out.
     pub(super) fn finish(mut self) -> Result<LiveOutcome, LiveError> {
-        self.hear();
         let plan = self.session.shared_plan();
         let mut kernels = Vec::new();
-        for host in &self.hosts {
+        for host in &mut self.hosts {
+            let (counters, sockets) = (host.counters()?, host.sockets()?);
             let own = self.reports.iter().filter(|(number, _)| *number == host.number);
             let mut flows: Vec<Report> = own.map(|(_, report)| report.clone()).collect();
+            flows.extend(host.stop());
             flows.sort_by_key(|report| report.flow);
             kernels.push(KernelReport {
                 host: plan.hosts[host.number].name.clone(),
                 flows,
-                counters: host.counters()?,
-                sockets: host.sockets()?,
+                counters,
+                sockets,
                 problems: host.problems.clone(),
             });
         }

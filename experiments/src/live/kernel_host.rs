@@ -24,7 +24,7 @@ use crate::launcher::Launcher;
 use crate::plan::Plan;
 use crate::results::{SubflowRow, TimeseriesRow};
 
-/// How long a process may take to listen.
+/// How long a process may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Where the checksum is in a TCP header.
 const CHECKSUM: usize = 16;
@@ -146,6 +146,15 @@ impl KernelHost {
                 }
             }
         }
+    }
+
+    /// Ends the process and gives what it still reports, of connections that are not over too.
+    pub(super) fn stop(&mut self) -> Vec<Report> {
+        let Some(peer) = &mut self.peer else { return Vec::new() };
+        drop(peer.input.take());
+        let reports = std::iter::from_fn(|| peer.reports.recv_timeout(PATIENCE).ok()).collect();
+        peer.gone = true;
+        reports
     }
 
     /// The process has ended, and all its reports were taken.

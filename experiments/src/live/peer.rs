@@ -5,15 +5,15 @@
 //! driver ─► when time zero is     ─► connect, accept, move bytes ─► a Report per connection
 //! ```
 //!
-//! Both directions of a connection have a thread. When its input ends, the process ends: it does
-//! not outlive the program that started it.
+//! Both directions of a connection have a thread. When its input ends, the process reports what has become of the
+//! connections by then, and ends: it does not outlive the program that started it.
 
 mod info;
 mod work;
 
 use std::io::{self, BufRead, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use nix::libc;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use self::info::MptcpInfo;
 use self::info::read_info;
-use self::work::{Account, work};
+use self::work::work;
 use super::clock::WallClock;
 
 /// Connections that may wait to be accepted.
@@ -111,6 +111,67 @@ pub struct Report {
     pub mptcp: Option<MptcpInfo>,
 }
 
+impl Report {
+    /// So many bytes have been read by `now`, in nanoseconds since time zero.
+    fn note_read(&mut self, now: u64, received: u64) {
+        if let Some(last) = self.last_byte_ns {
+            let gap = now.saturating_sub(last);
+            if self.longest_gap_ns.is_none_or(|(longest, _)| gap > longest) {
+                self.longest_gap_ns = Some((gap, last));
+            }
+        }
+        self.first_byte_ns.get_or_insert(now);
+        self.last_byte_ns = Some(now);
+        self.received = received;
+    }
+}
+
+/// A socket, and what has become of it so far.
+struct Connection {
+    socket: Socket,
+    report: Mutex<Report>,
+}
+
+impl Connection {
+    fn note(&self, change: impl FnOnce(&mut Report)) {
+        if let Ok(mut report) = self.report.lock() {
+            change(&mut report);
+        }
+    }
+
+    fn fail(&self, what: &str, error: &io::Error) {
+        self.note(|report| {
+            report.error.get_or_insert_with(|| format!("{what}: {error}"));
+        });
+    }
+
+    fn report(&self) {
+        self.note(|so_far| {
+            so_far.mptcp = read_info(&self.socket);
+            report(so_far);
+        });
+    }
+}
+
+/// The connections that are not over.
+#[derive(Default)]
+struct Connections(Mutex<Vec<Arc<Connection>>>);
+
+impl Connections {
+    fn add(&self, connection: &Arc<Connection>) {
+        if let Ok(mut all) = self.0.lock() {
+            all.push(Arc::clone(connection));
+        }
+    }
+
+    /// Reports on those that `which` says, each once.
+    fn report(&self, which: impl Fn(&Arc<Connection>) -> bool) {
+        if let Ok(mut all) = self.0.lock() {
+            all.extract_if(.., |it| which(it)).for_each(|connection| connection.report());
+        }
+    }
+}
+
 /// The process: reads its task from the standard input, reports on the standard output.
 ///
 /// # Errors
@@ -124,19 +185,23 @@ pub fn run() -> io::Result<()> {
     say("\"ready\"")?;
     let clock = WallClock::started_at(serde_json::from_str(&line()?)?);
     drop(input);
-    std::thread::spawn(|| {
+    let connections = Arc::new(Connections::default());
+    let going_on = Arc::clone(&connections);
+    std::thread::spawn(move || {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        going_on.report(|_| true);
         std::process::exit(0);
     });
     std::thread::scope(|scope| {
+        let connections = &*connections;
         for connection in task.connect {
-            scope.spawn(move || report(connect(&connection, clock)));
+            scope.spawn(move || connect(&connection, connections, clock));
         }
         for (listener, task) in &listening {
             scope.spawn(move || {
                 for flow in &task.flows {
                     let accepted = listener.accept();
-                    scope.spawn(move || report(serve(accepted, *flow, task, clock)));
+                    scope.spawn(move || serve(accepted, *flow, task, connections, clock));
                 }
             });
         }
@@ -150,8 +215,8 @@ fn say(line: &str) -> io::Result<()> {
     output.flush()
 }
 
-fn report(report: Report) {
-    let text = serde_json::to_string(&report).unwrap_or_default();
+fn report(report: &Report) {
+    let text = serde_json::to_string(report).unwrap_or_default();
     // Nobody listens any more: then nobody misses it.
     let _ = say(&text);
 }
@@ -189,7 +254,7 @@ fn listen(task: &Listen) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn connect(task: &Connect, clock: WallClock) -> Report {
+fn connect(task: &Connect, connections: &Connections, clock: WallClock) {
     clock.sleep_until(work::time(task.at_ns));
     let open = || {
         let socket = socket(task.from.is_ipv6(), &task.socket)?;
@@ -197,46 +262,45 @@ fn connect(task: &Connect, clock: WallClock) -> Report {
         socket.connect(&task.to.into())?;
         Ok(socket)
     };
-    let mut report = match open() {
-        Ok(socket) => carry_out(socket, &task.app, task.reads_after_ns, clock),
-        Err(error) => failed("connect", &error),
-    };
-    (report.flow, report.client) = (task.flow, true);
-    report
+    let of = Report { flow: task.flow, client: true, ..Report::default() };
+    match open() {
+        Ok(socket) => {
+            carry_out(socket, of, (&task.app, task.reads_after_ns), connections, clock)
+        }
+        Err(error) => report(&failed(of, "connect", &error)),
+    }
 }
 
 fn serve(
     accepted: io::Result<(Socket, socket2::SockAddr)>,
     flow: usize,
     task: &Listen,
+    connections: &Connections,
     clock: WallClock,
-) -> Report {
-    let report = match accepted {
-        Ok((socket, _)) => carry_out(socket, &task.app, task.reads_after_ns, clock),
-        Err(error) => failed("accept", &error),
-    };
-    Report { flow, ..report }
-}
-
-fn failed(what: &str, error: &io::Error) -> Report {
-    Report { error: Some(format!("{what}: {error}")), ..Report::default() }
-}
-
-fn carry_out(socket: Socket, app: &App, reads_after_ns: u64, clock: WallClock) -> Report {
-    let socket = Arc::new(socket);
-    let account = work(&socket, app, reads_after_ns, clock);
-    let Account { sent, received, first, last, gap, ended, wrong, answers, error } = account;
-    Report {
-        sent,
-        received,
-        wrong,
-        first_byte_ns: first,
-        last_byte_ns: last,
-        longest_gap_ns: gap,
-        ended,
-        answers_ns: answers,
-        error,
-        mptcp: read_info(&socket),
-        ..Report::default()
+) {
+    let of = Report { flow, ..Report::default() };
+    match accepted {
+        Ok((socket, _)) => {
+            carry_out(socket, of, (&task.app, task.reads_after_ns), connections, clock)
+        }
+        Err(error) => report(&failed(of, "accept", &error)),
     }
+}
+
+fn failed(of: Report, what: &str, error: &io::Error) -> Report {
+    Report { error: Some(format!("{what}: {error}")), ..of }
+}
+
+/// Does what the application does, which begins to read so many nanoseconds after its start, and reports.
+fn carry_out(
+    socket: Socket,
+    of: Report,
+    (app, reads_after_ns): (&App, u64),
+    connections: &Connections,
+    clock: WallClock,
+) {
+    let connection = Arc::new(Connection { socket, report: Mutex::new(of) });
+    connections.add(&connection);
+    work(&connection, app, reads_after_ns, clock);
+    connections.report(|it| Arc::ptr_eq(it, &connection));
 }
