@@ -264,9 +264,7 @@ fn connect(task: &Connect, connections: &Connections, clock: WallClock) {
     };
     let of = Report { flow: task.flow, client: true, ..Report::default() };
     match open() {
-        Ok(socket) => {
-            carry_out(socket, of, (&task.app, task.reads_after_ns), connections, clock)
-        }
+        Ok(socket) => carry_out(socket, of, (&task.app, task.reads_after_ns), connections, clock),
         Err(error) => report(&failed(of, "connect", &error)),
     }
 }

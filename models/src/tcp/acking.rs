@@ -32,7 +32,8 @@ pub(super) struct Acks {
     /// The estimated time between segments.
     pub(super) ato: Span,
     pub(super) last_data: Time,
-    last_seg_size: u16,
+    /// The segment size that the last small segment told; two in a row that agree are believed.
+    pub(super) last_seg_size: u16,
     compressed: u8,
     dup_acks: u8,
     compressed_at: Seq,
@@ -64,11 +65,6 @@ impl Acks {
             self.pushed_twice |= self.pushed;
             self.pushed = true;
         }
-    }
-
-    /// The size of the last small segment, which two in a row make the peer's segment size.
-    pub(super) fn repeats_size(&mut self, len: u16) -> bool {
-        std::mem::replace(&mut self.last_seg_size, len) == len
     }
 }
 

@@ -104,10 +104,12 @@ impl Subflow {
             options: self.negotiated,
             rto: self.rtt.rto,
             ato: self.acks.ato,
-            snd_mss: window.mss,
+            snd_mss: u32::from(self.mss_cache),
             rcv_mss: u32::from(self.rx.rcv_mss),
             advmss: u32::from(self.rx.advmss),
-            pmtu: u32::from(self.mss_cache) + u32::from(self.ip_header) + 20,
+            pmtu: u32::from(self.mss_cache + self.negotiated.timestamps_len())
+                + u32::from(self.ip_header)
+                + 20,
             unacked: window.packets_out,
             sacked: window.sacked_out,
             lost: window.lost_out,
@@ -122,10 +124,10 @@ impl Subflow {
             snd_ssthresh: window.ssthresh,
             snd_cwnd: window.cwnd,
             reordering: self.recovery.reordering,
-            rcv_rtt: self.rx.rtt.rtt_us,
+            rcv_rtt: self.rx.rtt.rtt_us >> 3,
             rcv_space: self.rx.rtt.read,
             pacing_rate: window.pacing_rate,
-            delivery_rate: self.delivery_rate(window),
+            delivery_rate: self.delivery_rate(),
             app_limited: self.rate.rate_app_limited,
             chrono: self.chrono,
             delivered: self.rate.delivered,
@@ -139,9 +141,9 @@ impl Subflow {
     }
 
     /// `tcp_compute_delivery_rate`.
-    fn delivery_rate(&self, window: &Window) -> u64 {
+    fn delivery_rate(&self) -> u64 {
         let interval = self.rate.rate_interval.as_us();
-        let bytes = u64::from(self.rate.rate_delivered) * u64::from(window.mss);
+        let bytes = u64::from(self.rate.rate_delivered) * u64::from(self.mss_cache);
         (bytes * 1_000_000).checked_div(interval).unwrap_or(0)
     }
 }

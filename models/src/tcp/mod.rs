@@ -373,7 +373,7 @@ pub struct Subflow {
     snd_wnd: u32,
     snd_wl1: Seq,
     max_window: u32,
-    /// Segment size the peer announced, and the one in use without options.
+    /// Segment size the peer announced, and the one in use: without the options that not every segment has.
     peer_mss: u16,
     mss_cache: u16,
     /// Bytes that MPTCP options take in each data segment.
@@ -549,8 +549,7 @@ impl Subflow {
 
     /// Payload bytes that fit into one segment now (`tcp_current_mss`).
     pub fn current_mss(&self) -> u32 {
-        let options = self.negotiated.timestamps_len() + u16::from(self.option_reserve);
-        u32::from(self.mss_cache.saturating_sub(options))
+        u32::from(self.mss_cache.saturating_sub(self.option_reserve.into()))
     }
 
     /// Sets the bytes that MPTCP options take in each data segment.

@@ -170,8 +170,9 @@ impl Subflow {
             self.rx.timestamps.recent = stamp.val;
         }
         let headers = u16::from(self.ip_header) + u16::from(TCP_HEADER);
-        self.mss_cache = self.peer_mss.min(cx.config.mtu.saturating_sub(headers));
-        let timestamps = if self.negotiated.timestamps { 12 } else { 0 };
+        let timestamps = self.negotiated.timestamps_len();
+        let segment = self.peer_mss.min(cx.config.mtu.saturating_sub(headers));
+        self.mss_cache = segment.saturating_sub(timestamps);
         self.rx.advmss = self.rx.advmss.saturating_sub(timestamps);
         self.rx.initialize_rcv_mss(self.mss_cache);
     }
@@ -187,6 +188,7 @@ impl Subflow {
     pub(crate) fn forgo_timestamps(&mut self) {
         if std::mem::take(&mut self.negotiated.timestamps) {
             self.rx.advmss += 12;
+            self.mss_cache += 12;
         }
     }
 

@@ -18,7 +18,7 @@ use super::{Buffer, Cx, State, Subflow};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
 use crate::rules::ReceiveTuning;
-use crate::segment::{Dss, Ecn, Flags, Segment, Timestamps};
+use crate::segment::{Dss, Ecn, Flags, Segment, TCP_HEADER, Timestamps};
 use crate::seq::{Seq, SeqRange};
 
 /// Smallest segment size ever assumed (`TCP_MIN_MSS`, `TCP_MSS_DEFAULT`).
@@ -303,7 +303,8 @@ impl Subflow {
         }
     }
 
-    /// Without timestamps: the time to receive a window (`tcp_rcv_rtt_measure`).
+    /// The time to receive a window, which is all there is without timestamps, or while no segment is as long as
+    /// full ones are thought to be (`tcp_rcv_rtt_measure`).
     fn measure_rtt_by_window(&mut self, now: Time) {
         let rx = &mut self.rx;
         if rx.rtt.at != Time::ZERO {
@@ -518,9 +519,7 @@ impl Subflow {
         let len = segment.payload.len();
         let size = cx.config.buffer(segment).truesize;
         self.measure_segment(cx, segment, size);
-        if !self.negotiated.timestamps {
-            self.measure_rtt_by_window(cx.now);
-        }
+        self.measure_rtt_by_window(cx.now);
         self.data_received(cx);
         self.check_ce(segment);
         if len >= 128 {
@@ -540,13 +539,27 @@ impl Subflow {
         );
         let len16 = len.min(u32::from(u16::MAX)) as u16;
         let len16 = cx.config.merged_from(len).unwrap_or(len16);
+        let last = std::mem::take(&mut self.acks.last_seg_size);
         let full = self.rx.measure_mss(len16, (len, truesize), measured);
-        if !full && len16 >= MIN_MSS && self.acks.repeats_size(len16) {
-            self.rx.rcv_mss = len16;
-        } else {
-            let psh = cx.config.rules.full_push_acks && segment.flags.has(Flags::PSH);
-            self.acks.note_push(full, psh);
+        if !full && let Some(size) = self.size_of_small(segment, len16) {
+            self.acks.last_seg_size = size;
+            if size == last {
+                self.rx.rcv_mss = size;
+                return;
+            }
         }
+        let psh = cx.config.rules.full_push_acks && segment.flags.has(Flags::PSH);
+        self.acks.note_push(full, psh);
+    }
+
+    /// The segment size that a segment shorter than any full one before may tell: what it would hold without
+    /// options that come and go. Nothing if it looks like the rest of something written.
+    fn size_of_small(&self, segment: &Segment, len: u16) -> Option<u16> {
+        let header = u16::from(segment.header_len.saturating_sub(self.ip_header));
+        let (whole, fixed) = (len + header, u16::from(TCP_HEADER));
+        let ends = segment.flags.has(Flags::PSH) || segment.flags.has(Flags::FIN);
+        let shortest = if ends { DEFAULT_MSS } else { MIN_MSS };
+        (whole >= shortest + fixed).then(|| whole - fixed - self.negotiated.timestamps_len())
     }
 
     /// A router marked the packet (RFC 3168 section 6.1.3; `tcp_ecn_check_ce`).
