@@ -25,6 +25,9 @@ mod watch;
 
 use pyo3::prelude::*;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Converts between the Python package and the simulator.
 #[pymodule]
 fn _mptcpsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
