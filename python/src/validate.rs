@@ -125,7 +125,7 @@ pub(crate) mod kernels {
         let done = py.detach(|| {
             let kernels = live.iter().map(|plan| {
                 let look = &mut |time| watch.look(time);
-                let (metrics, lateness) = validate::measured(plan, &launcher, look)?;
+                let (metrics, lateness, _) = validate::measured(plan, &launcher, look)?;
                 late.extend((!lateness.is_valid()).then(|| lateness.p99.as_secs_f64()));
                 Ok(metrics)
             });

@@ -93,10 +93,14 @@ fn scenario(
     for seed in 1..=args.repetitions {
         let plan = with_seed(seed)?;
         for attempt in 1..=ATTEMPTS {
-            let (metrics, lateness) = match validate::measured(&plan, launcher, &mut watch) {
-                Err(LiveError::Unfit(why)) => return Ok(Validated::Skipped(plan.name, why)),
-                done => done?,
-            };
+            let (metrics, lateness, problems) =
+                match validate::measured(&plan, launcher, &mut watch) {
+                    Err(LiveError::Unfit(why)) => return Ok(Validated::Skipped(plan.name, why)),
+                    done => done?,
+                };
+            if (seed, attempt) == (1, 1) {
+                problems.iter().for_each(|problem| eprintln!("warning: {name}: {problem}"));
+            }
             if !lateness.is_valid() {
                 eprintln!("warning: {name}: packets were late, {} at p99", lateness.p99);
             }
