@@ -1,14 +1,10 @@
-//! Receive windows, as clients of Linux 6.18 advertised them.
+//! Receive windows, as hosts with Linux 6.18 advertised them.
 
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_models::host::Tap;
 use mptcpsim_models::segment::Flags;
 
-use crate::lab::{CLIENT, Lab, Path, SERVER, path};
-
-fn paths() -> Vec<Path> {
-    vec![path(20, 10), path(10, 25)]
-}
+use crate::lab::{CLIENT, Lab, SERVER, unequal_paths};
 
 /// The windows in bytes that `host` advertises on its first subflow until `end`, each behind the number that it
 /// acknowledges, counted from the first byte.
@@ -31,7 +27,7 @@ fn windows(lab: &Lab, host: usize, end: Span) -> Vec<(u32, u32)> {
 /// (`mptcp_rcv_space_adjust`): the windows of six clients of eight.
 #[test]
 fn the_window_grows_with_the_first_round_although_a_join_is_begun() {
-    let lab = Lab::download(paths(), 1_000_000);
+    let lab = Lab::download(unequal_paths(), 1_000_000);
     let windows = windows(&lab, CLIENT, Span::from_ms(44));
     let of_data = windows.iter().filter(|(acknowledged, _)| *acknowledged > 0);
     let first: Vec<_> = of_data.map(|(_, window)| *window).take(6).collect();
@@ -44,7 +40,7 @@ fn the_window_grows_with_the_first_round_although_a_join_is_begun() {
 /// `tcp_rcv_rtt_measure`, `__tcp_grow_window`): 64,128 bytes until 65 kB, 434 kB at 243 kB in the kernel.
 #[test]
 fn short_segments_let_the_window_grow_once_it_was_used() {
-    let lab = Lab::upload(paths(), 4_000_000).with(|lab| lab.client.mtu = 600);
+    let lab = Lab::upload(unequal_paths(), 4_000_000).with(|lab| lab.client.mtu = 600);
     let windows = windows(&lab, SERVER, Span::from_ms(210));
     let (early, late): (Vec<_>, Vec<_>) = windows.iter().partition(|it| it.0 < 64_128);
     assert!(early.len() > 50 && early.iter().all(|(_, window)| *window == 64_128), "{early:?}");

@@ -2,12 +2,7 @@
 
 use mptcpsim_models::observe::mib::Counter;
 
-use crate::lab::{CLIENT, Lab, Path, SERVER, path};
-
-/// Paths of 20 Mbit/s and 10 ms, 10 Mbit/s and 25 ms.
-fn paths() -> Vec<Path> {
-    vec![path(20, 10), path(10, 25)]
-}
+use crate::lab::{CLIENT, Lab, Path, SERVER, path, unequal_paths};
 
 /// Nothing but an echoed timestamp tells how long the handshake of a join took. Without one the rate of
 /// the second subflow is thought to be beyond all measure until data was acknowledged, so most goes there:
@@ -16,7 +11,7 @@ fn paths() -> Vec<Path> {
 #[test]
 fn without_timestamps_a_join_is_taken_for_fast() {
     let transfer = |timestamps| {
-        let lab = Lab::download(paths(), 4_000_000).with(|lab| {
+        let lab = Lab::download(unequal_paths(), 4_000_000).with(|lab| {
             lab.client.sysctl.tcp_timestamps = timestamps;
             lab.server.sysctl.tcp_timestamps = timestamps;
         });
@@ -36,7 +31,7 @@ fn without_timestamps_a_join_is_taken_for_fast() {
 /// segments back for 2868, 1052 with a shared window.
 #[test]
 fn without_window_scaling_the_window_inside_is_larger_than_the_field() {
-    let lab = Lab::upload(paths(), 4_000_000).with(|lab| {
+    let lab = Lab::upload(unequal_paths(), 4_000_000).with(|lab| {
         lab.client.sysctl.tcp_window_scaling = false;
     });
     let outcome = lab.run(8);

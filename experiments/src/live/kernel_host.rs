@@ -152,9 +152,7 @@ impl KernelHost {
     pub(super) fn stop(&mut self) -> Vec<Report> {
         let Some(peer) = &mut self.peer else { return Vec::new() };
         drop(peer.input.take());
-        let reports = std::iter::from_fn(|| peer.reports.recv_timeout(PATIENCE).ok()).collect();
-        peer.gone = true;
-        reports
+        std::iter::from_fn(|| peer.reports.recv_timeout(PATIENCE).ok()).collect()
     }
 
     /// The process has ended, and all its reports were taken.

@@ -112,6 +112,15 @@ pub struct Report {
 }
 
 impl Report {
+    fn fail(&mut self, what: &str, error: &io::Error) {
+        self.error.get_or_insert_with(|| format!("{what}: {error}"));
+    }
+
+    fn say(&self) {
+        // Nobody listens any more: then nobody misses it.
+        let _ = say(&serde_json::to_string(self).unwrap_or_default());
+    }
+
     /// So many bytes have been read by `now`, in nanoseconds since time zero.
     fn note_read(&mut self, now: u64, received: u64) {
         if let Some(last) = self.last_byte_ns {
@@ -140,15 +149,13 @@ impl Connection {
     }
 
     fn fail(&self, what: &str, error: &io::Error) {
-        self.note(|report| {
-            report.error.get_or_insert_with(|| format!("{what}: {error}"));
-        });
+        self.note(|report| report.fail(what, error));
     }
 
     fn report(&self) {
-        self.note(|so_far| {
-            so_far.mptcp = read_info(&self.socket);
-            report(so_far);
+        self.note(|report| {
+            report.mptcp = read_info(&self.socket);
+            report.say();
         });
     }
 }
@@ -215,12 +222,6 @@ fn say(line: &str) -> io::Result<()> {
     output.flush()
 }
 
-fn report(report: &Report) {
-    let text = serde_json::to_string(report).unwrap_or_default();
-    // Nobody listens any more: then nobody misses it.
-    let _ = say(&text);
-}
-
 fn socket(v6: bool, options: &Options) -> io::Result<Socket> {
     let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
     let protocol = if options.mptcp { Protocol::MPTCP } else { Protocol::TCP };
@@ -262,10 +263,15 @@ fn connect(task: &Connect, connections: &Connections, clock: WallClock) {
         socket.connect(&task.to.into())?;
         Ok(socket)
     };
-    let of = Report { flow: task.flow, client: true, ..Report::default() };
+    let mut report = Report { flow: task.flow, client: true, ..Report::default() };
     match open() {
-        Ok(socket) => carry_out(socket, of, (&task.app, task.reads_after_ns), connections, clock),
-        Err(error) => report(&failed(of, "connect", &error)),
+        Ok(socket) => {
+            carry_out(socket, report, (&task.app, task.reads_after_ns), connections, clock)
+        }
+        Err(error) => {
+            report.fail("connect", &error);
+            report.say();
+        }
     }
 }
 
@@ -276,28 +282,27 @@ fn serve(
     connections: &Connections,
     clock: WallClock,
 ) {
-    let of = Report { flow, ..Report::default() };
+    let mut report = Report { flow, ..Report::default() };
     match accepted {
         Ok((socket, _)) => {
-            carry_out(socket, of, (&task.app, task.reads_after_ns), connections, clock)
+            carry_out(socket, report, (&task.app, task.reads_after_ns), connections, clock)
         }
-        Err(error) => report(&failed(of, "accept", &error)),
+        Err(error) => {
+            report.fail("accept", &error);
+            report.say();
+        }
     }
-}
-
-fn failed(of: Report, what: &str, error: &io::Error) -> Report {
-    Report { error: Some(format!("{what}: {error}")), ..of }
 }
 
 /// Does what the application does, which begins to read so many nanoseconds after its start, and reports.
 fn carry_out(
     socket: Socket,
-    of: Report,
+    report: Report,
     (app, reads_after_ns): (&App, u64),
     connections: &Connections,
     clock: WallClock,
 ) {
-    let connection = Arc::new(Connection { socket, report: Mutex::new(of) });
+    let connection = Arc::new(Connection { socket, report: Mutex::new(report) });
     connections.add(&connection);
     work(&connection, app, reads_after_ns, clock);
     connections.report(|it| Arc::ptr_eq(it, &connection));

@@ -338,19 +338,17 @@ impl Connection {
     fn push_burst(&mut self, env: &mut Env<'_>) -> Option<usize> {
         self.update_interval(env);
         let (subflow, pushed) = match self.pick(env, Ask::New(self.next_piece())) {
-            Pick::On { subflow, limit } => (subflow, self.push_burst_on(env, subflow, limit)),
+            Pick::On { subflow, limit } => {
+                let pushed = self.push_fragments(env, subflow, limit);
+                self.refresh_view(subflow);
+                (subflow, pushed)
+            }
             Pick::Copy { subflow, from, limit } => {
                 (subflow, self.push_copy(env, subflow, from, limit))
             }
             Pick::Wait => return None,
         };
         pushed.then_some(subflow)
-    }
-
-    fn push_burst_on(&mut self, env: &mut Env<'_>, subflow: usize, limit: u32) -> bool {
-        let pushed = self.push_fragments(env, subflow, limit);
-        self.refresh_view(subflow);
-        pushed
     }
 
     /// Queues new data on a subflow up to `limit`, whole fragments if the scheduler wants that;

@@ -104,6 +104,11 @@ pub(crate) struct Lab {
     pub(crate) relays: Vec<(SourceRoute, usize)>,
 }
 
+/// Paths of 20 Mbit/s and 10 ms, 10 Mbit/s and 25 ms.
+pub(crate) fn unequal_paths() -> Vec<Path> {
+    vec![path(20, 10), path(10, 25)]
+}
+
 pub(crate) fn addr(host: usize, path: usize) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, path as u8, host as u8 + 1))
 }

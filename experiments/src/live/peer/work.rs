@@ -141,7 +141,7 @@ impl Writer<'_> {
             None => self.write_to(end),
             Some(until) => {
                 while clock.now() < until && self.sent < end {
-                    self.write_to(end.min(self.sent + CHUNK as u64))?;
+                    self.write_to(end.min(self.sent + WRITE_SIZE))?;
                 }
                 Ok(())
             }
