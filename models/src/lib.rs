@@ -16,6 +16,7 @@ pub mod path_manager;
 pub mod payload;
 pub mod rules;
 pub mod scheduler;
+mod search;
 pub mod segment;
 pub mod seq;
 pub mod sysctl;

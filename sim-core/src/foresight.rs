@@ -11,7 +11,7 @@
 //! it would be gone again before it is needed ([`MANY_LINKS`]), both wait until the packet is one of
 //! the next to move, as the calendar knows.
 
-use crate::net::Place;
+use crate::net::{Place, RouteId};
 use crate::pool::Ticket;
 
 /// From so many links on, the calendar is asked what comes.
@@ -46,23 +46,34 @@ pub(crate) enum Wanted {
     Nothing,
     /// The queues of a link, and of the one that a packet goes on to.
     Queues(u32, u32),
+    /// Where in the calendar a link will stand next, and the one that a packet goes on to.
+    Dates(u32, u32),
     /// The queue of a link, and whose the packet in a slot is.
     Flow(u32, u32),
     /// What a packet of a flow meets at its host, which has been told so many times.
     Host(u64, u8),
+    /// The beginning of a route: where it is written down, or the link that is written there.
+    Start(RouteId),
+    /// See above.
+    FirstLink(RouteId),
+    /// Where a packet will enter a link.
+    Entrance(u32),
 }
 
 /// Events from one step to the next.
-const PACE: usize = 4;
+const PACE: usize = 3;
 /// Steps of an event after the first.
-const STEPS: usize = 4;
+const STEPS: usize = 5;
+/// Events that are remembered: enough for all steps.
+const REMEMBERED: usize = 16;
+const _: () = assert!(REMEMBERED > PACE * STEPS);
 /// How many events are foreseen at a time: a few more than they have steps.
 const ENOUGH: usize = 20;
 
 /// The events that are to come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Foresight {
-    events: [Wanted; PACE * STEPS],
+    events: [Wanted; REMEMBERED],
     next: usize,
     /// How many links are foreseen and not yet due.
     pub(crate) links: usize,
@@ -75,15 +86,15 @@ impl Foresight {
 
     /// Takes in one more. Those that came [`PACE`] events ago, or a multiple of it, take a `step`.
     #[inline]
-    pub(crate) fn note(&mut self, event: Wanted, step: impl Fn(Wanted) -> Wanted) {
-        for age in 0..STEPS {
-            let event = &mut self.events[(self.next + age * PACE) % (PACE * STEPS)];
+    pub(crate) fn note(&mut self, event: Wanted, step: impl Fn(&mut Wanted)) {
+        for age in 1..=STEPS {
+            let event = &mut self.events[(self.next + REMEMBERED - age * PACE) % REMEMBERED];
             if *event != Wanted::Nothing {
-                *event = step(*event);
+                step(event);
             }
         }
         self.events[self.next] = event;
-        self.next = (self.next + 1) % self.events.len();
+        self.next = (self.next + 1) % REMEMBERED;
     }
 }
 
@@ -98,15 +109,16 @@ mod tests {
         let taken = RefCell::new(Vec::new());
         let mut foresight = Foresight::default();
         for event in 0..64u8 {
-            let step = |wanted| {
+            let step = |wanted: &mut Wanted| {
                 let Wanted::Host(flow, step) = wanted else { panic!("{wanted:?}") };
-                taken.borrow_mut().push((flow, step, event));
-                Wanted::Host(flow, step + 1)
+                taken.borrow_mut().push((*flow, *step, event));
+                *step += 1;
             };
             foresight.note(Wanted::Host(u64::from(event), 0), step);
         }
         let mut of_the_tenth = taken.into_inner();
         of_the_tenth.retain(|(flow, ..)| *flow == 10);
-        assert_eq!(of_the_tenth, [(10, 0, 14), (10, 1, 18), (10, 2, 22), (10, 3, 26)]);
+        let steps = [(10, 0, 13), (10, 1, 16), (10, 2, 19), (10, 3, 22), (10, 4, 25)];
+        assert_eq!(of_the_tenth, steps);
     }
 }

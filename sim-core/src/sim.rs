@@ -115,9 +115,12 @@ impl<P: Packet> Engine<P> {
         while !self.foresight.is_enough()
             && let Some(actor) = self.calendar.foresee()
         {
-            if let Some(wanted) = self.net.foresee(&self.calendar, actor) {
+            if let Some((wanted, answer)) = self.net.foresee(&self.calendar, actor) {
                 self.foresight.links += 1;
                 self.want(wanted, hosts);
+                if answer != Wanted::Nothing {
+                    self.want(answer, hosts);
+                }
             }
         }
     }
@@ -125,26 +128,35 @@ impl<P: Packet> Engine<P> {
     /// A packet of a flow is on its last link.
     #[inline]
     fn expect(&mut self, flow: u64, hosts: &impl Hosts<Packet = P>) {
-        let wanted = bring_near(&self.net, hosts, Wanted::Host(flow, 0));
+        let mut wanted = Wanted::Host(flow, 0);
+        bring_near(&self.net, &self.calendar, hosts, &mut wanted);
         self.want(wanted, hosts);
     }
 
     /// Something is wanted some events later, and some of what was wanted earlier is now.
     #[inline]
     fn want(&mut self, wanted: Wanted, hosts: &impl Hosts<Packet = P>) {
-        self.foresight.note(wanted, |wanted| bring_near(&self.net, hosts, wanted));
+        let Self { net, calendar, foresight, .. } = self;
+        foresight.note(wanted, |wanted| bring_near(net, calendar, hosts, wanted));
     }
 }
 
-/// Brings near what is wanted, and says what is wanted next.
-#[inline]
-fn bring_near<P: Packet>(net: &Net<P>, hosts: &impl Hosts<Packet = P>, wanted: Wanted) -> Wanted {
-    match wanted {
-        Wanted::Host(flow, step) if hosts.expect(flow, step, net.tables()) => {
-            Wanted::Host(flow, step + 1)
+/// Brings near what is wanted, and notes what is wanted next.
+fn bring_near<P: Packet>(
+    net: &Net<P>,
+    calendar: &Calendar,
+    hosts: &impl Hosts<Packet = P>,
+    wanted: &mut Wanted,
+) {
+    if !matches!(wanted, Wanted::Host(..)) {
+        net.bring_near(calendar, wanted);
+    }
+    if let Wanted::Host(flow, step) = wanted {
+        if hosts.expect(*flow, *step, net.tables()) {
+            *step += 1;
+        } else {
+            *wanted = Wanted::Nothing;
         }
-        Wanted::Host(..) => Wanted::Nothing,
-        wanted => net.bring_near(wanted),
     }
 }
 

@@ -2,24 +2,28 @@
 
 use mptcpsim_core::prefetch::prefetch;
 
-use super::{Binding, World};
+use super::{Actor, Binding, Host, World};
 
 impl World {
     /// Brings near what a packet for `binding` will meet: first the connection itself, then what it
-    /// points to, then what that points to. False at the end.
+    /// points to, then what that points to, and no more at a time than the processor can wait for at
+    /// once. False at the end.
     pub(super) fn bring_near(&self, binding: Binding, step: u8) -> bool {
         let subflow = binding.subflow as usize;
         let Some(actor) = self.actors.get(binding.connection as usize) else { return false };
         match step {
-            0 => prefetch(actor),
+            0 => actor.prefetch(),
             1 => {
-                actor.connection.prefetch(subflow);
-                if let Some(way) = actor.ways.get(subflow) {
-                    prefetch(way);
+                actor.connection.prefetch_subflow(subflow);
+                prefetch(&*actor.ways);
+                if let Some(host) = self.hosts.get(actor.host as usize) {
+                    host.prefetch();
                 }
+            }
+            2 => {
+                actor.connection.prefetch_half(subflow);
                 if let Some(host) = self.hosts.get(actor.host as usize) {
                     host.mib.prefetch();
-                    prefetch(&host.config);
                 }
             }
             _ => {
@@ -28,5 +32,25 @@ impl World {
             }
         }
         true
+    }
+}
+
+impl Actor {
+    fn prefetch(&self) {
+        prefetch(&self.host);
+        prefetch(&self.ways);
+        prefetch(&self.app);
+        self.connection.prefetch();
+    }
+}
+
+impl Host {
+    fn prefetch(&self) {
+        prefetch(&self.config.tcp);
+        prefetch(&self.log);
+        prefetch(&self.mib);
+        prefetch(&self.addresses);
+        prefetch(&self.down);
+        prefetch(&self.netlink);
     }
 }

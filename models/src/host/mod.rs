@@ -456,8 +456,15 @@ impl Hosts for World {
     }
 
     fn expect(&self, flow: u64, step: u8, tables: &Tables) -> bool {
-        let binding = tables.tuples.binding(TupleId(flow as u32));
-        binding.is_some_and(|binding| self.bring_near(binding, step))
+        let (tuple, tuples) = (TupleId(flow as u32), &tables.tuples);
+        match step {
+            0 => tuples.prefetch(tuple),
+            _ => {
+                let Some(binding) = tuples.binding(tuple) else { return false };
+                return self.bring_near(binding, step - 1);
+            }
+        }
+        true
     }
 
     fn on_wake(&mut self, now: Time, endpoint: u32, out: &mut Outbox<'_, Packet>) {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mptcpsim_core::prefetch::prefetch;
+
 use crate::segment::FourTuple;
 
 /// The number of a four-tuple in its simulation. The two directions of a flow are neighbours.
@@ -62,6 +64,13 @@ impl TupleTable {
     pub fn tuple(&self, id: TupleId) -> Option<FourTuple> {
         let tuple = self.tuples.get(id.flow() as usize).copied();
         if id.0.is_multiple_of(2) { tuple } else { tuple.map(FourTuple::reversed) }
+    }
+
+    /// Brings near who receives packets with tuple `id`.
+    pub(super) fn prefetch(&self, id: TupleId) {
+        if let Some(binding) = self.bindings.get(id.0 as usize) {
+            prefetch(binding);
+        }
     }
 
     /// Who receives packets with tuple `id`.

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use mptcpsim_core::prefetch::prefetch;
+
 /// Bytes of a page (`SKB_FRAG_PAGE_ORDER`).
 const PAGE: u64 = 32_768;
 /// Bytes that a fragment's own description takes of it (`mptcp_carve_data_frag`).
@@ -20,6 +22,13 @@ pub(super) struct Fragments {
 }
 
 impl Fragments {
+    /// Brings near the first one.
+    pub(super) fn prefetch(&self) {
+        if let Some(first) = self.ends.front() {
+            prefetch(first);
+        }
+    }
+
     /// What lies before `una` is acknowledged.
     pub(super) fn release(&mut self, una: u64) {
         while self.ends.front().is_some_and(|end| *end <= una) {

@@ -27,6 +27,7 @@
 //! takes the offset behind the last byte.
 
 mod addresses;
+mod ahead;
 mod blackhole;
 mod close;
 mod cookies;
@@ -49,7 +50,6 @@ mod waits;
 
 use std::net::IpAddr;
 
-use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::rng::Stream;
 use mptcpsim_core::time::{Span, Time};
 
@@ -365,21 +365,6 @@ macro_rules! look {
 use {cx, look};
 
 impl Connection {
-    /// Brings near what a segment of a subflow meets.
-    pub(crate) fn prefetch(&self, subflow: usize) {
-        if let (Some(sub), Some(window)) = (self.subs.get(subflow), self.windows.get(subflow)) {
-            prefetch(sub);
-            prefetch(window);
-        }
-    }
-
-    /// Brings near the ends of a subflow's queues.
-    pub(crate) fn prefetch_queues(&self, subflow: usize) {
-        if let Some(sub) = self.subs.get(subflow) {
-            sub.tcp.prefetch_queues();
-        }
-    }
-
     // ---- A: getters ----------------------------------------------------------------------
 
     /// MPTCP, plain TCP, or fallen back.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::prefetch::pop_near;
+use mptcpsim_core::prefetch::{pop_near, prefetch};
 use mptcpsim_core::time::{Span, Time};
 
 use super::reading::Tuning;
@@ -11,6 +11,7 @@ use super::waits::Waits;
 use super::{Connection, Env, MetaState};
 use crate::observe::mib::Counter;
 use crate::payload::Payload;
+use crate::search::partition_from_back;
 use crate::segment::{Dss, ResetReason, Width};
 use crate::tcp::{Buffer, Error, Space};
 use crate::wire::{Sum, dss_checksum_of};
@@ -105,6 +106,16 @@ impl Receiver {
         }
     }
 
+    /// Brings near the end of what lies ahead of a gap: most of what comes belongs there.
+    pub(super) fn prefetch(&self) {
+        if let Some(last) = self.held.back() {
+            prefetch(last);
+        }
+        if let Some(first) = self.held.front() {
+            prefetch(first);
+        }
+    }
+
     /// What a DATA_ACK acknowledges: the DATA_FIN too once it was reached.
     pub(super) fn acked_offset(&self) -> u64 {
         self.next + u64::from(self.eof)
@@ -189,7 +200,7 @@ impl Receiver {
         }
         env.mib.inc(Counter::OfoQueue);
         self.reach = self.reach.max(new.end() - self.next);
-        let mut at = self.held.partition_point(|held| held.end() <= new.start);
+        let mut at = partition_from_back(&self.held, |held| held.end() <= new.start);
         if at == self.held.len() && at > 0 {
             env.mib.inc(Counter::OfoQueueTail);
         }

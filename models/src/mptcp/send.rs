@@ -78,6 +78,11 @@ impl Sender {
         }
     }
 
+    /// Brings near what acknowledgements free.
+    pub(super) fn prefetch(&self) {
+        self.fragments.prefetch();
+    }
+
     /// Behind the fragment of memory that holds offset `at`.
     pub(super) fn fragment_end(&self, at: u64) -> u64 {
         self.fragments.end_of(at)

@@ -608,6 +608,32 @@ impl Subflow {
         self.timers.delayed_ack.stop();
     }
 
+    /// Brings near what segments in both directions need.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.acks);
+        prefetch(&self.timers);
+        prefetch(&self.totals);
+        prefetch(&self.iss);
+        prefetch(&self.state);
+    }
+
+    /// Brings near what acknowledgements need.
+    pub(crate) fn prefetch_sender(&self) {
+        prefetch(&self.recovery);
+        prefetch(&self.tx);
+        prefetch(&self.pacing);
+        prefetch(&self.rack);
+        prefetch(&self.burst);
+        prefetch(&self.rate);
+        prefetch(&self.rtt);
+        prefetch(&self.chrono);
+    }
+
+    /// Brings near what data needs.
+    pub(crate) fn prefetch_receiver(&self) {
+        prefetch(&self.rx);
+    }
+
     /// Brings near the ends of its queues.
     pub(crate) fn prefetch_queues(&self) {
         if let Some(record) = self.tx.front() {
@@ -616,6 +642,7 @@ impl Subflow {
         if let Some(arrived) = self.peek_arrived() {
             prefetch(arrived);
         }
+        self.rx.reorder.prefetch();
     }
 
     /// True if [`Subflow::poll`] may have something.

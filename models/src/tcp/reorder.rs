@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::prefetch::pop_near;
+use mptcpsim_core::prefetch::{pop_near, prefetch};
 
 use super::receive::Arrived;
+use crate::search::partition_from_back;
 use crate::seq::{Seq, SeqRange};
 
 /// SACK blocks remembered (`TCP_NUM_SACKS`).
@@ -78,7 +79,7 @@ impl Reorder {
     /// is called with all memory that this frees.
     pub(super) fn insert(&mut self, mut new: Arrived, mut removed: impl FnMut(u32)) -> Inserted {
         let range = SeqRange::new(new.seq, new.end());
-        let mut at = self.queue.partition_point(|held| held.end().at_or_before(new.seq));
+        let mut at = partition_from_back(&self.queue, |held| held.end().at_or_before(new.seq));
         if let Some(held) = self.queue.get(at)
             && held.seq.at_or_before(new.seq)
         {
@@ -111,6 +112,13 @@ impl Reorder {
         self.queue.insert(at, new);
         self.note_block(range);
         Inserted::New
+    }
+
+    /// Brings near where most segments are added.
+    pub(super) fn prefetch(&self) {
+        if let Some(last) = self.queue.back() {
+            prefetch(last);
+        }
     }
 
     /// Takes the first segment if it starts at or before `rcv_nxt`.

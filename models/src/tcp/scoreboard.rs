@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use mptcpsim_core::time::Time;
 
+use crate::search::partition_from_back;
 use crate::seq::Seq;
 
 /// No record.
@@ -328,7 +329,7 @@ impl TxQueue {
 
     /// Index of the first record that ends behind `seq`.
     pub(crate) fn find(&self, seq: Seq) -> usize {
-        self.records.partition_point(|record| record.end().at_or_before(seq))
+        partition_from_back(&self.records, |record| record.end().at_or_before(seq))
     }
 
     /// The chunk a record was cut from.

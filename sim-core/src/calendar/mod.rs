@@ -66,6 +66,8 @@ pub struct Calendar {
     /// Keys before this moment are in `near`, all others in `wheel`.
     near_end: Time,
     wheel: Wheel,
+    /// Who was told last to be due soon.
+    told: Option<u32>,
 }
 
 impl Default for Calendar {
@@ -82,6 +84,7 @@ impl Calendar {
             near: Near::default(),
             near_end: Time::NEVER,
             wheel: Wheel::default(),
+            told: None,
         }
     }
 
@@ -159,7 +162,23 @@ impl Calendar {
     /// a hint: not all are told, and some may turn out to be due later.
     #[inline]
     pub fn foresee(&mut self) -> Option<ActorId> {
-        if self.files() { self.wheel.foresee().map(ActorId) } else { None }
+        if !self.files() {
+            return None;
+        }
+        // Behind the one told last there may be others in its bucket.
+        let neighbour = self.told.and_then(|last| Some(self.actors.get(last as usize)?.next));
+        self.told = neighbour.filter(|actor| *actor != NONE).or_else(|| self.wheel.foresee());
+        let actor = ActorId(self.told?);
+        self.bring_near(actor);
+        Some(actor)
+    }
+
+    /// Brings near where what is due at `due` is filed.
+    #[inline]
+    pub(crate) fn bring_date_near(&self, due: Time) {
+        if self.files() && due >= self.near_end {
+            self.wheel.bring_near(due);
+        }
     }
 
     /// Brings near where an actor stands.

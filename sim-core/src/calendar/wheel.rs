@@ -7,6 +7,7 @@
 //! wheel is spread over it.
 
 use super::{Actor, LISTED, NONE};
+use crate::prefetch::prefetch;
 use crate::time::{Span, Time};
 
 /// Buckets of the outer wheel.
@@ -124,6 +125,12 @@ impl Wheel {
         }
         let bucket = (key - self.outer_start).as_ps() >> self.outer_width_log2();
         self.inner() + bucket.min(OUTER as u64) as usize
+    }
+
+    /// Brings near the list for a date.
+    #[inline]
+    pub(super) fn bring_near(&self, key: Time) {
+        prefetch(&self.heads[self.list_for(key)]);
     }
 
     pub(super) fn link(&mut self, actors: &mut [Actor], actor: u32, list: usize) {

@@ -250,6 +250,17 @@ impl Link {
         self.pipe.front().map_or(next, |flying| flying.arrival.min(next))
     }
 
+    /// When the packet behind the next one comes out, if it is on its way.
+    pub(crate) fn second_due(&self) -> Option<Time> {
+        self.pipe.get(1).map(|flying| flying.arrival)
+    }
+
+    /// When a packet that comes at `now` would come out, if that is the first thing that will.
+    pub(crate) fn due_from(&self, now: Time, ticket: &Ticket) -> Option<Time> {
+        let alone = self.is_idle() && self.pipe.is_empty();
+        alone.then(|| self.capacity.finish(now, ticket.len()) + self.delay)
+    }
+
     /// The packet that arrives next, if nothing changes.
     pub(crate) fn next_ticket(&self) -> Option<&Ticket> {
         self.pipe.front().map(|flying| &flying.ticket).or(self.sending.as_ref())

@@ -239,9 +239,14 @@ impl<P: Packet> Net<P> {
         std::mem::take(&mut self.coming[link as usize].foreseen)
     }
 
-    /// Brings near what an actor that is due soon will meet, if it is a link.
+    /// Brings near what an actor that is due soon will meet, if it is a link: for what it does then, and for
+    /// what is answered.
     #[inline]
-    pub(crate) fn foresee(&mut self, calendar: &Calendar, actor: ActorId) -> Option<Wanted> {
+    pub(crate) fn foresee(
+        &mut self,
+        calendar: &Calendar,
+        actor: ActorId,
+    ) -> Option<(Wanted, Wanted)> {
         let link = actor.0.checked_sub(FIRST_LINK)?;
         let coming = self.coming.get_mut(link as usize)?;
         if std::mem::replace(&mut coming.foreseen, true) {
@@ -254,24 +259,33 @@ impl<P: Packet> Net<P> {
                 self.links[next as usize].bring_near();
                 self.tape.bring_near(position + 2);
                 calendar.bring_near(link_actor(next));
-                Wanted::Queues(link, next)
+                (Wanted::Queues(link, next), Wanted::Nothing)
             }
             Kind::End(route) => {
                 self.shared.pool.prefetch(slot);
-                self.prefetch_way_back(route);
-                Wanted::Flow(link, slot)
+                self.tape.bring_start_near(route.reverse());
+                (Wanted::Flow(link, slot), Wanted::Start(route.reverse()))
             }
-            Kind::Box(_) => Wanted::Nothing,
+            Kind::Box(_) => (Wanted::Nothing, Wanted::Nothing),
         })
     }
 
-    /// Brings near more of what an event will meet, and says what is wanted then.
+    /// Brings near more of what an event will meet, and notes what is wanted then.
     #[inline]
-    pub(crate) fn bring_near(&self, wanted: Wanted) -> Wanted {
-        match wanted {
+    pub(crate) fn bring_near(&self, calendar: &Calendar, wanted: &mut Wanted) {
+        *wanted = match *wanted {
             Wanted::Queues(link, next) => {
                 self.links[link as usize].bring_departures_near();
+                self.links[next as usize].bring_departures_near();
                 self.links[next as usize].bring_entrance_near();
+                Wanted::Dates(link, next)
+            }
+            Wanted::Dates(link, next) => {
+                let (link, next) = (&self.links[link as usize], &self.links[next as usize]);
+                let forwards = link.next_ticket().and_then(|it| next.due_from(link.due(), it));
+                for due in [link.second_due(), forwards].into_iter().flatten() {
+                    calendar.bring_date_near(due);
+                }
                 Wanted::Nothing
             }
             Wanted::Flow(link, slot) => {
@@ -279,8 +293,22 @@ impl<P: Packet> Net<P> {
                 let packet = self.shared.pool.at(slot);
                 packet.map_or(Wanted::Nothing, |packet| Wanted::Host(packet.flow(), 0))
             }
-            Wanted::Nothing | Wanted::Host(..) => Wanted::Nothing,
-        }
+            Wanted::Start(route) => {
+                if let Some(start) = self.tape.start(route) {
+                    self.tape.bring_near(start);
+                }
+                Wanted::FirstLink(route)
+            }
+            Wanted::FirstLink(route) => {
+                self.prefetch_way(route).map_or(Wanted::Nothing, Wanted::Entrance)
+            }
+            Wanted::Entrance(link) => {
+                self.links[link as usize].bring_departures_near();
+                self.links[link as usize].bring_entrance_near();
+                Wanted::Nothing
+            }
+            Wanted::Nothing | Wanted::Host(..) => return,
+        };
     }
 
     /// A box is due.
@@ -306,13 +334,11 @@ impl<P: Packet> Net<P> {
         }
     }
 
-    /// Brings near the link on which the answers to what comes along `route` set out.
-    fn prefetch_way_back(&self, route: RouteId) {
-        if let Some(start) = self.tape.start(route.reverse())
-            && let Kind::Link(link) = self.tape.at(start).kind()
-        {
-            self.links[link as usize].bring_near();
-        }
+    /// Brings near the link on which packets of `route` set out, and says which it is.
+    fn prefetch_way(&self, route: RouteId) -> Option<u32> {
+        let Kind::Link(link) = self.tape.at(self.tape.start(route)?).kind() else { return None };
+        self.links[link as usize].bring_near();
+        Some(link)
     }
 
     /// Gives a packet to a link; true if that is the last one of its route.
@@ -327,7 +353,7 @@ impl<P: Packet> Net<P> {
         let last = match ticket.next.kind() {
             Kind::End(route) => {
                 if !self.is_large() {
-                    self.prefetch_way_back(route);
+                    self.prefetch_way(route.reverse());
                 }
                 true
             }

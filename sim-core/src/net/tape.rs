@@ -93,6 +93,14 @@ impl Tape {
         self.places[position as usize]
     }
 
+    /// Brings near where it is written down where a route begins.
+    #[inline]
+    pub(super) fn bring_start_near(&self, route: RouteId) {
+        if let Some(start) = self.starts.get(route.0 as usize) {
+            prefetch(start);
+        }
+    }
+
     /// Brings near what stands at a position.
     #[inline]
     pub(super) fn bring_near(&self, position: u32) {

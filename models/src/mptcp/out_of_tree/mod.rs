@@ -25,6 +25,7 @@ mod send;
 
 use std::collections::VecDeque;
 
+use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::time::{Span, Time};
 
 use super::{Env, Mode};
@@ -124,6 +125,16 @@ impl State {
                 rcv_ssthresh: 0,
             })
         })
+    }
+
+    /// Brings near what a segment of a subflow meets.
+    pub(super) fn prefetch(&self, subflow: usize) {
+        if let Some(subflow) = self.subflows.get(subflow) {
+            prefetch(subflow);
+        }
+        for end in [self.sent.front(), self.sent.back()].into_iter().flatten() {
+            prefetch(end);
+        }
     }
 
     pub(super) fn add_subflow(&mut self) {
