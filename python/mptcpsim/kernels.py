@@ -147,7 +147,8 @@ def validate(
 
     Returns:
         A row per metric: mean and standard deviation on both sides, by how much they may differ, and
-        whether they agree. Names of metrics end in their units.
+        whether they agree. Names of metrics end in their units. What the kernels could not be set to,
+        and late packets, are logged as warnings.
 
     Raises:
         ScenarioError: the scenario has faults.
@@ -162,7 +163,9 @@ def validate(
             raise ValueError(f"{argument}: expected a number from 1 on, found {count!r}")
     wanted = as_scenario(scenario, None, None, set)
     plans = [wanted.copy(seed=seed).check() for seed in range(1, max(seeds, repetitions) + 1)]
-    rows, late = native(plans[:seeds], plans[:repetitions], LAUNCHER)
+    rows, late, unset = native(plans[:seeds], plans[:repetitions], LAUNCHER)
+    for problem in sorted(unset):
+        log.warning("%s: %s", plans[0].name, problem)
     for p99_s in late:
         log.warning("%s: packets were late, %g s at p99", plans[0].name, p99_s)
     return Table("validation", rows)

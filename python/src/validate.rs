@@ -91,6 +91,7 @@ fn compare_all(
 pub(crate) mod kernels {
     //! Two kernels of this machine.
 
+    use std::collections::BTreeSet;
     use std::ffi::OsString;
 
     use mptcpsim::live::LiveError;
@@ -106,7 +107,7 @@ pub(crate) mod kernels {
     use crate::watch::Watch;
 
     /// Simulates `simulated`, runs `live` between two kernels, and compares; also how late packets of those runs
-    /// were that are not valid, at the 99th percentile in seconds.
+    /// were that are not valid, at the 99th percentile in seconds, and what the kernels could not be set to.
     #[pyfunction]
     #[pyo3(name = "compare_kernels")]
     pub(crate) fn compare(
@@ -114,18 +115,19 @@ pub(crate) mod kernels {
         simulated: Vec<PyRef<'_, Plan>>,
         live: Vec<PyRef<'_, Plan>>,
         launcher: Vec<OsString>,
-    ) -> PyResult<(Table, Vec<f64>)> {
+    ) -> PyResult<(Table, Vec<f64>, BTreeSet<String>)> {
         let plans = |plans: Vec<PyRef<'_, Plan>>| {
             plans.iter().map(|plan| plan.plan.clone()).collect::<Vec<_>>()
         };
         let (simulated, live, launcher) = (plans(simulated), plans(live), launched_by(launcher)?);
         let trouble = Trouble::default();
         let mut watch = Watch::new(None, &trouble);
-        let mut late = Vec::new();
+        let (mut late, mut unset) = (Vec::new(), BTreeSet::new());
         let done = py.detach(|| {
             let kernels = live.iter().map(|plan| {
                 let look = &mut |time| watch.look(time);
-                let (metrics, lateness, _) = validate::measured(plan, &launcher, look)?;
+                let (metrics, lateness, problems) = validate::measured(plan, &launcher, look)?;
+                unset.extend(problems);
                 late.extend((!lateness.is_valid()).then(|| lateness.p99.as_secs_f64()));
                 Ok(metrics)
             });
@@ -141,6 +143,6 @@ pub(crate) mod kernels {
         });
         let runs = runs.map_err(|error| errors::run_error(py, error))?;
         let rows = simulated.first().map(|plan| validate::compare(plan, &runs, &kernels));
-        Ok((table_of(&rows.unwrap_or_default())?, late))
+        Ok((table_of(&rows.unwrap_or_default())?, late, unset))
     }
 }
