@@ -11,6 +11,7 @@
 //! it would be gone again before it is needed ([`MANY_LINKS`]), both wait until the packet is one of
 //! the next to move, as the calendar knows.
 
+use crate::calendar::ActorId;
 use crate::net::{Place, RouteId};
 use crate::pool::Ticket;
 
@@ -52,11 +53,11 @@ pub(crate) enum Wanted {
     Flow(u32, u32),
     /// What a packet of a flow meets at its host, which has been told so many times.
     Host(u64, u8),
-    /// The beginning of a route: where it is written down, or the link that is written there.
+    /// Where on the tape the route of an answer begins.
     Start(RouteId),
-    /// See above.
+    /// The link that stands there.
     FirstLink(RouteId),
-    /// Where a packet will enter a link.
+    /// The queue of that link.
     Entrance(u32),
 }
 
@@ -67,7 +68,7 @@ const STEPS: usize = 5;
 /// Events that are remembered: enough for all steps.
 const REMEMBERED: usize = 16;
 const _: () = assert!(REMEMBERED > PACE * STEPS);
-/// How many events are foreseen at a time: a few more than they have steps.
+/// How many links are foreseen at a time: a few more than their events have steps.
 const ENOUGH: usize = 20;
 
 /// The events that are to come.
@@ -77,6 +78,8 @@ pub(crate) struct Foresight {
     next: usize,
     /// How many links are foreseen and not yet due.
     pub(crate) links: usize,
+    /// Who is to be foreseen next.
+    pub(crate) told: Option<ActorId>,
 }
 
 impl Foresight {

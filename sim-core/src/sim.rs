@@ -115,6 +115,8 @@ impl<P: Packet> Engine<P> {
         while !self.foresight.is_enough()
             && let Some(actor) = self.calendar.foresee()
         {
+            self.net.bring_coming_near(actor);
+            let Some(actor) = self.foresight.told.replace(actor) else { continue };
             if let Some((wanted, answer)) = self.net.foresee(&self.calendar, actor) {
                 self.foresight.links += 1;
                 self.want(wanted, hosts);

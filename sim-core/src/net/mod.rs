@@ -21,6 +21,7 @@ use crate::link::{Link, LinkChange, LinkId, Refused};
 use crate::middlebox::{Emission, Emit, Middlebox, Passage, Way};
 use crate::packet::Packet;
 use crate::pool::Ticket;
+use crate::prefetch::prefetch;
 use crate::time::Time;
 use crate::trace::{Shared, Trace};
 
@@ -237,6 +238,15 @@ impl<P: Packet> Net<P> {
     #[inline]
     pub(crate) fn forget(&mut self, link: u32) -> bool {
         std::mem::take(&mut self.coming[link as usize].foreseen)
+    }
+
+    /// Brings near what an actor will do, if it is a link.
+    #[inline]
+    pub(crate) fn bring_coming_near(&self, actor: ActorId) {
+        let link = actor.0.wrapping_sub(FIRST_LINK);
+        if let Some(coming) = self.coming.get(link as usize) {
+            prefetch(coming);
+        }
     }
 
     /// Brings near what an actor that is due soon will meet, if it is a link: for what it does then, and for
