@@ -39,43 +39,51 @@ impl Coming {
     }
 }
 
-/// What is to be brought near for an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// Nothing more.
-    #[default]
-    Nothing,
-    /// The queues of a link, and of the one that a packet goes on to.
-    Queues(u32, u32),
-    /// Where in the calendar a link will stand next, and the one that a packet goes on to.
-    Dates(u32, u32),
-    /// The queue of a link, and whose the packet in a slot is.
-    Flow(u32, u32),
-    /// What a packet of a flow meets at its host, which has been told so many times.
-    Host(u64, u8),
-    /// Where on the tape the route of an answer begins.
-    Start(RouteId),
-    /// The link that stands there.
-    FirstLink(RouteId),
-    /// The queue of that link.
-    Entrance(u32),
+/// A packet that goes on from one link to another soon.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Move {
+    pub(crate) link: u32,
+    pub(crate) next: u32,
 }
 
-/// Events from one step to the next.
-const PACE: usize = 3;
-/// Steps of an event after the first.
-const STEPS: usize = 5;
-/// Events that are remembered: enough for all steps.
-const REMEMBERED: usize = 16;
-const _: () = assert!(REMEMBERED > PACE * STEPS);
-/// How many links are foreseen at a time: a few more than their events have steps.
-const ENOUGH: usize = 20;
+/// A packet that is at the end of its route soon.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The flow it belongs to, once it is known.
+    pub(crate) flow: Option<u64>,
+    /// Where it comes from, unless that is near already.
+    pub(crate) from: Option<LastLink>,
+}
+
+/// Where a packet is that arrives soon.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastLink {
+    pub(crate) link: u32,
+    /// The slot in which it lies.
+    pub(crate) slot: u32,
+    /// The route that an answer takes.
+    pub(crate) answer: RouteId,
+}
+
+/// What comes of a link that will be due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Foreseen {
+    Move(Move),
+    Arrival(Arrival),
+}
+
+/// How many links are foreseen at a time: a few more than what they foresee takes to be near.
+const ENOUGH: usize = 36;
+
+/// Steps of a [`Move`], one every four moves, and of an [`Arrival`], of which there are fewer, one at each arrival.
+pub(crate) const MOVE_STEPS: usize = 2;
+pub(crate) const ARRIVAL_STEPS: usize = 5;
 
 /// The events that are to come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Foresight {
-    events: [Wanted; REMEMBERED],
-    next: usize,
+    pub(crate) moves: Ahead<Move, 4, MOVE_STEPS>,
+    pub(crate) arrivals: Ahead<Arrival, 1, ARRIVAL_STEPS>,
     /// How many links are foreseen and not yet due.
     pub(crate) links: usize,
     /// Who is to be foreseen next.
@@ -86,17 +94,37 @@ impl Foresight {
     pub(crate) const fn is_enough(&self) -> bool {
         self.links >= ENOUGH
     }
+}
 
-    /// Takes in one more. Those that came [`PACE`] events ago, or a multiple of it, take a `step`.
+/// Events of one kind, each of which takes a step when as many as the pace have come after it, and again when
+/// as many more have.
+#[derive(Clone, Debug)]
+pub(crate) struct Ahead<T, const PACE: usize, const STEPS: usize> {
+    events: [Option<T>; REMEMBERED],
+    next: usize,
+}
+
+/// Events of a kind that are remembered.
+const REMEMBERED: usize = 16;
+
+impl<T: Copy, const PACE: usize, const STEPS: usize> Default for Ahead<T, PACE, STEPS> {
+    fn default() -> Self {
+        const { assert!(PACE * STEPS < REMEMBERED) };
+        Self { events: [None; REMEMBERED], next: 0 }
+    }
+}
+
+impl<T: Copy, const PACE: usize, const STEPS: usize> Ahead<T, PACE, STEPS> {
+    /// Takes in one more. Those before whose turn it is take a step, the first one 0.
     #[inline]
-    pub(crate) fn note(&mut self, event: Wanted, step: impl Fn(&mut Wanted)) {
-        for age in 1..=STEPS {
-            let event = &mut self.events[(self.next + REMEMBERED - age * PACE) % REMEMBERED];
-            if *event != Wanted::Nothing {
-                step(event);
+    pub(crate) fn note(&mut self, event: T, step: impl Fn(usize, &mut T)) {
+        for number in 0..STEPS {
+            let place = (self.next + REMEMBERED - (number + 1) * PACE) % REMEMBERED;
+            if let Some(event) = &mut self.events[place] {
+                step(number, event);
             }
         }
-        self.events[self.next] = event;
+        self.events[self.next] = Some(event);
         self.next = (self.next + 1) % REMEMBERED;
     }
 }
@@ -110,18 +138,12 @@ mod tests {
     #[test]
     fn each_takes_its_steps_at_the_pace_of_events() {
         let taken = RefCell::new(Vec::new());
-        let mut foresight = Foresight::default();
-        for event in 0..64u8 {
-            let step = |wanted: &mut Wanted| {
-                let Wanted::Host(flow, step) = wanted else { panic!("{wanted:?}") };
-                taken.borrow_mut().push((*flow, *step, event));
-                *step += 1;
-            };
-            foresight.note(Wanted::Host(u64::from(event), 0), step);
+        let mut ahead = Ahead::<u32, 3, 5>::default();
+        for event in 0..64 {
+            ahead.note(event, |step, earlier| taken.borrow_mut().push((*earlier, step, event)));
         }
         let mut of_the_tenth = taken.into_inner();
-        of_the_tenth.retain(|(flow, ..)| *flow == 10);
-        let steps = [(10, 0, 13), (10, 1, 16), (10, 2, 19), (10, 3, 22), (10, 4, 25)];
-        assert_eq!(of_the_tenth, steps);
+        of_the_tenth.retain(|(event, ..)| *event == 10);
+        assert_eq!(of_the_tenth, [(10, 0, 13), (10, 1, 16), (10, 2, 19), (10, 3, 22), (10, 4, 25)]);
     }
 }

@@ -9,7 +9,7 @@
 use thiserror::Error;
 
 use crate::calendar::{ActorId, Calendar};
-use crate::foresight::{Foresight, Wanted};
+use crate::foresight::{ARRIVAL_STEPS, Arrival, Foreseen, Foresight};
 use crate::impair::LossError;
 use crate::link::LinkId;
 use crate::net::{FIRST_LINK, Net, RouteId, Woken};
@@ -17,6 +17,9 @@ use crate::packet::Packet;
 use crate::time::Time;
 use crate::timeline::{Change, Timeline};
 use crate::trace::Trace;
+
+/// How often [`Hosts::expect`] is called for a packet.
+pub const EXPECT_STEPS: usize = ARRIVAL_STEPS;
 
 /// What is at the ends of the routes.
 pub trait Hosts {
@@ -36,10 +39,8 @@ pub trait Hosts {
     fn on_wake(&mut self, now: Time, endpoint: u32, out: &mut Outbox<'_, Self::Packet>);
 
     /// A packet of a flow arrives soon: what it will meet may be [prefetched](crate::prefetch), a
-    /// bit more with each `step`, the first one 0. True if there is more to be brought near.
-    fn expect(&self, _flow: u64, _step: u8, _tables: &<Self::Packet as Packet>::Tables) -> bool {
-        false
-    }
+    /// bit more with each `step` from 0 to [`EXPECT_STEPS`] - 1.
+    fn expect(&self, _flow: u64, _step: usize, _tables: &<Self::Packet as Packet>::Tables) {}
 
     /// An entry of the timeline that is meant for hosts.
     fn on_change(&mut self, _now: Time, _change: u32, _out: &mut Outbox<'_, Self::Packet>) {}
@@ -117,48 +118,30 @@ impl<P: Packet> Engine<P> {
         {
             self.net.bring_coming_near(actor);
             let Some(actor) = self.foresight.told.replace(actor) else { continue };
-            if let Some((wanted, answer)) = self.net.foresee(&self.calendar, actor) {
-                self.foresight.links += 1;
-                self.want(wanted, hosts);
-                if answer != Wanted::Nothing {
-                    self.want(answer, hosts);
+            let foreseen = self.net.foresee(&self.calendar, actor);
+            self.foresight.links += usize::from(foreseen.is_some());
+            match foreseen {
+                Some(Foreseen::Move(next)) => {
+                    let Self { net, calendar, foresight, .. } = self;
+                    foresight.moves.note(next, |step, it| net.bring_move_near(calendar, step, it));
                 }
+                Some(Foreseen::Arrival(arrival)) => self.expect(arrival, hosts),
+                None => {}
             }
         }
     }
 
-    /// A packet of a flow is on its last link.
+    /// A packet arrives soon: what it meets, and what those meet that were expected earlier, is brought near a
+    /// part at a time.
     #[inline]
-    fn expect(&mut self, flow: u64, hosts: &impl Hosts<Packet = P>) {
-        let mut wanted = Wanted::Host(flow, 0);
-        bring_near(&self.net, &self.calendar, hosts, &mut wanted);
-        self.want(wanted, hosts);
-    }
-
-    /// Something is wanted some events later, and some of what was wanted earlier is now.
-    #[inline]
-    fn want(&mut self, wanted: Wanted, hosts: &impl Hosts<Packet = P>) {
+    fn expect(&mut self, arrival: Arrival, hosts: &impl Hosts<Packet = P>) {
         let Self { net, calendar, foresight, .. } = self;
-        foresight.note(wanted, |wanted| bring_near(net, calendar, hosts, wanted));
-    }
-}
-
-/// Brings near what is wanted, and notes what is wanted next.
-fn bring_near<P: Packet>(
-    net: &Net<P>,
-    calendar: &Calendar,
-    hosts: &impl Hosts<Packet = P>,
-    wanted: &mut Wanted,
-) {
-    if !matches!(wanted, Wanted::Host(..)) {
-        net.bring_near(calendar, wanted);
-    }
-    if let Wanted::Host(flow, step) = wanted {
-        if hosts.expect(*flow, *step, net.tables()) {
-            *step += 1;
-        } else {
-            *wanted = Wanted::Nothing;
-        }
+        foresight.arrivals.note(arrival, |step, arrival| {
+            net.bring_arrival_near(calendar, step, arrival);
+            if let Some(flow) = arrival.flow {
+                hosts.expect(flow, step, net.tables());
+            }
+        });
     }
 }
 
@@ -343,7 +326,9 @@ impl<H: Hosts> Simulation<H> {
                 Some(Woken::Arrives(route, packet)) => {
                     self.hosts.on_packet(due, route, packet, &mut Outbox { engine });
                 }
-                Some(Woken::Approaches(flow)) => engine.expect(flow, &self.hosts),
+                Some(Woken::Approaches(flow)) => {
+                    engine.expect(Arrival { flow: Some(flow), from: None }, &self.hosts);
+                }
                 None => {}
             }
         } else if actor.0 < engine.first_endpoint {

@@ -7,31 +7,25 @@ use super::{Actor, Binding, Host, World};
 impl World {
     /// Brings near what a packet for `binding` will meet: first the connection itself, then what it
     /// points to, then what that points to, and no more at a time than the processor can wait for at
-    /// once. False at the end.
-    pub(super) fn bring_near(&self, binding: Binding, step: u8) -> bool {
+    /// once.
+    #[inline]
+    pub(super) fn bring_near(&self, binding: Binding, step: usize) {
         let subflow = binding.subflow as usize;
-        let Some(actor) = self.actors.get(binding.connection as usize) else { return false };
+        let Some(actor) = self.actors.get(binding.connection as usize) else { return };
+        let (connection, host) = (&actor.connection, &self.hosts[actor.host()]);
         match step {
-            0 => actor.prefetch(),
-            1 => {
-                actor.connection.prefetch_subflow(subflow);
-                prefetch(&*actor.ways);
-                if let Some(host) = self.hosts.get(actor.host as usize) {
-                    host.prefetch();
-                }
-            }
+            1 => actor.prefetch(),
             2 => {
-                actor.connection.prefetch_half(subflow);
-                if let Some(host) = self.hosts.get(actor.host as usize) {
-                    host.mib.prefetch();
-                }
+                connection.prefetch_subflow(subflow);
+                prefetch(&*actor.ways);
+                host.prefetch();
             }
-            _ => {
-                actor.connection.prefetch_queues(subflow);
-                return false;
+            3 => {
+                connection.prefetch_half(subflow);
+                host.mib.prefetch();
             }
+            _ => connection.prefetch_queues(subflow),
         }
-        true
     }
 }
 

@@ -455,16 +455,17 @@ impl Hosts for World {
         }
     }
 
-    fn expect(&self, flow: u64, step: u8, tables: &Tables) -> bool {
+    #[inline]
+    fn expect(&self, flow: u64, step: usize, tables: &Tables) {
         let (tuple, tuples) = (TupleId(flow as u32), &tables.tuples);
         match step {
             0 => tuples.prefetch(tuple),
             _ => {
-                let Some(binding) = tuples.binding(tuple) else { return false };
-                return self.bring_near(binding, step - 1);
+                if let Some(binding) = tuples.binding(tuple) {
+                    self.bring_near(binding, step);
+                }
             }
         }
-        true
     }
 
     fn on_wake(&mut self, now: Time, endpoint: u32, out: &mut Outbox<'_, Packet>) {

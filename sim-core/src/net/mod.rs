@@ -16,7 +16,7 @@ pub(crate) use tape::{Kind, Place};
 use tape::Tape;
 
 use crate::calendar::{ActorId, Calendar};
-use crate::foresight::{Coming, Wanted};
+use crate::foresight::{Arrival, Coming, Foreseen, LastLink, Move};
 use crate::link::{Link, LinkChange, LinkId, Refused};
 use crate::middlebox::{Emission, Emit, Middlebox, Passage, Way};
 use crate::packet::Packet;
@@ -249,76 +249,85 @@ impl<P: Packet> Net<P> {
         }
     }
 
-    /// Brings near what an actor that is due soon will meet, if it is a link: for what it does then, and for
-    /// what is answered.
+    /// Brings near what an actor that is due soon will meet, if it is a link, and says what comes of it.
     #[inline]
-    pub(crate) fn foresee(
-        &mut self,
-        calendar: &Calendar,
-        actor: ActorId,
-    ) -> Option<(Wanted, Wanted)> {
+    pub(crate) fn foresee(&mut self, calendar: &Calendar, actor: ActorId) -> Option<Foreseen> {
         let link = actor.0.checked_sub(FIRST_LINK)?;
-        let coming = self.coming.get_mut(link as usize)?;
-        if std::mem::replace(&mut coming.foreseen, true) {
+        let Coming { to, slot, position, foreseen } = *self.coming.get(link as usize)?;
+        if foreseen {
             return None;
         }
-        let Coming { to, slot, position, .. } = *coming;
-        self.links[link as usize].bring_near();
-        Some(match to.kind() {
+        let foreseen = match to.kind() {
             Kind::Link(next) => {
                 self.links[next as usize].bring_near();
                 self.tape.bring_near(position + 2);
                 calendar.bring_near(link_actor(next));
-                (Wanted::Queues(link, next), Wanted::Nothing)
+                Foreseen::Move(Move { link, next })
             }
             Kind::End(route) => {
+                let answer = route.reverse();
                 self.shared.pool.prefetch(slot);
-                self.tape.bring_start_near(route.reverse());
-                (Wanted::Flow(link, slot), Wanted::Start(route.reverse()))
+                self.tape.bring_start_near(answer);
+                let from = Some(LastLink { link, slot, answer });
+                Foreseen::Arrival(Arrival { flow: None, from })
             }
-            Kind::Box(_) => (Wanted::Nothing, Wanted::Nothing),
-        })
+            Kind::Box(_) => return None,
+        };
+        self.links[link as usize].bring_near();
+        self.coming[link as usize].foreseen = true;
+        Some(foreseen)
     }
 
-    /// Brings near more of what an event will meet, and notes what is wanted then.
+    /// Brings near more of what a packet that goes on will meet: queues, then where the links will stand in the
+    /// calendar.
     #[inline]
-    pub(crate) fn bring_near(&self, calendar: &Calendar, wanted: &mut Wanted) {
-        *wanted = match *wanted {
-            Wanted::Queues(link, next) => {
+    pub(crate) fn bring_move_near(&self, calendar: &Calendar, step: usize, coming: &Move) {
+        let [link, next] = [coming.link, coming.next].map(|link| &self.links[link as usize]);
+        if step == 0 {
+            link.bring_departures_near();
+            next.bring_departures_near();
+            next.bring_entrance_near();
+            return;
+        }
+        let forwards = link.next_ticket().and_then(|it| next.due_from(link.due(), it));
+        for due in [link.second_due(), forwards].into_iter().flatten() {
+            calendar.bring_date_near(due);
+        }
+    }
+
+    /// Brings near more of what a packet that arrives, and what is answered, will meet, and notes whose it is.
+    #[inline]
+    pub(crate) fn bring_arrival_near(
+        &self,
+        calendar: &Calendar,
+        step: usize,
+        arrival: &mut Arrival,
+    ) {
+        let Some(LastLink { link, slot, answer }) = arrival.from else { return };
+        match step {
+            0 => {
                 self.links[link as usize].bring_departures_near();
-                self.links[next as usize].bring_departures_near();
-                self.links[next as usize].bring_entrance_near();
-                Wanted::Dates(link, next)
-            }
-            Wanted::Dates(link, next) => {
-                let (link, next) = (&self.links[link as usize], &self.links[next as usize]);
-                let forwards = link.next_ticket().and_then(|it| next.due_from(link.due(), it));
-                for due in [link.second_due(), forwards].into_iter().flatten() {
-                    calendar.bring_date_near(due);
-                }
-                Wanted::Nothing
-            }
-            Wanted::Flow(link, slot) => {
-                self.links[link as usize].bring_departures_near();
-                let packet = self.shared.pool.at(slot);
-                packet.map_or(Wanted::Nothing, |packet| Wanted::Host(packet.flow(), 0))
-            }
-            Wanted::Start(route) => {
-                if let Some(start) = self.tape.start(route) {
+                arrival.flow = self.shared.pool.at(slot).map(Packet::flow);
+                if let Some(start) = self.tape.start(answer) {
                     self.tape.bring_near(start);
                 }
-                Wanted::FirstLink(route)
             }
-            Wanted::FirstLink(route) => {
-                self.prefetch_way(route).map_or(Wanted::Nothing, Wanted::Entrance)
+            1 => {
+                if let Some(first) = self.first_link(answer) {
+                    first.bring_near();
+                }
             }
-            Wanted::Entrance(link) => {
-                self.links[link as usize].bring_departures_near();
-                self.links[link as usize].bring_entrance_near();
-                Wanted::Nothing
+            2 => {
+                if let Some(first) = self.first_link(answer) {
+                    first.bring_departures_near();
+                    first.bring_entrance_near();
+                }
+                if let Some(due) = self.links[link as usize].second_due() {
+                    calendar.bring_date_near(due);
+                }
             }
-            Wanted::Nothing | Wanted::Host(..) => return,
-        };
+            _ => {}
+        }
     }
 
     /// A box is due.
@@ -344,11 +353,10 @@ impl<P: Packet> Net<P> {
         }
     }
 
-    /// Brings near the link on which packets of `route` set out, and says which it is.
-    fn prefetch_way(&self, route: RouteId) -> Option<u32> {
+    /// The link on which packets of `route` set out.
+    fn first_link(&self, route: RouteId) -> Option<&Link> {
         let Kind::Link(link) = self.tape.at(self.tape.start(route)?).kind() else { return None };
-        self.links[link as usize].bring_near();
-        Some(link)
+        Some(&self.links[link as usize])
     }
 
     /// Gives a packet to a link; true if that is the last one of its route.
@@ -362,8 +370,10 @@ impl<P: Packet> Net<P> {
         ticket.next = self.tape.at(ticket.position + 1);
         let last = match ticket.next.kind() {
             Kind::End(route) => {
-                if !self.is_large() {
-                    self.prefetch_way(route.reverse());
+                if !self.is_large()
+                    && let Some(first) = self.first_link(route.reverse())
+                {
+                    first.bring_near();
                 }
                 true
             }
