@@ -165,9 +165,12 @@ impl Calendar {
         if !self.files() {
             return None;
         }
-        // Behind the one told last there may be others in its bucket.
-        let neighbour = self.told.and_then(|last| Some(self.actors.get(last as usize)?.next));
-        self.told = neighbour.filter(|actor| *actor != NONE).or_else(|| self.wheel.foresee());
+        // Behind the one told last there may be others in its bucket, if it still is in there.
+        let neighbour = self.told.and_then(|last| {
+            let Actor { place, next, .. } = *self.actors.get(last as usize)?;
+            (place == self.wheel.place_foreseen() && next != NONE).then_some(next)
+        });
+        self.told = neighbour.or_else(|| self.wheel.foresee());
         let actor = ActorId(self.told?);
         self.bring_near(actor);
         Some(actor)

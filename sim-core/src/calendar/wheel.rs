@@ -185,6 +185,12 @@ impl Wheel {
         Some(self.heads[list])
     }
 
+    /// The place of those in the list that was asked for last.
+    #[inline]
+    pub(super) fn place_foreseen(&self) -> u32 {
+        LISTED | (self.foreseen as u32).wrapping_sub(1)
+    }
+
     fn occupied_from(&self, list: usize) -> Option<usize> {
         let mut word = list / 64;
         let mut bits = self.occupied.get(word)? & (!0 << (list % 64));
