@@ -75,15 +75,15 @@ pub(crate) enum Foreseen {
 /// How many links are foreseen at a time: a few more than what they foresee takes to be near.
 const ENOUGH: usize = 36;
 
-/// Steps of a [`Move`], one every four moves, and of an [`Arrival`], of which there are fewer, one at each arrival.
-pub(crate) const MOVE_STEPS: usize = 2;
-pub(crate) const ARRIVAL_STEPS: usize = 5;
+/// How often [`Hosts::expect`](crate::sim::Hosts::expect) is called for a packet.
+pub const EXPECT_STEPS: usize = 5;
 
 /// The events that are to come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Foresight {
-    pub(crate) moves: Ahead<Move, 4, MOVE_STEPS>,
-    pub(crate) arrivals: Ahead<Arrival, 1, ARRIVAL_STEPS>,
+    pub(crate) moves: Ahead<Move, 4, 2>,
+    /// There are fewer of them, so each takes a step whenever another one comes.
+    pub(crate) arrivals: Ahead<Arrival, 1, EXPECT_STEPS>,
     /// How many links are foreseen and not yet due.
     pub(crate) links: usize,
     /// Who is to be foreseen next.

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 
 use crate::net::{Kind, Place, RouteId};
 use crate::packet::Packet;
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_some;
 use crate::units::Bytes;
 
 /// The right to one packet of a [`Pool`], to be handed back in the end.
@@ -101,9 +101,7 @@ impl<P: Packet> Pool<P> {
     /// Brings the packet near, as somebody will ask for it soon.
     #[inline]
     pub(crate) fn prefetch(&self, place: u32) {
-        if let Some(slot) = self.slots.get(place as usize) {
-            prefetch(slot);
-        }
+        prefetch_some(self.slots.get(place as usize));
     }
 
     /// What is at the place of a ticket that may have been handed back.

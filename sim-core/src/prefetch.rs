@@ -22,6 +22,14 @@ pub fn prefetch<T: ?Sized>(it: &T) {
     let _ = it;
 }
 
+/// Brings it near, if there is anything.
+#[inline(always)]
+pub fn prefetch_some<T: ?Sized>(it: Option<&T>) {
+    if let Some(it) = it {
+        prefetch(it);
+    }
+}
+
 /// Takes the first of a queue. One that is empty begins anew at the front of its memory, which is
 /// near, instead of wandering through all of it.
 #[inline]

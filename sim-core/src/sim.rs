@@ -9,7 +9,8 @@
 use thiserror::Error;
 
 use crate::calendar::{ActorId, Calendar};
-use crate::foresight::{ARRIVAL_STEPS, Arrival, Foreseen, Foresight};
+pub use crate::foresight::EXPECT_STEPS;
+use crate::foresight::{Arrival, Foreseen, Foresight};
 use crate::impair::LossError;
 use crate::link::LinkId;
 use crate::net::{FIRST_LINK, Net, RouteId, Woken};
@@ -17,9 +18,6 @@ use crate::packet::Packet;
 use crate::time::Time;
 use crate::timeline::{Change, Timeline};
 use crate::trace::Trace;
-
-/// How often [`Hosts::expect`] is called for a packet.
-pub const EXPECT_STEPS: usize = ARRIVAL_STEPS;
 
 /// What is at the ends of the routes.
 pub trait Hosts {

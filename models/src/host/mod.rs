@@ -458,13 +458,10 @@ impl Hosts for World {
     #[inline]
     fn expect(&self, flow: u64, step: usize, tables: &Tables) {
         let (tuple, tuples) = (TupleId(flow as u32), &tables.tuples);
-        match step {
-            0 => tuples.prefetch(tuple),
-            _ => {
-                if let Some(binding) = tuples.binding(tuple) {
-                    self.bring_near(binding, step);
-                }
-            }
+        if step == 0 {
+            tuples.prefetch(tuple);
+        } else if let Some(binding) = tuples.binding(tuple) {
+            self.bring_near(binding, step);
         }
     }
 

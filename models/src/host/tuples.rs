@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mptcpsim_core::prefetch::prefetch;
+use mptcpsim_core::prefetch::prefetch_some;
 
 use crate::segment::FourTuple;
 
@@ -68,9 +68,7 @@ impl TupleTable {
 
     /// Brings near who receives packets with tuple `id`.
     pub(super) fn prefetch(&self, id: TupleId) {
-        if let Some(binding) = self.bindings.get(id.0 as usize) {
-            prefetch(binding);
-        }
+        prefetch_some(self.bindings.get(id.0 as usize));
     }
 
     /// Who receives packets with tuple `id`.

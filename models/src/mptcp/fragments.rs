@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::prefetch::prefetch;
+use mptcpsim_core::prefetch::prefetch_some;
 
 /// Bytes of a page (`SKB_FRAG_PAGE_ORDER`).
 const PAGE: u64 = 32_768;
@@ -24,9 +24,7 @@ pub(super) struct Fragments {
 impl Fragments {
     /// Brings near the first one.
     pub(super) fn prefetch(&self) {
-        if let Some(first) = self.ends.front() {
-            prefetch(first);
-        }
+        prefetch_some(self.ends.front());
     }
 
     /// What lies before `una` is acknowledged.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::prefetch::{pop_near, prefetch};
+use mptcpsim_core::prefetch::{pop_near, prefetch_some};
 use mptcpsim_core::time::{Span, Time};
 
 use super::reading::Tuning;
@@ -108,12 +108,8 @@ impl Receiver {
 
     /// Brings near the end of what lies ahead of a gap: most of what comes belongs there.
     pub(super) fn prefetch(&self) {
-        if let Some(last) = self.held.back() {
-            prefetch(last);
-        }
-        if let Some(first) = self.held.front() {
-            prefetch(first);
-        }
+        prefetch_some(self.held.back());
+        prefetch_some(self.held.front());
     }
 
     /// What a DATA_ACK acknowledges: the DATA_FIN too once it was reached.

@@ -48,7 +48,7 @@ mod user_timeout;
 mod validate;
 mod window;
 
-use mptcpsim_core::prefetch::prefetch;
+use mptcpsim_core::prefetch::{prefetch, prefetch_some};
 use mptcpsim_core::time::{Span, Time};
 
 pub use self::buffer::Buffer;
@@ -636,12 +636,8 @@ impl Subflow {
 
     /// Brings near the ends of its queues.
     pub(crate) fn prefetch_queues(&self) {
-        if let Some(record) = self.tx.front() {
-            prefetch(record);
-        }
-        if let Some(arrived) = self.peek_arrived() {
-            prefetch(arrived);
-        }
+        prefetch_some(self.tx.front());
+        prefetch_some(self.peek_arrived());
         self.rx.reorder.prefetch();
     }
 

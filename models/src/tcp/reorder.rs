@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::prefetch::{pop_near, prefetch};
+use mptcpsim_core::prefetch::{pop_near, prefetch_some};
 
 use super::receive::Arrived;
 use crate::search::partition_from_back;
@@ -116,9 +116,7 @@ impl Reorder {
 
     /// Brings near where most segments are added.
     pub(super) fn prefetch(&self) {
-        if let Some(last) = self.queue.back() {
-            prefetch(last);
-        }
+        prefetch_some(self.queue.back());
     }
 
     /// Takes the first segment if it starts at or before `rcv_nxt`.

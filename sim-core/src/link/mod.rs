@@ -36,7 +36,7 @@ use crate::capacity::{Capacity, Progress, Work};
 use crate::impair::{Dice, Fate, Impairments};
 use crate::packet::Packet;
 use crate::pool::Ticket;
-use crate::prefetch::prefetch;
+use crate::prefetch::{prefetch, prefetch_some};
 use crate::queue::{Arrival, Backlog, Queue, Verdict, Waiting};
 use crate::rng::{Seed, Stream};
 use crate::time::{Span, Time};
@@ -167,20 +167,14 @@ impl Link {
     /// present one.
     #[inline]
     pub(crate) fn bring_departures_near(&self) {
-        if let Some(first) = self.pipe.front() {
-            prefetch(first);
-        }
-        if let Some(next) = self.pipe.get(self.propagating() + 1) {
-            prefetch(next);
-        }
+        prefetch_some(self.pipe.front());
+        prefetch_some(self.pipe.get(self.propagating() + 1));
     }
 
     /// Brings near where the next packet will be put.
     #[inline]
     pub(crate) fn bring_entrance_near(&self) {
-        if let Some(last) = self.pipe.back() {
-            prefetch(last);
-        }
+        prefetch_some(self.pipe.back());
     }
 
     /// What happened up to the last look at the link. After a run, that is the time of the

@@ -21,7 +21,7 @@ use crate::link::{Link, LinkChange, LinkId, Refused};
 use crate::middlebox::{Emission, Emit, Middlebox, Passage, Way};
 use crate::packet::Packet;
 use crate::pool::Ticket;
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_some;
 use crate::time::Time;
 use crate::trace::{Shared, Trace};
 
@@ -244,9 +244,7 @@ impl<P: Packet> Net<P> {
     #[inline]
     pub(crate) fn bring_coming_near(&self, actor: ActorId) {
         let link = actor.0.wrapping_sub(FIRST_LINK);
-        if let Some(coming) = self.coming.get(link as usize) {
-            prefetch(coming);
-        }
+        prefetch_some(self.coming.get(link as usize));
     }
 
     /// Brings near what an actor that is due soon will meet, if it is a link, and says what comes of it.

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::middlebox::Direction;
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_some;
 
 /// A route from one host to another. Routes come in pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,17 +96,13 @@ impl Tape {
     /// Brings near where it is written down where a route begins.
     #[inline]
     pub(super) fn bring_start_near(&self, route: RouteId) {
-        if let Some(start) = self.starts.get(route.0 as usize) {
-            prefetch(start);
-        }
+        prefetch_some(self.starts.get(route.0 as usize));
     }
 
     /// Brings near what stands at a position.
     #[inline]
     pub(super) fn bring_near(&self, position: u32) {
-        if let Some(place) = self.places.get(position as usize) {
-            prefetch(place);
-        }
+        prefetch_some(self.places.get(position as usize));
     }
 
     /// The route that a position belongs to.

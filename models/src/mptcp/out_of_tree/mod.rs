@@ -25,7 +25,7 @@ mod send;
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::prefetch::prefetch;
+use mptcpsim_core::prefetch::prefetch_some;
 use mptcpsim_core::time::{Span, Time};
 
 use super::{Env, Mode};
@@ -129,12 +129,9 @@ impl State {
 
     /// Brings near what a segment of a subflow meets.
     pub(super) fn prefetch(&self, subflow: usize) {
-        if let Some(subflow) = self.subflows.get(subflow) {
-            prefetch(subflow);
-        }
-        for end in [self.sent.front(), self.sent.back()].into_iter().flatten() {
-            prefetch(end);
-        }
+        prefetch_some(self.subflows.get(subflow));
+        prefetch_some(self.sent.front());
+        prefetch_some(self.sent.back());
     }
 
     pub(super) fn add_subflow(&mut self) {
