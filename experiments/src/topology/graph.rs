@@ -1,6 +1,6 @@
 //! Nodes and cables, and the ways between two nodes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// More paths between two hosts than anybody chooses from.
 const MAX_PATHS: usize = 4_096;
@@ -18,6 +18,8 @@ pub(super) struct Graph {
     pub(super) hosts: Vec<Node>,
     /// The neighbours of each node and the cables to them.
     neighbours: Vec<Vec<(Node, usize)>>,
+    /// Each node is a host or not.
+    is_host: Vec<bool>,
 }
 
 /// A cable and whether it is passed from its first end to its second.
@@ -27,12 +29,14 @@ impl Graph {
     pub(super) fn node(&mut self, name: String) -> Node {
         self.names.push(name);
         self.neighbours.push(Vec::new());
+        self.is_host.push(false);
         self.names.len() - 1
     }
 
     pub(super) fn host(&mut self, name: String) -> Node {
         let node = self.node(name);
         self.hosts.push(node);
+        self.is_host[node] = true;
         node
     }
 
@@ -55,7 +59,7 @@ impl Graph {
     /// twice and no host on the way; the shortest first.
     pub(super) fn ways(&self, from: Node, to: Node, detour: usize) -> Vec<Vec<Step>> {
         let left = self.distances(to);
-        let Some(shortest) = left.get(&from) else { return Vec::new() };
+        let Some(shortest) = left[from] else { return Vec::new() };
         let mut search = Search {
             graph: self,
             to,
@@ -70,15 +74,16 @@ impl Graph {
     }
 
     /// How many cables away each node is from `to`.
-    fn distances(&self, to: Node) -> BTreeMap<Node, usize> {
-        let mut distances = BTreeMap::from([(to, 0)]);
+    fn distances(&self, to: Node) -> Vec<Option<usize>> {
+        let mut distances = vec![None; self.names.len()];
+        distances[to] = Some(0);
         let mut next = VecDeque::from([(to, 0)]);
         while let Some((node, distance)) = next.pop_front() {
-            for (neighbour, _) in self.neighbours.get(node).into_iter().flatten() {
-                if !distances.contains_key(neighbour) {
-                    distances.insert(*neighbour, distance + 1);
-                    if !self.hosts.contains(neighbour) {
-                        next.push_back((*neighbour, distance + 1));
+            for &(neighbour, _) in &self.neighbours[node] {
+                if distances[neighbour].is_none() {
+                    distances[neighbour] = Some(distance + 1);
+                    if !self.is_host[neighbour] {
+                        next.push_back((neighbour, distance + 1));
                     }
                 }
             }
@@ -91,7 +96,7 @@ impl Graph {
 struct Search<'a> {
     graph: &'a Graph,
     to: Node,
-    left: &'a BTreeMap<Node, usize>,
+    left: &'a [Option<usize>],
     on_way: Vec<Node>,
     steps: Vec<Step>,
     found: Vec<Vec<Step>>,
@@ -103,19 +108,19 @@ impl Search<'_> {
             self.found.push(self.steps.clone());
             return;
         }
-        for (neighbour, cable) in self.graph.neighbours.get(node).into_iter().flatten() {
-            let in_time = self.left.get(neighbour).is_some_and(|left| left < &budget);
-            let passable = *neighbour == self.to || !self.graph.hosts.contains(neighbour);
+        for &(neighbour, cable) in &self.graph.neighbours[node] {
+            let in_time = self.left[neighbour].is_some_and(|left| left < budget);
+            let passable = neighbour == self.to || !self.graph.is_host[neighbour];
             if !in_time
                 || !passable
-                || self.on_way.contains(neighbour)
+                || self.on_way.contains(&neighbour)
                 || self.found.len() >= MAX_PATHS
             {
                 continue;
             }
-            self.on_way.push(*neighbour);
-            self.steps.push(self.graph.step(*cable, node));
-            self.go_on(*neighbour, budget - 1);
+            self.on_way.push(neighbour);
+            self.steps.push(self.graph.step(cable, node));
+            self.go_on(neighbour, budget - 1);
             self.steps.pop();
             self.on_way.pop();
         }

@@ -148,7 +148,8 @@ impl Connection {
             }
             _ => info.rcv_space,
         };
-        Some(TcpInfo { rcv_space, ..info })
+        let rcv_ssthresh = info.rcv_ssthresh.max(self.rx.space.rcv_ssthresh);
+        Some(TcpInfo { rcv_space, rcv_ssthresh, ..info })
     }
 
     /// The memory of the socket of the subflow with index `index`.

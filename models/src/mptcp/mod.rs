@@ -73,7 +73,7 @@ use crate::scheduler::{AnyScheduler, SubflowView};
 use crate::segment::FourTuple;
 use crate::tcp::{Nagle, Space, State, Subflow, TcpConfig};
 use crate::wire::Md5Key;
-use touched::{Marked, Touched};
+use touched::Touched;
 
 /// The surroundings of a connection: its host.
 pub struct Env<'a> {
@@ -357,7 +357,7 @@ macro_rules! look {
             log: &mut *$env.log,
             congestion: &mut $connection.congestion,
             flow: crate::congestion::Flow::new(&mut $connection.windows, $index, $env.clock),
-            space: &$connection.rx.space,
+            space: &mut $connection.rx.space,
             starved: $connection.tx.starved,
         }
     };
@@ -633,6 +633,7 @@ fn initial_space(config: &TcpConfig, options: &SocketOptions) -> Space {
         rcvbuf: options.rcvbuf.unwrap_or(config.sysctl.tcp_rmem.default),
         used: 0,
         ratio: crate::tcp::initial_ratio(config),
+        rcv_ssthresh: 0,
         plain: !options.mptcp,
     }
 }

@@ -10,8 +10,6 @@ pub(super) struct Touched {
     view: u64,
     /// `Connection::dues` is older.
     due: u64,
-    /// `rcv_ssthresh` may differ from that of the others.
-    trust: u64,
 }
 
 impl Touched {
@@ -41,15 +39,9 @@ impl Touched {
         Marked::of(std::mem::replace(&mut self.due, 0))
     }
 
-    pub(super) const fn take_trust(&mut self) -> Marked {
-        self.spread();
-        Marked::of(std::mem::replace(&mut self.trust, 0))
-    }
-
     const fn spread(&mut self) {
         self.view |= self.lately;
         self.due |= self.lately;
-        self.trust |= self.lately;
         self.lately = 0;
     }
 }
@@ -62,18 +54,12 @@ pub(super) struct Marked {
 }
 
 impl Marked {
-    pub(super) const ALL: Self = Self::of(u64::MAX);
-
     const fn of(bits: u64) -> Self {
         Self { bits, next: 0 }
     }
 
     const fn is_all(self) -> bool {
         self.bits >> 63 != 0
-    }
-
-    pub(super) const fn has(self, index: usize) -> bool {
-        self.is_all() || self.bits & Touched::bit(index) != 0
     }
 
     /// The next of `count` subflows.

@@ -208,7 +208,7 @@ pub struct Cx<'a> {
     /// The windows of all subflows of the connection, seen from this subflow.
     pub flow: Flow<'a>,
     /// The receive buffer that limits the advertised window.
-    pub space: &'a Space,
+    pub space: &'a mut Space,
     /// The application waits for room in the send buffer (`SOCK_NOSPACE`).
     pub starved: bool,
 }

@@ -19,6 +19,9 @@ pub struct Space {
     pub used: u32,
     /// Payload bytes per 256 bytes of memory.
     pub ratio: u16,
+    /// The window in bytes that segments on any subflow have earned, where subflows share theirs
+    /// (v0.94: `rcv_ssthresh` of the connection's socket); 0 where they do not.
+    pub rcv_ssthresh: u32,
     /// It is that of a socket of TCP: what the subflow holds is in it too.
     pub plain: bool,
 }
@@ -98,9 +101,10 @@ impl Receiver {
         self.rcv_nxt - self.rcv_wup > u32::from(self.rcv_mss)
     }
 
-    /// The window that a buffer for `allowed` bytes with `free` ones allows now, in whole units of the scale
+    /// The window that `space` allows now, in whole units of the scale
     /// (`__tcp_select_window`; RFC 9293 section 3.8.6.2.2 against silly windows).
-    pub(super) fn selectable_window(&self, allowed: u32, free: u32, shift: u8) -> u32 {
+    pub(super) fn selectable_window(&self, space: Space, shift: u8) -> u32 {
+        let (allowed, free) = (space.full(), space.free());
         let full = allowed.min(self.window_clamp);
         let mss = u32::from(self.rcv_mss).min(full);
         if mss == 0 {
@@ -113,7 +117,7 @@ impl Receiver {
                 return 0;
             }
         }
-        free = free.min(self.rcv_ssthresh);
+        free = free.min(self.rcv_ssthresh.max(space.rcv_ssthresh));
         if shift > 0 {
             return round_up_shift(free, shift);
         }
@@ -166,8 +170,7 @@ impl Receiver {
 
     /// The window that `space` allows now.
     pub(super) fn window_in(&self, space: Space, shift: u8) -> u32 {
-        let space = self.seen(space);
-        self.selectable_window(space.full(), space.free(), shift)
+        self.selectable_window(self.seen(space), shift)
     }
 
     /// The window that the memory left in the buffer would allow.
@@ -215,10 +218,14 @@ fn shares_window(cx: &Cx<'_>) -> bool {
 impl Subflow {
     /// A segment of `len` bytes arrived and takes `truesize` bytes: the window may grow, and while
     /// it does every segment is acknowledged at once.
-    pub(super) fn grow_window(&mut self, cx: &Cx<'_>, len: u32, truesize: u32) {
+    pub(super) fn grow_window(&mut self, cx: &mut Cx<'_>, len: u32, truesize: u32) {
+        self.rx.rcv_ssthresh = self.rx.rcv_ssthresh.max(cx.space.rcv_ssthresh);
         let room = self.room_to_grow(cx);
         if self.rx.grow_window(len, truesize, room, cx.config.sysctl.tcp_rmem.max) {
             self.acks.quick_once();
+        }
+        if shares_window(cx) {
+            cx.space.rcv_ssthresh = self.rx.rcv_ssthresh;
         }
     }
 
@@ -260,7 +267,7 @@ impl Subflow {
         if free < full.min(self.rx.window_clamp) / 2 && !shares_window(cx) {
             self.acks.leave_quick_mode();
         }
-        self.rx.selectable_window(full, free, self.negotiated.rcv_wscale)
+        self.rx.selectable_window(space, self.negotiated.rcv_wscale)
     }
 
     /// The right edge of the window last advertised, relative to what was received: with MPTCP
@@ -328,16 +335,6 @@ impl Subflow {
         self.rx.rtt.rtt_us
     }
 
-    /// The window that the buffer is trusted with, in bytes.
-    pub const fn rcv_ssthresh(&self) -> u32 {
-        self.rx.rcv_ssthresh
-    }
-
-    /// Trusts the buffer with a window of at least so many bytes.
-    pub(crate) fn raise_rcv_ssthresh(&mut self, bytes: u32) {
-        self.rx.rcv_ssthresh = self.rx.rcv_ssthresh.max(bytes);
-    }
-
     /// The segment size announced to the peer.
     pub const fn advmss(&self) -> u16 {
         self.rx.advmss
@@ -363,7 +360,13 @@ mod tests {
 
     #[test]
     fn half_the_memory_is_window_until_measured() {
-        let space = Space { rcvbuf: 131_072, used: 31_072, ratio: DEFAULT_RATIO, plain: false };
+        let space = Space {
+            rcvbuf: 131_072,
+            used: 31_072,
+            ratio: DEFAULT_RATIO,
+            rcv_ssthresh: 0,
+            plain: false,
+        };
         assert_eq!((space.full(), space.free()), (65_536, 50_000));
         assert_eq!(Space::memory_for(DEFAULT_RATIO, 50_000), 100_000);
     }

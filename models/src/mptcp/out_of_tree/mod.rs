@@ -62,8 +62,6 @@ pub(super) struct State {
     /// Addresses to announce, one on each segment.
     announce: VecDeque<AddAddr>,
     infinite: Infinite,
-    /// How far the buffers of all subflows were trusted when that was last shared.
-    rcv_ssthresh: u32,
 }
 
 /// The end of mappings (RFC 6824 section 3.6).
@@ -122,7 +120,6 @@ impl State {
                 small_end: 0,
                 announce: VecDeque::new(),
                 infinite: Infinite::default(),
-                rcv_ssthresh: 0,
             })
         })
     }

@@ -2,7 +2,7 @@
 //! `mptcp_prevalidate_skb`, `mptcp_detect_mapping`, `mptcp_validate_mapping`).
 
 use crate::mptcp::receive::{Held, Map};
-use crate::mptcp::{Connection, Env, Marked};
+use crate::mptcp::{Connection, Env};
 use crate::observe::mib::Counter;
 use crate::segment::{Dss, ResetReason};
 use crate::tcp::State as TcpState;
@@ -30,7 +30,6 @@ impl Connection {
             while tcp.take_arrived(u32::MAX).is_some() {}
             return;
         }
-        self.share_rcv_ssthresh();
         self.count_first_window(env, index);
         loop {
             match self.head_of_queue(env, index) {
@@ -45,27 +44,6 @@ impl Connection {
             }
         }
         self.check_received_fin();
-    }
-
-    /// Segments on any subflow let the window of the connection grow, and so that of all
-    /// (`tcp_grow_window` on the connection's socket).
-    fn share_rcv_ssthresh(&mut self) {
-        let Some(state) = self.out_of_tree.as_deref_mut() else { return };
-        let touched = self.touched.take_trust();
-        // Those that nothing has happened to have what all had.
-        let count = self.subs.len();
-        let known = (0..count).any(|index| !touched.has(index));
-        let shared = if known { state.rcv_ssthresh } else { 0 };
-        let mut most = shared;
-        let mut news = touched;
-        while let Some(index) = news.next(count) {
-            most = most.max(self.subs[index].tcp.rcv_ssthresh());
-        }
-        let mut below = if most == shared { touched } else { Marked::ALL };
-        while let Some(index) = below.next(count) {
-            self.subs[index].tcp.raise_rcv_ssthresh(most);
-        }
-        state.rcv_ssthresh = most;
     }
 
     /// A receiver trusts a subflow once a whole initial window has come with mappings. What waits
