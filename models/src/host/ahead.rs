@@ -12,19 +12,18 @@ impl World {
     pub(super) fn bring_near(&self, binding: Binding, step: usize) {
         let subflow = binding.subflow as usize;
         let Some(actor) = self.actors.get(binding.connection as usize) else { return };
-        let (connection, host) = (&actor.connection, &self.hosts[actor.host()]);
         match step {
             1 => actor.prefetch(),
             2 => {
-                connection.prefetch_subflow(subflow);
+                actor.connection.prefetch_subflow(subflow);
                 prefetch(&*actor.ways);
-                host.prefetch();
+                self.hosts[actor.host()].prefetch();
             }
             3 => {
-                connection.prefetch_half(subflow);
-                host.mib.prefetch();
+                actor.connection.prefetch_half(subflow);
+                self.hosts[actor.host()].mib.prefetch();
             }
-            _ => connection.prefetch_queues(subflow),
+            _ => actor.connection.prefetch_queues(subflow),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::time::Span;
 
 use super::{Connection, Env, MetaState};
@@ -32,6 +33,11 @@ pub(super) struct Signal {
 }
 
 impl Signal {
+    /// Brings near what each segment asks for.
+    pub(super) fn prefetch(&self) {
+        prefetch(&self.remove);
+    }
+
     /// Ids of addresses to withdraw.
     pub(super) fn withdrawn(&self) -> &[u8] {
         &self.remove

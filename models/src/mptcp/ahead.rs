@@ -19,6 +19,8 @@ impl Connection {
         prefetch(&self.timers);
         prefetch(&self.touched);
         prefetch(&self.version);
+        prefetch(&self.options.md5_key);
+        self.signal.prefetch();
     }
 
     fn sub_and_window(&self, subflow: usize) -> Option<(&Sub, &Window)> {
@@ -33,6 +35,8 @@ impl Connection {
         prefetch(&sub.map);
         prefetch(&sub.statistics);
         prefetch(&sub.infinite_from);
+        prefetch(&sub.removed);
+        prefetch(&*self.dues);
         prefetch_some(self.out_of_tree.as_deref());
     }
 
@@ -55,9 +59,11 @@ impl Connection {
     /// Brings near the ends of a subflow's queues, and what the scheduler will look at.
     pub(crate) fn prefetch_queues(&self, subflow: usize) {
         let Some((sub, window)) = self.sub_and_window(subflow) else { return };
-        sub.tcp.prefetch_queues();
         if window.packets_out > 0 {
-            prefetch(&*self.views);
+            sub.tcp.prefetch_sent();
+            prefetch_some(self.views.get(subflow));
+        } else {
+            sub.tcp.prefetch_arrived();
         }
     }
 }

@@ -218,7 +218,7 @@ impl Default for Mib {
 impl Mib {
     /// Brings near what every segment counts.
     pub(crate) fn prefetch(&self) {
-        for counter in [Counter::InSegs, Counter::OrigDataSent] {
+        for counter in [Counter::InSegs, Counter::OrigDataSent, Counter::OfoQueue] {
             prefetch(&self.values[counter as usize]);
         }
     }

@@ -48,7 +48,7 @@ mod user_timeout;
 mod validate;
 mod window;
 
-use mptcpsim_core::prefetch::{prefetch, prefetch_some};
+use mptcpsim_core::prefetch::prefetch;
 use mptcpsim_core::time::{Span, Time};
 
 pub use self::buffer::Buffer;
@@ -615,13 +615,15 @@ impl Subflow {
         prefetch(&self.totals);
         prefetch(&self.iss);
         prefetch(&self.state);
+        prefetch(&self.pacing);
+        prefetch(&self.rx.timestamps);
+        prefetch(&self.rx.rcv_wup);
     }
 
     /// Brings near what acknowledgements need.
     pub(crate) fn prefetch_sender(&self) {
         prefetch(&self.recovery);
         prefetch(&self.tx);
-        prefetch(&self.pacing);
         prefetch(&self.rack);
         prefetch(&self.burst);
         prefetch(&self.rate);
@@ -634,11 +636,14 @@ impl Subflow {
         prefetch(&self.rx);
     }
 
-    /// Brings near the ends of its queues.
-    pub(crate) fn prefetch_queues(&self) {
-        prefetch_some(self.tx.front());
-        prefetch_some(self.peek_arrived());
-        self.rx.reorder.prefetch();
+    /// Brings near the ends of the queues that acknowledgements ask for.
+    pub(crate) fn prefetch_sent(&self) {
+        self.tx.prefetch();
+    }
+
+    /// Brings near the ends of the queues that data asks for.
+    pub(crate) fn prefetch_arrived(&self) {
+        self.rx.prefetch_queues();
     }
 
     /// True if [`Subflow::poll`] may have something.

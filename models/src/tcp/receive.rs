@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use mptcpsim_core::prefetch::pop_near;
+use mptcpsim_core::prefetch::{pop_near, prefetch_entrance, prefetch_some};
 use mptcpsim_core::time::Time;
 
 use super::ack::AckVerdict;
@@ -136,6 +136,13 @@ pub(super) struct ReceiverRtt {
 }
 
 impl Receiver {
+    /// Brings near the next to be taken, and where what comes will be put.
+    pub(super) fn prefetch_queues(&self) {
+        prefetch_some(self.queue.front());
+        prefetch_entrance(&self.queue);
+        self.reorder.prefetch();
+    }
+
     pub(super) fn new(
         irs_next: Seq,
         rcvbuf: u32,

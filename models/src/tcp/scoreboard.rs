@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 
+use mptcpsim_core::prefetch::{prefetch_entrance, prefetch_some};
 use mptcpsim_core::time::Time;
 
 use crate::search::partition_from_back;
@@ -191,6 +192,13 @@ impl TxQueue {
         if let Some(last) = self.chunks.back_mut() {
             last.pushed = true;
         }
+    }
+
+    /// Brings near what acknowledgements take away, and where more is added.
+    pub(super) fn prefetch(&self) {
+        prefetch_some(self.records.front());
+        prefetch_entrance(&self.records);
+        prefetch_some(self.chunks.back());
     }
 
     /// Nothing may join the last chunk any more.

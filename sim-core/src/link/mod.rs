@@ -36,7 +36,7 @@ use crate::capacity::{Capacity, Progress, Work};
 use crate::impair::{Dice, Fate, Impairments};
 use crate::packet::Packet;
 use crate::pool::Ticket;
-use crate::prefetch::{prefetch, prefetch_some};
+use crate::prefetch::{prefetch, prefetch_entrance, prefetch_some};
 use crate::queue::{Arrival, Backlog, Queue, Verdict, Waiting};
 use crate::rng::{Seed, Stream};
 use crate::time::{Span, Time};
@@ -174,7 +174,7 @@ impl Link {
     /// Brings near where the next packet will be put.
     #[inline]
     pub(crate) fn bring_entrance_near(&self) {
-        prefetch_some(self.pipe.back());
+        prefetch_entrance(&self.pipe);
     }
 
     /// What happened up to the last look at the link. After a run, that is the time of the
@@ -214,6 +214,11 @@ impl Link {
     pub fn busy(&self, now: Time) -> Span {
         let current = if self.is_idle() { Span::ZERO } else { now - self.tally.busy_since };
         self.tally.busy + current
+    }
+
+    /// Packets suffer nothing; where departures are fixed, that need not be looked up.
+    fn meets_no_dice(&self) -> bool {
+        self.scheduling || self.dice.is_none()
     }
 
     fn is_idle(&self) -> bool {
@@ -315,7 +320,7 @@ impl Link {
     /// Gives out the next packet that has arrived at the far end.
     pub(crate) fn pop<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) -> Option<Ticket> {
         let arrival = self.finish + self.delay;
-        let ticket = if arrival <= now && self.pipe.is_empty() && self.dice.is_none() {
+        let ticket = if arrival <= now && self.pipe.is_empty() && self.meets_no_dice() {
             // Nothing is ahead of the packet in transmission: it need not pass through the pipe.
             let ticket = self.sending.take()?;
             let finish = self.finish;
@@ -385,8 +390,9 @@ impl Link {
     /// Begins the transmission of the next packet, if one waits.
     #[inline(always)]
     fn begin<P: Packet>(&mut self, now: Time, shared: &mut Shared<P>) {
-        while let Some((waiting, verdict)) =
-            self.queue.next(now, self.backlog, |ticket| shared.pool.mark_ce(ticket))
+        while !self.scheduling
+            && let Some((waiting, verdict)) =
+                self.queue.next(now, self.backlog, |ticket| shared.pool.mark_ce(ticket))
         {
             let ticket = waiting.ticket;
             match verdict {
