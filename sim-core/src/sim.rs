@@ -76,6 +76,12 @@ impl<P: Packet> Outbox<'_, P> {
         }
     }
 
+    /// [`Outbox::set_due`] comes soon: what it will need is [prefetched](crate::prefetch).
+    #[inline]
+    pub fn expect_due(&self, endpoint: u32) {
+        self.engine.calendar.bring_near(ActorId(self.engine.first_endpoint + endpoint));
+    }
+
     /// Asks [`Simulation::run_while`] to look whether to go on.
     pub fn request_stop(&mut self) {
         self.engine.stop_requested = true;

@@ -70,6 +70,7 @@ impl World {
         out: &'a mut Outbox<'o, Packet>,
     ) -> Option<Turn<'a, 'o>> {
         let actor = self.actors.get_mut(number as usize)?;
+        out.expect_due(number + 1);
         let (env, egress) = self.hosts[actor.host as usize].split(now, number);
         Some(Turn {
             actor,

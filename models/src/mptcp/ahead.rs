@@ -61,7 +61,7 @@ impl Connection {
         let Some((sub, window)) = self.sub_and_window(subflow) else { return };
         if window.packets_out > 0 {
             sub.tcp.prefetch_sent();
-            prefetch_some(self.views.get(subflow));
+            prefetch(&*self.views);
         } else {
             sub.tcp.prefetch_arrived();
         }

@@ -108,7 +108,9 @@ impl Receiver {
 
     /// Brings near the end of what lies ahead of a gap: most of what comes belongs there.
     pub(super) fn prefetch(&self) {
-        prefetch_some(self.held.back());
+        for behind in [1, 2, 4] {
+            prefetch_some(self.held.get(self.held.len().wrapping_sub(behind)));
+        }
         prefetch_some(self.held.front());
     }
 

@@ -126,11 +126,16 @@ impl Subflow {
             return AckVerdict::Invalid;
         }
         let mut ack = Ack {
+            flags: AckFlags::default(),
             prior_una: una,
             prior_fack: self.sack.highest(una),
+            reord: None,
+            first_sacked: None,
+            last_sacked: None,
             delivered: self.rate.delivered,
             lost: self.rate.lost,
-            ..Ack::default()
+            sample: RateSample::default(),
+            rexmit: Rexmit::None,
         };
         ack.sample.prior_in_flight = cx.w().in_flight();
         if ack_seq.before(una) {

@@ -2,7 +2,7 @@
 
 use mptcpsim_core::time::{Span, Time};
 
-use super::{Cx, Space, Subflow};
+use super::{Cx, Space, Subflow, Wants};
 use crate::observe::mib::Counter;
 use crate::seq::Seq;
 
@@ -138,7 +138,7 @@ impl Subflow {
         let window_grows =
             more_than_a_segment && (reader_waits || self.window_now(cx) >= self.rx.rcv_wnd);
         if window_grows || self.acks.now || self.acks.in_quick_mode() || cx.config.quickack {
-            self.wants.ack = true;
+            self.wants.set(Wants::ACK);
         } else if may_reorder && !self.rx.reorder.is_empty() {
             self.compress_ack(cx);
         } else {
@@ -151,7 +151,7 @@ impl Subflow {
     fn compress_ack(&mut self, cx: &mut Cx<'_>) {
         let sysctl = cx.sysctl();
         if !self.negotiated.sack || self.acks.compressed >= sysctl.tcp_comp_sack_nr {
-            self.wants.ack = true;
+            self.wants.set(Wants::ACK);
             return;
         }
         let limit = Span::from_ns(sysctl.tcp_comp_sack_delay_ns);
@@ -161,7 +161,7 @@ impl Subflow {
         }
         if self.acks.dup_acks < DUP_ACKS_AT_ONCE {
             self.acks.dup_acks += 1;
-            self.wants.ack = true;
+            self.wants.set(Wants::ACK);
             return;
         }
         self.acks.compressed += 1;
@@ -185,14 +185,14 @@ impl Subflow {
         self.acks.scheduled = false;
         self.timers.compressed_ack = None;
         self.rx.reorder.freeze_report();
-        self.wants.ack = true;
+        self.wants.set(Wants::ACK);
     }
 
     pub(super) fn compressed_ack_timeout(&mut self) {
         self.timers.compressed_ack = None;
         if self.acks.compressed > 0 {
             self.acks.compressed -= 1;
-            self.wants.ack = true;
+            self.wants.set(Wants::ACK);
         }
     }
 
@@ -213,7 +213,7 @@ impl Subflow {
             // The older deadline stands; if it is near, wait no longer.
             let left = self.timers.delayed_ack.due() - cx.now;
             if left <= ato / 4 {
-                self.wants.ack = true;
+                self.wants.set(Wants::ACK);
                 return;
             }
             if left < ato {
@@ -234,7 +234,7 @@ impl Subflow {
         } else {
             self.acks.ato = (self.acks.ato * 2).min(self.rtt.rto);
         }
-        self.wants.ack = true;
+        self.wants.set(Wants::ACK);
         cx.mib.inc(Counter::DelayedAcks);
     }
 
@@ -250,7 +250,7 @@ impl Subflow {
             let waited = self.acks.pushed_twice || (self.acks.pushed && !self.acks.pingpong);
             let all_read = emptied || (opens && !space.plain && self.rx.rmem == 0);
             if self.rx.owes_more_than_a_segment() || (waited && all_read) {
-                self.wants.ack = true;
+                self.wants.set(Wants::ACK);
                 return true;
             }
         }
@@ -259,7 +259,7 @@ impl Subflow {
         if asked && 2 * current <= self.rx.window_clamp {
             let window = self.rx.window_in(space, self.negotiated.rcv_wscale);
             if window > 0 && window >= 2 * current {
-                self.wants.ack = true;
+                self.wants.set(Wants::ACK);
                 return true;
             }
         }
@@ -284,8 +284,8 @@ impl Subflow {
         acks.now = false;
         acks.pushed = false;
         acks.pushed_twice = false;
-        self.wants.ack = false;
-        self.wants.challenge = false;
+        self.wants.clear(Wants::ACK);
+        self.wants.clear(Wants::CHALLENGE);
         self.timers.delayed_ack.stop();
     }
 
@@ -299,7 +299,7 @@ impl Subflow {
         if without_data {
             self.acks.last_challenge = Some(cx.now);
         }
-        self.wants.challenge = true;
-        self.wants.ack = true;
+        self.wants.set(Wants::CHALLENGE);
+        self.wants.set(Wants::ACK);
     }
 }

@@ -4,7 +4,7 @@ use mptcpsim_core::time::Span;
 
 use super::receive::Step;
 use super::timers::TIME_WAIT;
-use super::{Cx, Error, State, Subflow};
+use super::{Cx, Error, State, Subflow, Wants};
 use crate::observe::mib::Counter;
 use crate::segment::{Flags, Segment};
 
@@ -27,7 +27,7 @@ impl Subflow {
         self.fin_queued = true;
         self.tx.write_seq += 1;
         self.set_state(cx, next);
-        self.wants.push = true;
+        self.wants.set(Wants::PUSH);
     }
 
     /// Nobody will read any more: new data is answered by a reset, and a peer that does not close
@@ -54,7 +54,7 @@ impl Subflow {
         self.fail(cx, Error::Aborted);
         self.tx.clear();
         if speaks {
-            self.wants.reset = true;
+            self.wants.set(Wants::RESET);
         }
     }
 
@@ -68,13 +68,13 @@ impl Subflow {
 
     #[cold]
     pub(super) fn answer_with_reset(&mut self, segment: &Segment) {
-        self.wants.reset = true;
+        self.wants.set(Wants::RESET);
         self.reset_answers = segment.flags.has(Flags::ACK).then_some(segment.ack);
     }
 
     /// Sends one more reset on a connection that the peer has just reset.
     pub fn reset_in_turn(&mut self) {
-        self.wants.reset = true;
+        self.wants.set(Wants::RESET);
     }
 
     /// Gives up a connection that is being opened, without a word (`tcp_disconnect`).
@@ -164,7 +164,7 @@ impl Subflow {
                 self.rx.rcv_nxt = segment.end_seq();
                 self.note_timestamps(cx.now, segment);
                 self.time_wait(cx);
-                self.wants.ack = true;
+                self.wants.set(Wants::ACK);
             } else {
                 cx.mib.inc(Counter::AbortOnData);
                 self.abort_by_answer(cx, segment);
@@ -184,7 +184,7 @@ impl Subflow {
             self.shadow = true;
             self.timers.life.set(cx.now, TIME_WAIT);
             self.acks.scheduled = true;
-            self.wants.ack = true;
+            self.wants.set(Wants::ACK);
         }
         Step::Drop
     }

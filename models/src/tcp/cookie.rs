@@ -7,7 +7,7 @@
 use mptcpsim_core::time::Time;
 use sha2::{Digest, Sha256};
 
-use super::{Negotiated, Subflow};
+use super::{Negotiated, Subflow, Wants};
 use crate::segment::{Flags, FourTuple, Segment, Timestamps};
 use crate::seq::Seq;
 
@@ -133,7 +133,7 @@ impl Subflow {
 
     /// The SYN/ACK was sent before this subflow was made: nobody knows when.
     pub fn answered_before(&mut self) {
-        self.wants.syn = false;
+        self.wants.clear(Wants::SYN);
         self.timers.stop_retransmit();
         self.forget_answer_time();
     }

@@ -295,28 +295,51 @@ impl Negotiated {
 
 /// What a subflow wants to send, apart from what its queues say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Wants {
+struct Wants(u16);
+
+impl Wants {
     /// (Re)send the SYN or SYN/ACK.
-    syn: bool,
+    const SYN: Self = Self(1);
     /// An ACK right now; data that leaves carries it.
-    ack: bool,
+    const ACK: Self = Self(1 << 1);
     /// A pure ACK right now, before any data; and one behind whatever else leaves.
-    pure_ack: bool,
-    last_ack: bool,
+    const PURE_ACK: Self = Self(1 << 2);
+    const LAST_ACK: Self = Self(1 << 3);
     /// Walk the retransmission queue.
-    retransmit: bool,
+    const RETRANSMIT: Self = Self(1 << 4);
     /// Look for new data to send.
-    push: bool,
+    const PUSH: Self = Self(1 << 5);
     /// Send one segment whatever the window says: a tail loss probe.
-    probe: bool,
+    const PROBE: Self = Self(1 << 6);
     /// Retransmit the head at once: a timeout.
-    head: bool,
+    const HEAD: Self = Self(1 << 7);
     /// A zero-window probe.
-    window_probe: bool,
+    const WINDOW_PROBE: Self = Self(1 << 8);
     /// A reset, then nothing more.
-    reset: bool,
+    const RESET: Self = Self(1 << 9);
     /// A repeated ACK for a segment that cannot be accepted.
-    challenge: bool,
+    const CHALLENGE: Self = Self(1 << 10);
+    /// Something that was sent is to be sent again.
+    const AGAIN: Self = Self(Self::HEAD.0 | Self::RETRANSMIT.0 | Self::PROBE.0);
+
+    const fn has(self, any: Self) -> bool {
+        self.0 & any.0 != 0
+    }
+
+    const fn set(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    const fn clear(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+
+    /// True if it was wanted; it is not any more.
+    const fn take(&mut self, other: Self) -> bool {
+        let had = self.has(other);
+        self.clear(other);
+        had
+    }
 }
 
 /// Totals over the life of a subflow, as `tcp_info` has them.
@@ -572,7 +595,7 @@ impl Subflow {
 
     /// Asks the peer for its window, whatever the timers say (`tcp_write_wakeup`).
     pub fn probe_window_now(&mut self) {
-        self.wants.window_probe = true;
+        self.wants.set(Wants::WINDOW_PROBE);
     }
 
     /// What is queued or sent and not acknowledged, chunk by chunk, the first one cut to that.
@@ -583,12 +606,12 @@ impl Subflow {
     /// Asks for a pure ACK, before any data that waits: it carries what the owner has to say
     /// (`tcp_send_ack`).
     pub fn request_ack(&mut self) {
-        self.wants.pure_ack = true;
+        self.wants.set(Wants::PURE_ACK);
     }
 
     /// Asks for a pure ACK behind everything that leaves now.
     pub fn request_last_ack(&mut self) {
-        self.wants.last_ack = true;
+        self.wants.set(Wants::LAST_ACK);
     }
 
     /// True if only a shadow of it is left, which knows nothing of MPTCP (`tcp_timewait_sock`).
@@ -624,6 +647,7 @@ impl Subflow {
     pub(crate) fn prefetch_sender(&self) {
         prefetch(&self.recovery);
         prefetch(&self.tx);
+        prefetch(&self.sack);
         prefetch(&self.rack);
         prefetch(&self.burst);
         prefetch(&self.rate);
@@ -648,7 +672,7 @@ impl Subflow {
 
     /// True if [`Subflow::poll`] may have something.
     pub(crate) fn has_output(&self) -> bool {
-        self.wants != Wants::default()
+        self.wants != Wants(0)
     }
 
     fn header_flags(&self) -> Flags {

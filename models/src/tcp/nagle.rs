@@ -1,7 +1,7 @@
 //! When small segments wait: Nagle's algorithm (RFC 896) with Minshall's change, TCP_NODELAY and
 //! TCP_CORK (Linux `tcp_nagle_test`, `tcp_sock_set_nodelay`, `tcp_sock_set_cork`).
 
-use super::{Cx, Subflow};
+use super::{Cx, Subflow, Wants};
 
 /// What the application asked for (`nonagle` of `struct tcp_sock`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Subflow {
         self.nagle.cork = cork;
         if !cork {
             self.nagle.push |= self.nagle.off;
-            self.wants.push = true;
+            self.wants.set(Wants::PUSH);
         }
     }
 
@@ -48,7 +48,7 @@ impl Subflow {
 
     fn push_small(&mut self) {
         self.nagle.push = true;
-        self.wants.push = true;
+        self.wants.set(Wants::PUSH);
     }
 
     /// More was queued: it is judged by itself.

@@ -115,7 +115,7 @@ impl Subflow {
         let mut subflow = Self::new(cx, offer, State::SynSent);
         cx.mib.inc(Counter::ActiveOpens);
         cx.event(Event::State { from: State::Closed, to: State::SynSent });
-        subflow.wants.syn = true;
+        subflow.wants.set(Wants::SYN);
         subflow.timers.set(cx, TimerKind::Rto, INITIAL_RTO);
         subflow
     }
@@ -138,7 +138,7 @@ impl Subflow {
         subflow.snd_wl1 = syn.seq;
         subflow.set_peer_window(u32::from(syn.window));
         cx.event(Event::State { from: State::Closed, to: State::SynReceived });
-        subflow.wants.syn = true;
+        subflow.wants.set(Wants::SYN);
         subflow.timers.set(cx, TimerKind::Rto, INITIAL_RTO);
         subflow
     }
@@ -150,7 +150,7 @@ impl Subflow {
 
     /// A SYN was received again while the SYN/ACK is under way.
     pub fn repeat_syn_ack(&mut self) {
-        self.wants.syn = true;
+        self.wants.set(Wants::SYN);
     }
 
     /// Takes the peer's SYN options (RFC 7323, RFC 2018).
@@ -263,7 +263,7 @@ impl Subflow {
         self.totals.retransmissions += 1;
         let retransmits = self.timers.retransmits;
         cx.event(Event::Timeout(retransmits));
-        self.wants.syn = true;
+        self.wants.set(Wants::SYN);
         let mut delay = self.backed_off_rto();
         if active {
             delay = self.clamp_rto_to_user_timeout(cx, delay);
@@ -309,7 +309,7 @@ impl Subflow {
         cx.w().snd_una = segment.ack;
         self.established(cx);
         self.acks.scheduled = true;
-        self.wants.ack = true;
+        self.wants.set(Wants::ACK);
         Step::Established
     }
 
@@ -325,7 +325,7 @@ impl Subflow {
         self.rx.start_at(syn.seq + 1);
         self.snd_wl1 = syn.seq;
         self.set_peer_window(u32::from(syn.window));
-        self.wants.syn = true;
+        self.wants.set(Wants::SYN);
         Step::Drop
     }
 
@@ -339,7 +339,7 @@ impl Subflow {
     pub(super) fn on_segment_syn_received(&mut self, cx: &mut Cx<'_>, segment: &Segment) -> Step {
         let answers_syn = self.crossed && segment.flags.has(Flags::ACK);
         if segment.flags.has(Flags::SYN) && segment.seq == self.syn_seq() && !answers_syn {
-            self.wants.syn = true;
+            self.wants.set(Wants::SYN);
             return Step::Drop;
         }
         let crossing = answers_syn && segment.flags.has(Flags::SYN);
@@ -350,7 +350,7 @@ impl Subflow {
             self.established(cx);
             // Its SYN is here already.
             self.report_old(cx, SeqRange::new(self.irs, self.irs + 1));
-            self.wants.ack = true;
+            self.wants.set(Wants::ACK);
             return Step::Established;
         }
         if let Some(step) = self.refuse(cx, segment) {
@@ -381,7 +381,7 @@ impl Subflow {
         if self.closes_now() {
             self.shutdown(cx);
         }
-        self.wants.push = true;
+        self.wants.set(Wants::PUSH);
         Step::Established
     }
 
@@ -416,7 +416,7 @@ impl Subflow {
         if !early {
             self.start_congestion_control(cx);
         }
-        self.wants.push = true;
+        self.wants.set(Wants::PUSH);
     }
 
     /// `tcp_init_buffer_space`: the window stays within the buffer, with room for a segment.

@@ -7,7 +7,7 @@ use mptcpsim_core::time::{Span, Time};
 
 use super::scoreboard::{Chunk, Marks};
 use super::timers::TimerKind;
-use super::{Cx, State, Subflow};
+use super::{Cx, State, Subflow, Wants};
 use crate::congestion::{CaEvent, CaState, CongestionControl, Window};
 use crate::observe::mib::Counter;
 use crate::segment::{Ecn, Flags, MAX_BURST, MAX_OPTIONS, Segment};
@@ -98,24 +98,24 @@ impl Burst {
 impl Subflow {
     /// Writes the next segment to send to `out`, a fresh one; false if there is none now.
     pub fn poll(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) -> bool {
-        if self.wants.reset {
-            self.wants = super::Wants::default();
+        if self.wants.has(Wants::RESET) {
+            self.wants = Wants::default();
             let segment = self.reset_segment(cx);
             *out = self.bare(segment);
             return true;
         }
-        if std::mem::take(&mut self.wants.syn) {
+        if self.wants.take(Wants::SYN) {
             let segment = self.syn_segment(cx);
             *out = self.bare(segment);
             return true;
         }
-        let pure_ack = std::mem::take(&mut self.wants.pure_ack);
+        let pure_ack = self.wants.take(Wants::PURE_ACK);
         let open = self.state.synchronised() || self.is_open_early();
         if open && !pure_ack && self.poll_data(cx, out) {
             return true;
         }
-        let ack = std::mem::take(&mut self.wants.ack) || pure_ack;
-        if !ack && !std::mem::take(&mut self.wants.last_ack) {
+        let ack = self.wants.take(Wants::ACK) || pure_ack;
+        if !ack && !self.wants.take(Wants::LAST_ACK) {
             return false;
         }
         let challenged = self.state == State::SynReceived && self.opened_both_ways();
@@ -129,20 +129,20 @@ impl Subflow {
     }
 
     fn poll_data(&mut self, cx: &mut Cx<'_>, out: &mut Outgoing) -> bool {
-        if (self.wants.head || self.wants.retransmit || self.wants.probe)
+        if self.wants.has(Wants::AGAIN)
             && let Some(again) = self.poll_again(cx)
         {
             *out = again;
             return true;
         }
-        if self.wants.push {
+        if self.wants.has(Wants::PUSH) {
             if self.next_new(cx, out) {
                 return true;
             }
-            self.wants.push = false;
+            self.wants.clear(Wants::PUSH);
             self.end_push(cx);
         }
-        if std::mem::take(&mut self.wants.window_probe) && !self.is_refused(cx.w().snd_nxt) {
+        if self.wants.take(Wants::WINDOW_PROBE) && !self.is_refused(cx.w().snd_nxt) {
             *out = self.window_probe(cx);
             return true;
         }
@@ -152,16 +152,16 @@ impl Subflow {
     /// What is sent for the second time, or to find out whether it must be.
     #[inline(never)]
     fn poll_again(&mut self, cx: &mut Cx<'_>) -> Option<Outgoing> {
-        if std::mem::take(&mut self.wants.head) && !self.tx.is_empty() {
+        if self.wants.take(Wants::HEAD) && !self.tx.is_empty() {
             return Some(self.retransmit(cx, 0, true));
         }
-        if self.wants.retransmit {
+        if self.wants.has(Wants::RETRANSMIT) {
             if let Some(out) = self.next_retransmission(cx) {
                 return Some(out);
             }
-            self.wants.retransmit = false;
+            self.wants.clear(Wants::RETRANSMIT);
         }
-        if std::mem::take(&mut self.wants.probe) { self.loss_probe(cx) } else { None }
+        if self.wants.take(Wants::PROBE) { self.loss_probe(cx) } else { None }
     }
 
     pub(super) fn bare(&self, segment: Segment) -> Outgoing {
@@ -256,7 +256,7 @@ impl Subflow {
         if self.tx.push(stream, len, mapped, limit, nxt) {
             self.restart_after_idle(cx);
         }
-        self.wants.push = true;
+        self.wants.set(Wants::PUSH);
     }
 
     /// Nothing pushed later may join what is queued now.
@@ -346,9 +346,12 @@ impl Subflow {
     /// Lets new data leave if there is any, and notes a full window (`tcp_data_snd_check`).
     pub(super) fn look_for_data(&mut self, cx: &Cx<'_>) {
         let w = cx.window();
-        self.wants.push |= w.in_flight() >= w.cwnd
+        if w.in_flight() >= w.cwnd
             || self.tx.unsent(w.snd_nxt).is_some()
-            || (self.fin_queued && !self.fin_sent);
+            || (self.fin_queued && !self.fin_sent)
+        {
+            self.wants.set(Wants::PUSH);
+        }
     }
 
     /// One segment of new data, if window and congestion window let it leave.

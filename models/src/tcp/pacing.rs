@@ -3,7 +3,7 @@
 
 use mptcpsim_core::time::{Span, Time};
 
-use super::{Cx, Subflow};
+use super::{Cx, Subflow, Wants};
 use crate::congestion::CongestionControl;
 use crate::sysctl::Qdisc;
 
@@ -79,7 +79,9 @@ impl Subflow {
     /// The wait is over: what waited may leave.
     pub(super) fn pacing_timeout(&mut self, cx: &Cx<'_>) {
         self.pacing.due = Time::NEVER;
-        self.wants.push = true;
-        self.wants.retransmit |= cx.window().retrans_out < cx.window().lost_out;
+        self.wants.set(Wants::PUSH);
+        if cx.window().retrans_out < cx.window().lost_out {
+            self.wants.set(Wants::RETRANSMIT);
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::ack::{Ack, AckFlags};
 use super::rate::RateSample;
 use super::scoreboard::{Marks, Record};
 use super::timers::TimerKind;
-use super::{Cx, Subflow};
+use super::{Cx, Subflow, Wants};
 use crate::congestion::CaState;
 use crate::observe::event::Event;
 use crate::observe::mib::Counter;
@@ -249,7 +249,7 @@ impl Subflow {
             return;
         }
         self.recovery.tlp_retrans = false;
-        self.wants.probe = true;
+        self.wants.set(Wants::PROBE);
         cx.mib.inc(Counter::LossProbes);
         cx.event(Event::LossProbe);
     }

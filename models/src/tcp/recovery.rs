@@ -15,7 +15,7 @@ use mptcpsim_core::time::{Span, Time};
 use super::ack::{Ack, AckFlags, Rexmit};
 use super::scoreboard::Marks;
 use super::timers::TimerKind;
-use super::{Cx, Subflow};
+use super::{Cx, Subflow, Wants};
 use crate::congestion::{CaEvent, CaState, INFINITE_SSTHRESH};
 use crate::observe::event::Event;
 use crate::observe::mib::Counter;
@@ -489,7 +489,7 @@ impl Subflow {
             Rexmit::Lost => self.start_retransmit(cx),
             Rexmit::New => {
                 // Two new segments tell whether the timeout was real; if none can leave, repair.
-                self.wants.push = true;
+                self.wants.set(Wants::PUSH);
                 self.burst.frto_probe = true;
             }
         }

@@ -4,7 +4,7 @@
 use super::output::Outgoing;
 use super::scoreboard::{Marks, Record};
 use super::timers::TimerKind;
-use super::{Cx, Subflow};
+use super::{Cx, Subflow, Wants};
 use crate::congestion::CaState;
 use crate::observe::mib::Counter;
 use crate::segment::Flags;
@@ -13,7 +13,7 @@ impl Subflow {
     /// Starts the walk over what was lost.
     pub(super) fn start_retransmit(&mut self, cx: &mut Cx<'_>) {
         if cx.w().packets_out > 0 {
-            self.wants.retransmit = true;
+            self.wants.set(Wants::RETRANSMIT);
         }
     }
 

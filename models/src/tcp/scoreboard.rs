@@ -197,7 +197,9 @@ impl TxQueue {
     /// Brings near what acknowledgements take away, and where more is added.
     pub(super) fn prefetch(&self) {
         prefetch_some(self.records.front());
+        prefetch_some(self.records.get(1));
         prefetch_entrance(&self.records);
+        prefetch_some(self.chunks.front());
         prefetch_some(self.chunks.back());
     }
 

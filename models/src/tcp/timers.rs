@@ -8,7 +8,7 @@
 use mptcpsim_core::time::{Span, Time};
 
 use super::user_timeout::UserTimeout;
-use super::{Cx, Error, State, Subflow};
+use super::{Cx, Error, State, Subflow, Wants};
 use crate::clock::timer_expiry;
 use crate::observe::event::Event;
 use crate::observe::mib::Counter;
@@ -229,7 +229,7 @@ impl Subflow {
         self.timers.total_timeouts += 1;
         let retransmits = self.timers.retransmits;
         cx.event(Event::Timeout(retransmits));
-        self.wants.head = true;
+        self.wants.set(Wants::HEAD);
         self.timers.backoff = (self.timers.backoff + 1).min(30);
         let delay = self.clamp_rto_to_user_timeout(cx, self.backed_off_rto());
         self.timers.set(cx, TimerKind::Rto, delay);
@@ -269,7 +269,7 @@ impl Subflow {
         self.error = Some(error);
         // `tcp_info` still tells how often it was probed.
         self.timers = Timers { probes_out: self.timers.probes_out, ..Timers::default() };
-        self.wants = super::Wants::default();
+        self.wants = Wants::default();
         self.set_state(cx, State::Closed);
     }
 
@@ -311,7 +311,7 @@ impl Subflow {
             self.time_out(cx);
             return;
         }
-        self.wants.window_probe = true;
+        self.wants.set(Wants::WINDOW_PROBE);
         self.timers.probes_out = self.timers.probes_out.saturating_add(1);
         self.timers.backoff = (self.timers.backoff + 1).min(cx.sysctl().tcp_retries2);
         self.arm_window_probe(cx);

@@ -28,7 +28,7 @@
 mod near;
 mod wheel;
 
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_some;
 use crate::time::Time;
 use near::{Key, Near};
 use wheel::Wheel;
@@ -187,7 +187,7 @@ impl Calendar {
     /// Brings near where an actor stands.
     #[inline]
     pub(crate) fn bring_near(&self, actor: ActorId) {
-        prefetch(&self.actors[actor.0 as usize]);
+        prefetch_some(self.actors.get(actor.0 as usize));
     }
 
     /// The first date at which an actor is due, and that actor.

@@ -168,6 +168,7 @@ impl Link {
     #[inline]
     pub(crate) fn bring_departures_near(&self) {
         prefetch_some(self.pipe.front());
+        prefetch_some(self.pipe.get(1));
         prefetch_some(self.pipe.get(self.propagating() + 1));
     }
 
