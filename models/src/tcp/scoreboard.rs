@@ -198,8 +198,10 @@ impl TxQueue {
     pub(super) fn prefetch(&self) {
         prefetch_some(self.records.front());
         prefetch_some(self.records.get(1));
+        prefetch_some(self.records.get(1).map(|second| &second.marks));
         prefetch_entrance(&self.records);
         prefetch_some(self.chunks.front());
+        prefetch_some(self.chunks.get(1));
         prefetch_some(self.chunks.back());
     }
 

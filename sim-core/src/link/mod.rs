@@ -168,8 +168,14 @@ impl Link {
     #[inline]
     pub(crate) fn bring_departures_near(&self) {
         prefetch_some(self.pipe.front());
-        prefetch_some(self.pipe.get(1));
-        prefetch_some(self.pipe.get(self.propagating() + 1));
+        prefetch_some(self.pipe.get(1).map(|next| &next.arrival));
+        self.bring_departure_near();
+    }
+
+    /// Brings near when the packet leaves that follows the present one.
+    #[inline]
+    pub(crate) fn bring_departure_near(&self) {
+        prefetch_some(self.pipe.get(self.propagating() + 1).map(|next| &next.arrival));
     }
 
     /// Brings near where the next packet will be put.

@@ -223,6 +223,7 @@ impl<P: Packet> Net<P> {
             return;
         }
         self.shared.pool.prefetch(ticket.place());
+        self.links[link].bring_departure_near();
         if let Kind::Link(next) = ticket.next.kind() {
             self.links[next as usize].bring_near();
         }
