@@ -236,6 +236,11 @@ fn print(text: &str) -> Result<(), Failure> {
 
 fn plot(folder: &Path) -> Result<(), Failure> {
     let files = mptcpsim::plot::plot(folder).map_err(Failure::bad_input)?;
+    if files.is_empty() {
+        return print(
+            "nothing was drawn: too many configurations and flows for one page, or no metric that is drawn\n",
+        );
+    }
     let lines = files.iter().map(|file| format!("{}\n", folder.join(file).display()));
     print(&lines.collect::<String>())
 }

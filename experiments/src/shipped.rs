@@ -52,6 +52,7 @@ pub const PAPERS: &[Shipped] = shipped![
     "papers/":
     "nsdi11-rtt",
     "nsdi11-bottleneck",
+    "sigcomm11-fattree",
     "nsdi12-buffer",
     "conext12-a",
     "conext12-b",

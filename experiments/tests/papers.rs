@@ -65,6 +65,25 @@ fn coupled_subflows_are_one_flow_at_a_shared_bottleneck() {
 }
 
 #[test]
+fn more_subflows_fill_a_fattree_and_leave_nobody_behind() {
+    let goodputs = |subflows: u32| {
+        let set = [
+            "topology.shape.k=4".to_owned(),
+            "duration=\"4 s\"".to_owned(),
+            format!("traffic.subflows={subflows}"),
+        ];
+        let of_all = tables("sigcomm11-fattree", &set).summary;
+        of_all.iter().map(|row| row.goodput_bps / 100e6).collect::<Vec<_>>()
+    };
+    let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+    let worst = |of: &[f64]| of.iter().copied().fold(1.0, f64::min);
+    let (one, two, eight) = (goodputs(1), goodputs(2), goodputs(8));
+    assert!(mean(&one) < mean(&two) && mean(&two) < mean(&eight), "{one:?} {two:?} {eight:?}");
+    assert!(mean(&eight) > 0.75, "{eight:?}");
+    assert!(worst(&eight) > 2.0 * worst(&one), "{one:?} {eight:?}");
+}
+
+#[test]
 fn opportunistic_retransmission_makes_small_buffers_do() {
     let run = |scheduler: &str, buffer: &str, protocol: &str| {
         let set = [

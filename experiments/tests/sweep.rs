@@ -115,6 +115,25 @@ fn ctrl_c_ends_a_sweep_and_says_how_to_go_on() {
 }
 
 #[test]
+fn where_flows_are_many_what_all_have_together_is_drawn() {
+    let home = tempfile::tempdir().unwrap();
+    let sweep = r#"
+[[flows]]
+app = { kind = "bulk", bytes = "5 KB" }
+repeat = { times = 60, every = "10 ms" }
+[sweep]
+"paths.0.delay" = ["5 ms", "7 ms", "9 ms"]
+"#;
+    let (output, folder) = run(home.path(), sweep, "many", &[]);
+    succeeded(&output);
+    let plot = || Command::new(env!("CARGO_BIN_EXE_mptcpsim")).arg("plot").arg(&folder).output();
+    let drawn = String::from_utf8(plot().unwrap().stdout).unwrap();
+    assert!(drawn.contains("goodput_mean.svg") && drawn.contains("completion_p99.png"), "{drawn}");
+    let picture = fs::read_to_string(folder.join("plots/goodput_mean.svg")).unwrap();
+    assert!(picture.contains("mean goodput of all flows (Mbit/s), n = 1"), "{picture}");
+}
+
+#[test]
 fn a_run_that_fails_is_a_row() {
     let home = tempfile::tempdir().unwrap();
     // Each value is good for itself: only four days in samples of 100 us are too many.

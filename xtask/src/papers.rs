@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Shipped sweeps that belong to the gallery and lie elsewhere.
-const OTHERS: &[&str] = &["schedulers", "fattree"];
+const OTHERS: &[&str] = &["schedulers"];
 
 /// Runs every sweep of `scenarios/papers` and those beside it; each prints its figures.
 pub(super) fn run(root: &Path) -> Result<(), String> {

@@ -15,7 +15,7 @@ use crate::check::{Notation, Source};
 pub enum Workload {
     /// One TCP flow on one link of 1 Gbit/s and 10 ms.
     W1,
-    /// One MPTCP connection over two disjoint links of 100 Mbit/s, 10 and 20 ms.
+    /// One MPTCP connection (LIA) over two disjoint links of 100 Mbit/s, 10 and 20 ms.
     W2,
     /// A FatTree of `k`-port switches with permutation traffic; each connection with this many subflows.
     W3 {
@@ -155,7 +155,7 @@ delay = "20 ms"
 queue = {{ discipline = "droptail", limit = "333 packets" }}
 
 [[flows]]
-congestion_control = "reno"
+congestion_control = "lia"
 app = {{ kind = "timed", duration = "1 h", direction = "upload" }}
 "#
     )

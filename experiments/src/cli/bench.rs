@@ -28,7 +28,7 @@ enum Name {
     /// One TCP flow, one link of 1 Gbit/s and 10 ms, 10 s
     #[value(name = "W1")]
     W1,
-    /// One MPTCP connection, two links of 100 Mbit/s, 60 s
+    /// One MPTCP connection (LIA), two links of 100 Mbit/s, 60 s
     #[value(name = "W2")]
     W2,
     /// All FatTrees

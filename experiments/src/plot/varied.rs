@@ -57,6 +57,15 @@ pub(super) const METRICS: [Metric; 5] = [
     metric("energy_j", "energy", "J", 1.0),
 ];
 
+/// What is drawn of all flows of a run together, where they are many.
+const TOGETHER: [Metric; 5] = [
+    metric("goodput_mean_bps", "mean goodput of all flows", "Mbit/s", 1e6),
+    metric("goodput_min_bps", "goodput of the slowest flow", "Mbit/s", 1e6),
+    metric("jain_index", "Jain's index of goodputs", "1", 1.0),
+    metric("completion_p50_s", "completion time, median of flows", "s", 1.0),
+    metric("completion_p99_s", "completion time, 99th percentile of flows", "s", 1.0),
+];
+
 impl Metric {
     /// The name of files, without what makes several of them differ.
     pub(super) fn file(&self) -> &'static str {
@@ -66,7 +75,7 @@ impl Metric {
     /// The title, unit and number of seeds.
     pub(super) fn axis(&self, n: u64) -> String {
         match n {
-            0 | 1 => format!("{} ({})", self.title, self.unit),
+            0 | 1 => format!("{} ({}), n = {n}", self.title, self.unit),
             n => format!("{} ({}), mean and 95 % interval, n = {n}", self.title, self.unit),
         }
     }
@@ -90,20 +99,32 @@ pub(super) fn all(folder: &Path, manifest: &SweepManifest) -> Result<Vec<Any>, P
     })?;
     let axes = (0..manifest.keys.len()).filter_map(|key| axis(&manifest.keys, key, &lines));
     let axes = axes.collect::<Vec<_>>();
+    let flows = lines.iter().map(|line| line.flow.as_str()).collect::<BTreeSet<_>>();
+    // One of them is `ALL_FLOWS`; the only one if each run has others.
+    let few = (2..=FEWEST_FLOWS).contains(&flows.len());
+    let together = if few { &[] } else { &TOGETHER[..] };
+    let drawn = METRICS.iter().map(|metric| (metric, false));
+    let drawn = drawn.chain(together.iter().map(|metric| (metric, true)));
     let mut pictures = Vec::new();
-    for metric in METRICS {
-        let own = |line: &&SummaryLine| line.metric == metric.column && line.flow != ALL_FLOWS;
-        let own = lines.iter().filter(own).collect::<Vec<_>>();
-        let drawn = match axes.as_slice() {
-            [axis] => over(&manifest.name, metric, axis, &own).map(|it| vec![Any::Figure(it)]),
-            [across, up] => maps(&manifest.name, metric, [across, up], &own),
-            _ => None,
-        };
-        let as_bars = || bars::bars(&manifest.name, metric, &own).map(|it| vec![Any::Bars(it)]);
-        pictures.extend(drawn.or_else(as_bars).unwrap_or_default());
+    for (metric, of_all) in drawn {
+        let own = lines
+            .iter()
+            .filter(|line| line.metric == metric.column && (line.flow == ALL_FLOWS) == of_all);
+        pictures.extend(of_metric(&manifest.name, *metric, &axes, &own.collect::<Vec<_>>()));
     }
     pictures.extend(of_runs(folder, manifest)?);
     Ok(pictures)
+}
+
+/// The pictures of one metric; none if no page holds them.
+fn of_metric(name: &str, metric: Metric, axes: &[Axis], own: &[&SummaryLine]) -> Vec<Any> {
+    let drawn = match axes {
+        [axis] => over(name, metric, axis, own).map(|it| vec![Any::Figure(it)]),
+        [across, up] => maps(name, metric, [across, up], own),
+        _ => None,
+    };
+    let as_bars = || bars::bars(name, metric, own).map(|it| vec![Any::Bars(it)]);
+    drawn.or_else(as_bars).unwrap_or_default()
 }
 
 /// The axis of a key, if its values are quantities of one kind.
