@@ -44,6 +44,7 @@ pub const SCENARIOS: &[Shipped] = shipped![
     "topologies",
     "matrices",
     "fattree",
+    "data-centre",
     "torus"
 ];
 
@@ -54,6 +55,7 @@ pub const PAPERS: &[Shipped] = shipped![
     "nsdi11-bottleneck",
     "sigcomm11-fattree",
     "nsdi12-buffer",
+    "nsdi12-middleboxes",
     "conext12-a",
     "conext12-b",
     "conext12-c",

@@ -103,6 +103,36 @@ fn opportunistic_retransmission_makes_small_buffers_do() {
 }
 
 #[test]
+fn whatever_a_middlebox_does_the_transfer_goes_on() {
+    let through = |boxes: &str| {
+        let set = [format!("paths.0.via=[{boxes}\"wifi\"]")];
+        tables("nsdi12-middleboxes", &set).summary.remove(0)
+    };
+    let as_mptcp = [
+        "",
+        "nat",
+        "sequence",
+        "reorder",
+        "clamp",
+        "split",
+        "coalesce",
+        "firewall",
+        "corrupt",
+        "gateway",
+        "strip-later",
+    ];
+    let as_tcp = ["strip-syn", "strip-syn-ack", "strip-data", "echo", "split-proxy"];
+    for (names, falls_back) in [(&as_mptcp[..], false), (&as_tcp, true)] {
+        for name in names {
+            let quoted = if name.is_empty() { String::new() } else { format!("\"{name}\",") };
+            let flow = through(&quoted);
+            assert!(flow.complete && flow.intact, "{name}");
+            assert_eq!(!flow.fallback.is_empty(), falls_back, "{name}: {}", flow.fallback);
+        }
+    }
+}
+
+#[test]
 fn olia_leaves_more_to_users_with_one_path_than_uncoupled_flows_do() {
     let run = |name| tables("conext12-c", &[shorter(2, 50), vec![control(name)]].concat());
     let single = |name| goodput(&run(name), "single");

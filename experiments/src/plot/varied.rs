@@ -49,10 +49,11 @@ const fn metric(
 }
 
 /// What is drawn of flows.
-pub(super) const METRICS: [Metric; 5] = [
+pub(super) const METRICS: [Metric; 6] = [
     metric("goodput_bps", "goodput", "Mbit/s", 1e6),
     metric("completion_s", "completion time", "s", 1.0),
     metric("request_p99_s", "requests, 99th percentile", "s", 1.0),
+    metric("mean_bitrate_bps", "mean bit rate of the video", "Mbit/s", 1e6),
     metric("longest_gap_s", "longest gap", "s", 1.0),
     metric("energy_j", "energy", "J", 1.0),
 ];
