@@ -9,7 +9,7 @@ use plotters::style::text_anchor::HPos;
 
 use super::draw::{COLOURS, Chart, Drawn, FAMILY, Picture, axis_below, beside, font};
 use super::figures::unnumbered;
-use super::varied::Metric;
+use super::varied::{Metric, title_of};
 use crate::metrics::percentile;
 use crate::sweep::SummaryLine;
 
@@ -116,7 +116,7 @@ fn groups<'a>(
             flows.len() - 1
         });
         let group = groups.entry(line.configuration).or_default();
-        group.0 = line.values.join(", ");
+        group.0 = title_of(&line.values);
         group.1.entry(number).or_default().push(line);
     }
     let bar = |(number, lines): (usize, Vec<&SummaryLine>)| {

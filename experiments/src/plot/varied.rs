@@ -28,6 +28,9 @@ const FEWEST_FLOWS: usize = 10;
 /// More heat maps than anybody compares.
 const MOST_MAPS: usize = 6;
 
+/// Characters of a value that a name has room for.
+const LONGEST_NAME: usize = 28;
+
 /// A metric that is drawn if the summary has it.
 #[derive(Clone, Copy)]
 pub(super) struct Metric {
@@ -251,7 +254,21 @@ fn label(line: &SummaryLine, left_out: &[usize], all: &[&SummaryLine]) -> String
     if parts.is_empty() || all.iter().any(|other| other.flow != line.flow) {
         parts.insert(0, &line.flow);
     }
-    parts.join(", ")
+    title_of(&parts)
+}
+
+/// A name of some values: tables and lists among them, which results have as JSON, without its quotes and brackets,
+/// and each no longer than there is room for.
+pub(super) fn title_of<T: AsRef<str>>(values: &[T]) -> String {
+    let plain = |value: &T| {
+        let marks = |c: char| matches!(c, '"' | '[' | ']' | '{' | '}');
+        let text = value.as_ref().replace("\":", "\": ").replace(marks, "").replace(',', ", ");
+        match text.char_indices().nth(LONGEST_NAME) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    };
+    values.iter().map(plain).collect::<Vec<_>>().join(", ")
 }
 
 /// What the single runs say: boxes over seeds, distributions over flows.
@@ -306,7 +323,7 @@ impl Runs {
             let name = row.get(flow).unwrap_or("").to_owned();
             let values = row.iter().skip(2).take(keys).collect::<Vec<_>>();
             let entry = runs.configurations.entry(configuration).or_default();
-            entry.values = values.join(", ");
+            entry.values = title_of(&values);
             let own = entry.flows.entry(name.clone()).or_default();
             for (values, column) in own.iter_mut().zip(metrics) {
                 values.extend(row.get(column).and_then(|cell| cell.parse::<f64>().ok()));
@@ -372,6 +389,16 @@ mod tests {
         assert_eq!(places(&["64 KB", "8 KB"]).map(|it| it.1), Some("KB"));
         assert_eq!(places(&["0.5 %", "2 %"]), Some((vec![0.5, 2.0], "%")));
         assert_eq!(places(&["lia", "olia"]), None);
+    }
+
+    #[test]
+    fn tables_have_names_without_brackets() {
+        assert_eq!(title_of(&["blest", "64 KB"]), "blest, 64 KB");
+        assert_eq!(title_of(&[r#"["nat","wifi"]"#]), "nat, wifi");
+        assert_eq!(
+            title_of(&[r#"{"lognormal":"500 KB","sigma":1.5}"#, "4"]),
+            "lognormal: 500 KB, sigma: 1.…, 4"
+        );
     }
 
     #[test]
