@@ -803,8 +803,8 @@ class Flow(Node):
     their receive buffers, and the windows close. Without it they read at once.
     """
     receive_buffer: Bytes | None = None
-    """A fixed receive buffer at both ends, as set with SO_RCVBUF; without it the kernel tunes
-    it.
+    """A fixed receive buffer at both ends, as set with SO_RCVBUF, but whatever
+    `net.core.rmem_max` allows (as with SO_RCVBUFFORCE); without it the kernel tunes it.
     """
     repeat: Repeat | None = None
     """The same flow several times, one after the other. What is drawn at random is drawn anew

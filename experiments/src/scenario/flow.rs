@@ -60,7 +60,8 @@ pub struct Flow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65_535))]
     pub port: Option<u16>,
-    /// A fixed receive buffer at both ends, as set with SO_RCVBUF; without it the kernel tunes it.
+    /// A fixed receive buffer at both ends, as set with SO_RCVBUF, but whatever `net.core.rmem_max` allows (as with
+    /// SO_RCVBUFFORCE); without it the kernel tunes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<quantity::ByteCount>")]
     pub receive_buffer: Option<Bytes>,
