@@ -129,6 +129,9 @@ pub struct Rules {
     /// What arrives ahead of a gap tells the peer's segment size too (`tcp_data_queue_ofo`, since
     /// Linux 6.17).
     pub measures_ahead_of_gaps: bool,
+    /// Data ahead of a gap lets the window grow although there is no SACK, so that the acknowledgements of it are no
+    /// duplicates to the sender (`tcp_data_queue_ofo`, until 5.8).
+    pub window_grows_ahead_without_sack: bool,
     /// So many more window probes may go unanswered than `net.ipv4.tcp_retries2` says
     /// (`tcp_probe_timer`).
     pub probes_beyond_retries: u8,
@@ -225,6 +228,7 @@ pub const UPSTREAM: Rules = Rules {
     crossing_syn_ack_opens: true,
     window_is_strict: true,
     measures_ahead_of_gaps: true,
+    window_grows_ahead_without_sack: false,
     probes_beyond_retries: 0,
     join_cookies: true,
     joins_timed_by_echo: true,
@@ -295,6 +299,7 @@ pub const OUT_OF_TREE: Rules = Rules {
     crossing_syn_ack_opens: false,
     window_is_strict: false,
     measures_ahead_of_gaps: false,
+    window_grows_ahead_without_sack: true,
     probes_beyond_retries: 1,
     join_cookies: false,
     joins_timed_by_echo: false,

@@ -7,6 +7,7 @@ mod bbr;
 mod captures;
 mod congestion_analytic;
 mod congestion_trajectories;
+mod connection_timer;
 mod crypto_vectors;
 mod fallback;
 mod fallback_out_of_tree;

@@ -4,6 +4,7 @@
 use mptcpsim_core::time::{Span, Time};
 use mptcpsim_core::units::Bytes;
 use mptcpsim_models::app::{AppSpec, Script};
+use mptcpsim_models::congestion;
 use mptcpsim_models::rules::Stack;
 
 use crate::lab::{CLIENT, Lab, bulk, path};
@@ -92,4 +93,20 @@ fn each_buffer_that_is_filled_after_a_rest_halves_the_window() {
     assert_eq!(after, before / 2, "TCP");
     let (before, after) = restart(true);
     assert_eq!(after, (before / 4).max(10), "MPTCP from {before}");
+}
+
+/// What is sent again is sent: a request that follows upon a long repair follows upon no rest
+/// (`tcp_event_data_sent`). And who has written all waits for no room, so that the send buffer does not grow for
+/// the next answer (`SOCK_NOSPACE`). Three answers of 200 KB, the second of which overflows the queue, took two
+/// kernels of Linux 6.18 0.806 s.
+#[test]
+fn an_answer_after_a_repair_does_not_start_anew() {
+    let script = Script::alike(Bytes::new(5_000), Bytes::new(200_000), Span::from_ms(20), 3);
+    let lab = answers(script)
+        .with(|lab| lab.paths = vec![path(20, 20).queue(0.75)])
+        .congestion(congestion::Name::Reno);
+    let outcome = lab.run(5);
+    let last = outcome.client().app().exchanges().last().unwrap().answered_at.unwrap();
+    let seconds = last.as_us() as f64 / 1e6;
+    assert!((seconds / 0.806 - 1.0).abs() < 0.02, "{seconds}");
 }

@@ -654,8 +654,13 @@ impl Connection {
     /// (`tcp_check_space`, `tcp_should_expand_sndbuf`).
     pub(super) fn maybe_expand_sndbuf(&mut self, env: &Env<'_>, index: usize) {
         let window = &self.windows[index];
-        if window.in_flight() < window.cwnd && window.can_send && self.writable() == 0 {
+        if window.in_flight() < window.cwnd && window.can_send && self.writer_waits() {
             self.update_sndbuf(env, index);
         }
+    }
+
+    /// The application had more to write than fitted, and there is still no room (`SOCK_NOSPACE`).
+    pub(super) fn writer_waits(&self) -> bool {
+        self.tx.starved && self.writable() == 0
     }
 }

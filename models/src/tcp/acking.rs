@@ -3,6 +3,7 @@
 use mptcpsim_core::time::{Span, Time};
 
 use super::{Cx, Space, Subflow, Wants};
+use crate::congestion::CaEvent;
 use crate::observe::mib::Counter;
 use crate::seq::Seq;
 
@@ -112,8 +113,14 @@ impl Subflow {
         self.acks.last_data = cx.now;
     }
 
-    /// Data was sent: the acknowledgement rode along (`tcp_event_data_sent`).
+    /// Data is sent, for the first time or again: the acknowledgement rides along, and no rest is as
+    /// long as the timeout (`tcp_event_data_sent`).
     pub(super) fn data_sent(&mut self, cx: &mut Cx<'_>) {
+        if cx.w().in_flight() == 0 {
+            cx.ca_event(CaEvent::TxStart);
+        }
+        cx.w().last_sent_us = cx.now.as_us();
+        self.sends_at(cx.now);
         if cx.now - self.acks.last_data < self.acks.ato {
             self.acks.pingpong = true;
         }

@@ -514,10 +514,10 @@ impl Subflow {
         if len < self.current_mss() {
             self.small_sent = seq + len;
         }
+        self.data_sent(cx);
         self.note_sent(cx, seq, len, fin);
         self.totals.data_segs_out += 1;
         self.totals.bytes_sent += u64::from(len);
-        self.data_sent(cx);
         self.pace(cx, len);
         out.chunk = Some(chunk);
         out.skb_seq = self.burst.start;
@@ -542,9 +542,6 @@ impl Subflow {
     /// A segment leaves for the first time (`tcp_event_new_data_sent`).
     fn note_sent(&mut self, cx: &mut Cx<'_>, seq: Seq, len: u32, fin: bool) {
         let now = cx.now;
-        if cx.w().in_flight() == 0 {
-            cx.ca_event(CaEvent::TxStart);
-        }
         let packets_out = cx.w().packets_out;
         let stamp = self.rate.stamp(now, packets_out);
         let mut marks = if fin { Marks::FIN } else { Marks::default() };
@@ -556,8 +553,6 @@ impl Subflow {
         let w = cx.w();
         w.snd_nxt = seq + len + u32::from(fin);
         w.packets_out += 1;
-        w.last_sent_us = now.as_us();
-        self.last_sent = now;
         cx.mib.inc(Counter::OrigDataSent);
         self.burst.last_at = now;
         self.burst.sent += 1;

@@ -511,7 +511,9 @@ impl Subflow {
         }
         self.rx.reorder.dsack = self.rx.reorder.dsack.or(before);
         if inserted == Inserted::New {
-            self.grow_window(cx, len, size);
+            if self.negotiated.sack || cx.config.rules.window_grows_ahead_without_sack {
+                self.grow_window(cx, len, size);
+            }
             self.rx.rmem += size;
         }
         self.rx.rmem -= freed;

@@ -62,6 +62,9 @@ impl Subflow {
         if self.tx.get(index).is_some_and(|record| record.len > mss) {
             self.split_record(cx, index, mss);
         }
+        if self.tx.get(index).is_some_and(|record| record.len > 0) {
+            self.data_sent(cx);
+        }
         let now = cx.now;
         let packets_out = cx.w().packets_out;
         let stamp = self.rate.stamp(now, packets_out);

@@ -86,7 +86,7 @@ impl Connection {
         if self.tx.una >= self.tx.nxt || self.state == MetaState::Closed {
             return false;
         }
-        let waits = self.writable() == 0;
+        let waits = self.writer_waits();
         if !waits && !self.scheduler.repeats() {
             return false;
         }
