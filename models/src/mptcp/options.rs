@@ -97,7 +97,7 @@ impl Connection {
     /// Whatever a segment did to the subflow's life. A closed window, from which something is under way, is no
     /// reason to ask the scheduler, nor for how long the connection's timer is to wait (`ack_update_msk`).
     fn after_segment(&mut self, env: &mut Env<'_>, index: usize) {
-        let closed = self.tx.window_end <= self.tx.nxt && self.tx.una < self.tx.nxt;
+        let closed = !self.tx.has_window() && self.tx.una < self.tx.nxt;
         let waits = closed && self.is_mptcp() && self.out_of_tree.is_none();
         if !std::mem::take(&mut self.pushed) && !waits {
             self.push_pending(env);

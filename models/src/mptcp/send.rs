@@ -93,6 +93,11 @@ impl Sender {
         self.nxt < self.written
     }
 
+    /// The peer's window lets something out that was never sent.
+    pub(super) const fn has_window(&self) -> bool {
+        self.window_end > self.nxt
+    }
+
     /// What a scheduler sees of it.
     pub(super) fn view<'v>(
         &self,
@@ -596,7 +601,7 @@ impl Connection {
             return;
         }
         self.tx.window_end = self.tx.window_end.max(offset + u64::from(window));
-        if self.out_of_tree.is_none() && self.tx.window_end > self.tx.nxt {
+        if self.out_of_tree.is_none() && self.tx.has_window() {
             // Before the connection's timer restarts, which so takes its interval from what the
             // subflows wait for since this segment (`__mptcp_check_push`).
             self.push_pending(env);

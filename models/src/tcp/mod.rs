@@ -37,6 +37,7 @@ mod pacing;
 mod rack;
 mod rate;
 mod receive;
+mod receiver_rtt;
 mod recovery;
 mod reorder;
 mod retransmit;
@@ -46,6 +47,7 @@ pub(crate) mod scoreboard;
 mod timers;
 mod user_timeout;
 mod validate;
+mod wants;
 mod window;
 
 use mptcpsim_core::prefetch::prefetch;
@@ -63,6 +65,7 @@ pub use self::receive::{Arrived, Step};
 pub use self::scoreboard::Chunk;
 pub(crate) use self::timers::TickTimer;
 pub use self::timers::TimerKind;
+use self::wants::Wants;
 pub use self::window::Space;
 pub(crate) use self::window::initial_ratio;
 
@@ -290,55 +293,6 @@ impl Negotiated {
     /// Bytes that timestamps take in a segment.
     pub(crate) const fn timestamps_len(self) -> u16 {
         if self.timestamps { 12 } else { 0 }
-    }
-}
-
-/// What a subflow wants to send, apart from what its queues say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Wants(u16);
-
-impl Wants {
-    /// (Re)send the SYN or SYN/ACK.
-    const SYN: Self = Self(1);
-    /// An ACK right now; data that leaves carries it.
-    const ACK: Self = Self(1 << 1);
-    /// A pure ACK right now, before any data; and one behind whatever else leaves.
-    const PURE_ACK: Self = Self(1 << 2);
-    const LAST_ACK: Self = Self(1 << 3);
-    /// Walk the retransmission queue.
-    const RETRANSMIT: Self = Self(1 << 4);
-    /// Look for new data to send.
-    const PUSH: Self = Self(1 << 5);
-    /// Send one segment whatever the window says: a tail loss probe.
-    const PROBE: Self = Self(1 << 6);
-    /// Retransmit the head at once: a timeout.
-    const HEAD: Self = Self(1 << 7);
-    /// A zero-window probe.
-    const WINDOW_PROBE: Self = Self(1 << 8);
-    /// A reset, then nothing more.
-    const RESET: Self = Self(1 << 9);
-    /// A repeated ACK for a segment that cannot be accepted.
-    const CHALLENGE: Self = Self(1 << 10);
-    /// Something that was sent is to be sent again.
-    const AGAIN: Self = Self(Self::HEAD.0 | Self::RETRANSMIT.0 | Self::PROBE.0);
-
-    const fn has(self, any: Self) -> bool {
-        self.0 & any.0 != 0
-    }
-
-    const fn set(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-
-    const fn clear(&mut self, other: Self) {
-        self.0 &= !other.0;
-    }
-
-    /// True if it was wanted; it is not any more.
-    const fn take(&mut self, other: Self) -> bool {
-        let had = self.has(other);
-        self.clear(other);
-        had
     }
 }
 
@@ -672,7 +626,7 @@ impl Subflow {
 
     /// True if [`Subflow::poll`] may have something.
     pub(crate) fn has_output(&self) -> bool {
-        self.wants != Wants(0)
+        !self.wants.is_empty()
     }
 
     fn header_flags(&self) -> Flags {
